@@ -1,0 +1,13 @@
+//! postern
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod gateway;
+pub mod live;
+pub mod policy;
+pub mod s3;
+pub mod server;
+pub mod sigv4;
+pub mod store;
+pub mod types;
+pub mod verdict;

@@ -1,0 +1,146 @@
+//! A request's head, as the gateway's rules see it.
+
+use http::{HeaderMap, Method, Uri, header};
+
+use super::{Query, QueryError};
+
+/// The scheme that a request came by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// Plain HTTP.
+    Http,
+    /// HTTP over TLS.
+    Https,
+}
+
+/// Method, target, host and headers of one request, of either HTTP version. The host is settled here, once: what is
+/// signed, what names the bucket and what is logged is this one.
+#[derive(Clone, Debug)]
+pub struct RequestHead {
+    method: Method,
+    scheme: Scheme,
+    authority: String,
+    uri: Uri,
+    headers: HeaderMap,
+}
+
+/// Why a request's head cannot be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HeadError {
+    /// Neither a `Host` header nor an authority in the target.
+    #[error("the request names no host")]
+    NoHost,
+    /// More than one `Host` header, or one that differs from the authority beside it.
+    #[error("the request names more than one host")]
+    SeveralHosts,
+    /// The host holds a byte that no host has.
+    #[error("the request's host is not one")]
+    BadHost,
+}
+
+impl RequestHead {
+    /// Settles the host: an authority in the target (HTTP/2, or HTTP/1.1's absolute form) counts before `Host`, as RFC 9112
+    /// section 3.2.2 and RFC 9113 section 8.3.1 want, and must not contradict it, which is stricter than RFC 9112 asks.
+    pub fn new(method: Method, scheme: Scheme, uri: Uri, headers: HeaderMap) -> Result<Self, HeadError> {
+        let mut hosts = headers.get_all(header::HOST).iter();
+        let named = hosts
+            .next()
+            .map(|host| host.to_str().map_err(|_| HeadError::BadHost))
+            .transpose()?;
+        if hosts.next().is_some() {
+            return Err(HeadError::SeveralHosts);
+        }
+        let authority = match (uri.authority().map(|a| a.as_str()), named) {
+            (Some(target), Some(host)) if !target.eq_ignore_ascii_case(host) => {
+                return Err(HeadError::SeveralHosts);
+            }
+            (Some(target), _) => target,
+            (None, Some(host)) => host,
+            (None, None) => return Err(HeadError::NoHost),
+        };
+        let shaped = |b: u8| b.is_ascii_alphanumeric() || b"-._~:[]".contains(&b);
+        if authority.is_empty() || !authority.bytes().all(shaped) {
+            return Err(HeadError::BadHost);
+        }
+        let authority = authority.to_owned();
+        Ok(Self {
+            method,
+            scheme,
+            authority,
+            uri,
+            headers,
+        })
+    }
+
+    /// The method as sent.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// HTTP or HTTPS.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// Host and, where one was sent, port: `localhost:9000`.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The path as sent: percent-encoded, never normalised, at least `/`.
+    pub fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    /// The query string, taken apart.
+    pub fn query(&self) -> Result<Query<'_>, QueryError> {
+        Query::parse(self.uri.query().unwrap_or_default())
+    }
+
+    /// Every header as sent, names in lower case.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(uri: &str, hosts: &[&str]) -> Result<RequestHead, HeadError> {
+        let mut headers = HeaderMap::new();
+        for host in hosts {
+            headers.append(header::HOST, host.parse().unwrap());
+        }
+        RequestHead::new(Method::GET, Scheme::Http, uri.parse().unwrap(), headers)
+    }
+
+    #[test]
+    fn one_host_is_settled_from_target_or_header() {
+        assert_eq!(
+            head("/b/k", &["localhost:9000"]).unwrap().authority(),
+            "localhost:9000"
+        );
+        assert_eq!(head("http://a:1/b/k", &["a:1"]).unwrap().authority(), "a:1");
+        assert_eq!(head("https://a/b/k", &[]).unwrap().authority(), "a");
+    }
+
+    #[test]
+    fn no_host_several_hosts_and_odd_hosts_are_refused() {
+        assert_eq!(head("/b/k", &[]).unwrap_err(), HeadError::NoHost);
+        assert_eq!(head("/b/k", &["a", "a"]).unwrap_err(), HeadError::SeveralHosts);
+        assert_eq!(head("http://a/b/k", &["b"]).unwrap_err(), HeadError::SeveralHosts);
+        for odd in ["", "a/b", "a b", "user@host", "a,b"] {
+            assert_eq!(head("/b/k", &[odd]).unwrap_err(), HeadError::BadHost, "{odd}");
+        }
+    }
+
+    #[test]
+    fn the_path_is_never_normalised() {
+        assert_eq!(
+            head("/b//a/../%2e/%2F?x", &["h"]).unwrap().path(),
+            "/b//a/../%2e/%2F"
+        );
+        assert_eq!(head("http://h", &["h"]).unwrap().path(), "/");
+    }
+}

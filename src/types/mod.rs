@@ -1,0 +1,25 @@
+//! The nouns, valid by construction. Untrusted text goes in through a `parse`, a value comes out that needs no second
+//! look. Nothing here reads a file, a clock or a socket, and nothing here knows S3's operations, signatures' rules
+//! or policies' grammar: every other layer does.
+
+mod access_key;
+mod action;
+mod bucket;
+mod head;
+mod key;
+mod query;
+mod region;
+mod resource;
+mod secret;
+mod signature;
+
+pub use access_key::{AccessKeyId, AccessKeyIdError};
+pub use action::Action;
+pub use bucket::{BucketName, BucketNameError};
+pub use head::{HeadError, RequestHead, Scheme};
+pub use key::{ObjectKey, ObjectKeyError};
+pub use query::{Parameter, Query, QueryError};
+pub use region::{Region, RegionError};
+pub use resource::Resource;
+pub use secret::{SecretKey, SecretKeyError};
+pub use signature::{LinkId, Signature, SigningKey};

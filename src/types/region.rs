@@ -1,0 +1,37 @@
+//! A region's name, as a credential scope carries it.
+
+use std::fmt;
+
+/// A region's name: 1 to 64 characters of letters, digits and hyphens, such as `us-east-1`. Any such word may be
+/// configured; AWS's list is not checked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Region(String);
+
+/// The text is no region's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a region has 1 to 64 letters, digits and hyphens")]
+pub struct RegionError;
+
+impl Region {
+    /// Takes a region from a configuration file or a command line.
+    pub fn parse(text: &str) -> Result<Self, RegionError> {
+        let shaped =
+            (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        if shaped {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(RegionError)
+        }
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,1 +1,5 @@
 //! (in work)
+
+mod settings;
+
+pub use settings::{AdminSettings, Settings, TlsSettings};

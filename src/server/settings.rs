@@ -1,0 +1,62 @@
+//! What an operator may set of the sockets: `[server]`, `[server.tls]` and `[admin]`.
+
+use std::path::PathBuf;
+
+use crate::types::Span;
+
+/// How the public listener is bound and bounded.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Address and port; port 0 takes a free one, which is printed.
+    pub listen: String,
+    /// A certificate and its key, where HTTPS is to be spoken.
+    pub tls: Option<TlsSettings>,
+    /// The most bytes of a request's head (the request line included).
+    pub max_head_bytes: usize,
+    /// The most header lines of a request.
+    pub max_headers: usize,
+    /// How long a client may take to send a head, and a TLS client to finish its handshake.
+    pub head_timeout: Span,
+    /// How long transfers in flight may take to end after SIGTERM.
+    pub shutdown_grace: Span,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:9000".to_owned(),
+            tls: None,
+            max_head_bytes: 64 * 1024,
+            max_headers: 100,
+            head_timeout: Span::from_seconds(30),
+            shutdown_grace: Span::from_seconds(30),
+        }
+    }
+}
+
+/// The files that HTTPS needs, both in PEM form.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsSettings {
+    /// The certificate and, behind it, its chain.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub private_key: PathBuf,
+}
+
+/// How the operator's own listener is bound.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdminSettings {
+    /// Address and port; port 0 takes a free one, which is printed.
+    pub listen: String,
+}
+
+impl Default for AdminSettings {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:9001".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,35 @@
+# What CI runs, by name. `just` alone lists the recipes.
+
+_default:
+    @just --list
+
+# Start the gateway on the shipped configuration.
+serve:
+    cargo run --release -- serve
+
+# Everything that CI runs.
+ci:
+    bash .ci/run
+
+# The tests, as the README names them.
+test:
+    cargo test
+
+# Formatting, lints and the docs, with warnings as errors.
+lint:
+    cargo fmt --check
+    cargo clippy --all-targets -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+
+# The cost of each stage of a request.
+bench:
+    cargo bench --bench stages
+
+# Run each fuzz target for SECONDS (needs the nightly toolchain and cargo-fuzz).
+fuzz SECONDS="30":
+    cargo +nightly fuzz run presigned -- -max_total_time={{SECONDS}}
+    cargo +nightly fuzz run key_mapping -- -max_total_time={{SECONDS}}
+
+# The container image.
+image:
+    docker build -t postern .

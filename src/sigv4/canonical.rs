@@ -250,4 +250,79 @@ mod tests {
             assert_eq!(canonical_headers(signed, query, &sent), expected, "{signed}");
         }
     }
+
+    /// AWS's published examples for the Authorization header, which share the canonical request, its hash and the key:
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>
+    #[test]
+    fn aws_examples_of_header_signatures_come_out() {
+        use hmac::Mac;
+
+        let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let text = "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072";
+        let date = ("x-amz-date", "20130524T000000Z");
+        for (method, path, query, sent, payload, expected) in [
+            (
+                Method::GET,
+                "/test.txt",
+                "",
+                vec![("range", "bytes=0-9")],
+                empty,
+                "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41",
+            ),
+            (
+                Method::PUT,
+                "/test$file.text",
+                "",
+                vec![
+                    ("date", "Fri, 24 May 2013 00:00:00 GMT"),
+                    ("x-amz-storage-class", "REDUCED_REDUNDANCY"),
+                ],
+                text,
+                "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd",
+            ),
+            (
+                Method::GET,
+                "/",
+                "lifecycle",
+                vec![],
+                empty,
+                "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543",
+            ),
+            (
+                Method::GET,
+                "/",
+                "max-keys=2&prefix=J",
+                vec![],
+                empty,
+                "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7",
+            ),
+        ] {
+            let mut headers = HeaderMap::new();
+            for (name, value) in sent.into_iter().chain([date, ("x-amz-content-sha256", payload)]) {
+                headers.insert(name, value.parse().unwrap());
+            }
+            let names: Vec<_> = headers.keys().map(|name| name.as_str()).chain(["host"]).collect();
+            let query = Query::parse(query).unwrap();
+            let canonical_request = CanonicalRequest {
+                method: &method,
+                authority: "examplebucket.s3.amazonaws.com",
+                path,
+                query: &query,
+                headers: &headers,
+                signed_headers: &names.join(";"),
+                payload,
+            };
+            let string_to_sign = StringToSign {
+                date: date.1,
+                scope_date: "20130524",
+                region: "us-east-1",
+                canonical_request: &canonical_request.bytes().unwrap(),
+            };
+            let secret =
+                crate::types::SecretKey::parse("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned());
+            let key = super::super::signing_key(&secret.unwrap(), "20130524", "us-east-1");
+            let signature = signed(&key, &string_to_sign.bytes()).finalize().into_bytes();
+            assert_eq!(hex::encode(signature), expected, "{method} {path}");
+        }
+    }
 }

@@ -11,7 +11,13 @@ fn is_unreserved(byte: u8) -> bool {
 }
 
 fn put_byte(out: &mut Vec<u8>, byte: u8) {
-    let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'A' + nibble - 10 };
+    let digit = |nibble: u8| {
+        if nibble < 10 {
+            b'0' + nibble
+        } else {
+            b'A' + nibble - 10
+        }
+    };
     if is_unreserved(byte) {
         out.push(byte);
     } else {
@@ -46,7 +52,9 @@ pub(super) fn put_path(out: &mut Vec<u8>, path: &str) -> Result<(), BrokenEscape
         return Ok(());
     }
     let digit = |byte: Option<u8>| {
-        let value = byte.and_then(|b| char::from(b).to_digit(16)).ok_or(BrokenEscape)?;
+        let value = byte
+            .and_then(|b| char::from(b).to_digit(16))
+            .ok_or(BrokenEscape)?;
         u8::try_from(value).map_err(|_| BrokenEscape)
     };
     let mut bytes = path.bytes();

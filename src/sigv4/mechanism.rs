@@ -50,7 +50,11 @@ impl Mechanism {
         }
         let Some(authorization) = authorization.map(|value| value.as_bytes()) else {
             let presigned = version_4 || DETAILS.iter().any(|name| query.has(name));
-            return Ok(if presigned { Self::Presigned } else { Self::Anonymous });
+            return Ok(if presigned {
+                Self::Presigned
+            } else {
+                Self::Anonymous
+            });
         };
         if authorization.starts_with(b"AWS4-") {
             return Ok(Self::Header);

@@ -12,7 +12,7 @@ use super::{
     ALGORITHM, MAX_EXPIRES_SECONDS, SERVICE, TERMINATOR,
     canonical::{CanonicalRequest, StringToSign, put_query, signed},
     encode::{put_component, put_key},
-    payload::UNSIGNED_PAYLOAD,
+    payload::{Payload, UNSIGNED_PAYLOAD},
     signing_key::signing_key,
     window::format_date,
 };
@@ -90,7 +90,9 @@ pub enum SignError {
     #[error("a link lives from 1 second to 7 days, not {0}")]
     Expires(Span),
     /// A header's name or value is none, or the header cannot be chosen.
-    #[error("the header {0:?} cannot be signed: it is malformed, or its value is not for the caller to choose")]
+    #[error(
+        "the header {0:?} cannot be signed: it is malformed, or its value is not for the caller to choose"
+    )]
     Header(String),
     /// A parameter that the signature itself needs, or that means another mechanism.
     #[error("the query parameter {0:?} is the signature's own")]
@@ -183,13 +185,7 @@ pub fn presign(
     let query = Query::parse(&raw_query).map_err(|_| SignError::Parameter(String::new()))?;
 
     let (authority, path) = address(request);
-    let payload = headers.get("x-amz-content-sha256").map(HeaderValue::to_str);
-    let payload = match payload.or_else(|| query.first("X-Amz-Content-Sha256").map(Ok)) {
-        Some(declared) => {
-            declared.map_err(|_| SignError::Header("x-amz-content-sha256".to_owned()))?
-        }
-        None => UNSIGNED_PAYLOAD,
-    };
+    let payload = declared_payload(&headers, &query)?;
     let canonical_request = CanonicalRequest {
         method: request.method,
         authority: &authority,
@@ -283,4 +279,17 @@ fn checked_headers(headers: &[(String, String)]) -> Result<HeaderMap, SignError>
         checked.append(parsed, value);
     }
     Ok(checked)
+}
+
+/// The payload line: what the header declares, else the query parameter, else that the payload is not signed.
+fn declared_payload<'a>(headers: &'a HeaderMap, query: &'a Query<'_>) -> Result<&'a str, SignError> {
+    const NAME: &str = "x-amz-content-sha256";
+    let refused = || SignError::Header(NAME.to_owned());
+    let mut lines = headers.get_all(NAME).iter();
+    let line = match (lines.next(), lines.next()) {
+        (Some(line), None) => line.to_str().map_err(|_| refused())?,
+        (Some(_), Some(_)) => return Err(refused()),
+        (None, _) => query.first("X-Amz-Content-Sha256").unwrap_or(UNSIGNED_PAYLOAD),
+    };
+    Payload::parse(line).map(|_| line).ok_or_else(refused)
 }

@@ -7,7 +7,7 @@
 use time::OffsetDateTime;
 
 use super::{ALGORITHM, MAX_EXPIRES_SECONDS, reject::Reject, scope::Scope, window::parse_date};
-use crate::types::{AccessKeyId, Query, Signature};
+use crate::types::{AccessKeyId, LinkId, Query, Signature};
 
 /// The six parameters of a presigned request, well shaped. Where one is repeated, the first counts, and every copy is
 /// part of what was signed.
@@ -62,6 +62,11 @@ impl<'h> Presigned<'h> {
     /// The access key id that the credential names; nothing yet says that it is its owner who signed.
     pub fn access_key_id(&self) -> &AccessKeyId {
         &self.access_key_id
+    }
+
+    /// The link's name for logs and revocation; none where the signature's text is no signature.
+    pub fn link_id(&self) -> Option<LinkId> {
+        self.signature.as_ref().map(Signature::link_id)
     }
 
     /// When the request says that it was signed.

@@ -8,7 +8,7 @@
 use time::{Date, Duration, Month, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 
 use super::{MAX_EXPIRES_SECONDS, presigned::Presigned, reject::Reject};
-use crate::types::{AccessKeyId, Region, Span};
+use crate::types::{AccessKeyId, LinkId, Region, Span};
 
 /// How far a signer's clock may be ahead, as AWS allows.
 const SKEW: Duration = Duration::minutes(15);
@@ -87,6 +87,11 @@ impl InForce<'_> {
     /// The scope's region: one of those of the terms.
     pub fn region(&self) -> &Region {
         &self.region
+    }
+
+    /// The link's name for logs and revocation; none where the signature's text is no signature.
+    pub fn link_id(&self) -> Option<LinkId> {
+        self.presigned.link_id()
     }
 
     /// When the request was signed.

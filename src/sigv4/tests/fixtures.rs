@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use super::{super::Reject, fixtures};
-use crate::sigv4::{Payload, Streaming};
+use crate::sigv4::{Payload, Presigned, Streaming};
 
 fn stated(folder: &Path, file: &str) -> String {
     let text = fs::read_to_string(folder.join(file)).unwrap();
@@ -21,6 +21,10 @@ fn every_fixture_verifies() {
             stated(&folder, "signature.txt"),
             "{name}"
         );
+        let head = request.head();
+        let query = head.query().unwrap();
+        let named = Presigned::parse(&query).unwrap().link_id();
+        assert_eq!(named, Some(verified.link_id()), "{name}");
         assert_eq!(verified.target().authority, request.host, "{name}");
         assert_eq!(verified.target().path, request.path, "{name}");
     }

@@ -1,11 +1,15 @@
 //! S3's refusals over time, scope, headers and tokens: their order, and the data that their errors show.
 
+use hmac::Mac;
 use http::Method;
 use proptest::prelude::*;
 use time::{Duration, OffsetDateTime, macros::datetime};
 
 use super::{
-    super::{AddressingStyle, Endpoint, Presigned, Reject, SignRequest, Target, Terms, presign, signing_key},
+    super::{
+        AddressingStyle, Endpoint, Presigned, Reject, SignRequest, Target, Terms, canonical, presign,
+        signing_key,
+    },
     Request, SECRET, example, name,
 };
 use crate::types::{AccessKeyId, BucketName, ObjectKey, Query, Region, SecretKey, Span};
@@ -210,6 +214,27 @@ fn a_session_token_with_a_permanent_key_is_told_only_once_the_signature_holds() 
     };
     assert_eq!(token.expose(), "to/ken=");
     assert_eq!(name(&request.verify_with(SIGNED_AT, "made-up")), "Mismatch");
+}
+
+#[test]
+fn a_session_token_in_a_signed_header_is_as_unexpected() {
+    let mut request = example().set("X-Amz-SignedHeaders", "host%3Bx-amz-security-token");
+    request
+        .headers
+        .push(("x-amz-security-token".to_owned(), "to/ken=".to_owned()));
+    let Err(Reject::Mismatch(mismatch)) = request.verify_at(SIGNED_AT) else {
+        panic!("the signature is of another list");
+    };
+    let secret = SecretKey::parse(SECRET.to_owned()).unwrap();
+    let key = signing_key(&secret, "20130524", "us-east-1");
+    let mac = canonical::signed(&key, mismatch.string_to_sign.expose_bytes());
+    let signature = hex::encode(mac.finalize().into_bytes());
+    let Err(Reject::UnexpectedToken { token }) =
+        request.set("X-Amz-Signature", &signature).verify_at(SIGNED_AT)
+    else {
+        panic!("not refused");
+    };
+    assert_eq!(token.expose(), "to/ken=");
 }
 
 #[test]

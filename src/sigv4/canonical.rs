@@ -1,0 +1,328 @@
+//! The canonical request and the string to sign, for verifying and for signing alike. A request's signed parts go in, the
+//! bytes that AWS would sign come out.
+//!
+//! The whole is built in one buffer and hashed once: what a mismatch shows is then exactly what was hashed.
+
+use std::ops::Range;
+
+use http::{HeaderMap, Method};
+use sha2::{Digest, Sha256};
+
+use super::{
+    ALGORITHM, SERVICE, TERMINATOR,
+    encode::{BrokenEscape, put_component, put_path},
+    signing_key::mac,
+};
+use crate::types::{Query, SigningKey};
+
+/// The parts of a request that a signature covers.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>
+pub(super) struct CanonicalRequest<'a> {
+    pub(super) method: &'a Method,
+    /// What `host` is signed as.
+    pub(super) authority: &'a str,
+    /// The path as sent.
+    pub(super) path: &'a str,
+    pub(super) query: &'a Query<'a>,
+    pub(super) headers: &'a HeaderMap,
+    /// `X-Amz-SignedHeaders`: the names, in any order and case, joined with `;`.
+    pub(super) signed_headers: &'a str,
+    /// The last line.
+    pub(super) payload: &'a str,
+}
+
+impl CanonicalRequest<'_> {
+    /// The canonical request's bytes.
+    pub(super) fn bytes(&self) -> Result<Vec<u8>, BrokenEscape> {
+        let mut out = Vec::with_capacity(1024);
+        out.extend_from_slice(self.method.as_str().as_bytes());
+        out.push(b'\n');
+        put_path(&mut out, self.path)?;
+        out.push(b'\n');
+        put_query(&mut out, self.query);
+        out.push(b'\n');
+        let names = signed_names(self.signed_headers);
+        for name in &names {
+            out.extend_from_slice(name.as_bytes());
+            out.push(b':');
+            self.put_value(&mut out, name);
+            out.push(b'\n');
+        }
+        out.push(b'\n');
+        out.extend_from_slice(names.join(";").as_bytes());
+        out.push(b'\n');
+        out.extend_from_slice(self.payload.as_bytes());
+        Ok(out)
+    }
+
+    /// A signed header's value: every line of it joined with a comma. Where the header is absent, the value of a query
+    /// parameter of that name, and else nothing.
+    fn put_value(&self, out: &mut Vec<u8>, name: &str) {
+        if name == "host" {
+            out.extend_from_slice(self.authority.as_bytes());
+            return;
+        }
+        let mut lines = self.headers.get_all(name).iter();
+        match lines.next() {
+            Some(first) => {
+                put_folded(out, first.as_bytes());
+                for line in lines {
+                    out.push(b',');
+                    put_folded(out, line.as_bytes());
+                }
+            }
+            None => {
+                let named = self.query.iter().find(|p| p.name.eq_ignore_ascii_case(name));
+                put_folded(out, named.map_or("", |p| p.value.as_ref()).as_bytes());
+            }
+        }
+    }
+}
+
+/// The names of `X-Amz-SignedHeaders` in lower case, sorted. AWS sorts them itself: its PHP SDK lists them unsorted in the
+/// URL and signs them sorted (<https://github.com/aws/aws-sdk-php/issues/3241>).
+pub(super) fn signed_names(list: &str) -> Vec<String> {
+    let mut names: Vec<_> = list.split(';').map(str::to_ascii_lowercase).collect();
+    names.sort_unstable();
+    names
+}
+
+/// Ends trimmed, runs of spaces folded to one.
+fn put_folded(out: &mut Vec<u8>, value: &[u8]) {
+    let value = value.trim_ascii();
+    let mut after_space = false;
+    for byte in value {
+        if *byte != b' ' || !after_space {
+            out.push(*byte);
+        }
+        after_space = *byte == b' ';
+    }
+}
+
+/// Every parameter but the signature itself, sorted by encoded name, then encoded value. Only the first `X-Amz-Signature` is
+/// left out: it is the one that counts, and a further copy is an unsigned parameter as any other.
+pub(super) fn put_query(out: &mut Vec<u8>, query: &Query<'_>) {
+    let mut encoded = Vec::with_capacity(512);
+    let mut pairs: Vec<(Range<usize>, Range<usize>)> = Vec::with_capacity(16);
+    let mut signature_seen = false;
+    for parameter in query.iter() {
+        if !signature_seen && parameter.name == "X-Amz-Signature" {
+            signature_seen = true;
+            continue;
+        }
+        let start = encoded.len();
+        put_component(&mut encoded, &parameter.name);
+        let middle = encoded.len();
+        put_component(&mut encoded, &parameter.value);
+        pairs.push((start..middle, middle..encoded.len()));
+    }
+    let text = |range: &Range<usize>| encoded.get(range.clone()).unwrap_or_default();
+    pairs.sort_unstable_by(|a, b| (text(&a.0), text(&a.1)).cmp(&(text(&b.0), text(&b.1))));
+    for (at, (name, value)) in pairs.iter().enumerate() {
+        if at > 0 {
+            out.push(b'&');
+        }
+        out.extend_from_slice(text(name));
+        out.push(b'=');
+        out.extend_from_slice(text(value));
+    }
+}
+
+/// What the signing key signs.
+pub(super) struct StringToSign<'a> {
+    /// `X-Amz-Date`
+    pub(super) date: &'a str,
+    pub(super) scope_date: &'a str,
+    pub(super) region: &'a str,
+    /// The canonical request's bytes.
+    pub(super) canonical_request: &'a [u8],
+}
+
+impl StringToSign<'_> {
+    /// The string's bytes.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        let Self {
+            date,
+            scope_date,
+            region,
+            canonical_request,
+        } = self;
+        let hash = hex::encode(Sha256::digest(canonical_request));
+        format!("{ALGORITHM}\n{date}\n{scope_date}/{region}/{SERVICE}/{TERMINATOR}\n{hash}").into_bytes()
+    }
+}
+
+/// The MAC over a string to sign, ready to give a signature or to compare with one.
+pub(super) fn signed(key: &SigningKey, string_to_sign: &[u8]) -> hmac::Hmac<Sha256> {
+    use hmac::Mac;
+    let mut mac = mac(key.expose());
+    mac.update(string_to_sign);
+    mac
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn canonical_query(raw: &str) -> String {
+        let mut out = Vec::new();
+        put_query(&mut out, &Query::parse(raw).unwrap());
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_query_is_sorted_by_encoded_name_then_value() {
+        for (raw, canonical) in [
+            ("", ""),
+            ("acl", "acl="),
+            ("b=2&a=1&b=1", "a=1&b=1&b=2"),
+            ("a-b=1&a=2", "a=2&a-b=1"),
+            ("a=%7e&a=%2f&a=z+z", "a=%2F&a=z%20z&a=~"),
+            ("%C3%A9=1&z=1", "%C3%A9=1&z=1"),
+            ("B=1&a=1", "B=1&a=1"),
+            ("X-Amz-Signature=s&a=1", "a=1"),
+            ("X-Amz-Signature=s&X-Amz-Signature=t", "X-Amz-Signature=t"),
+            ("x-amz-signature=s", "x-amz-signature=s"),
+            ("X-Amz-Date=1&X-Amz-Date=2", "X-Amz-Date=1&X-Amz-Date=2"),
+        ] {
+            assert_eq!(canonical_query(raw), canonical, "{raw}");
+        }
+    }
+
+    fn canonical_headers(signed_headers: &str, query: &str, sent: &[(&'static str, &str)]) -> String {
+        let mut headers = HeaderMap::new();
+        for (name, value) in sent {
+            headers.append(*name, value.parse().unwrap());
+        }
+        let query = Query::parse(query).unwrap();
+        let bytes = CanonicalRequest {
+            method: &Method::GET,
+            authority: "h:1",
+            path: "/",
+            query: &query,
+            headers: &headers,
+            signed_headers,
+            payload: "P",
+        }
+        .bytes()
+        .unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        text.split_once("\n/\n")
+            .unwrap()
+            .1
+            .split_once('\n')
+            .unwrap()
+            .1
+            .to_owned()
+    }
+
+    #[test]
+    fn headers_are_sorted_joined_folded_and_trimmed() {
+        for (signed, query, sent, expected) in [
+            ("host", "", vec![("host", "other")], "host:h:1\n\nhost\nP"),
+            (
+                "x-b;Host;x-a",
+                "",
+                vec![("x-a", "1"), ("x-b", "2")],
+                "host:h:1\nx-a:1\nx-b:2\n\nhost;x-a;x-b\nP",
+            ),
+            (
+                "x-a",
+                "",
+                vec![("x-a", "  b   c "), ("x-a", "d")],
+                "x-a:b c,d\n\nx-a\nP",
+            ),
+            ("x-a", "", vec![], "x-a:\n\nx-a\nP"),
+            (
+                "x-amz-acl",
+                "X-Amz-Acl=private",
+                vec![],
+                "x-amz-acl:private\n\nx-amz-acl\nP",
+            ),
+            (
+                "x-amz-acl",
+                "x-amz-acl=private",
+                vec![("x-amz-acl", "")],
+                "x-amz-acl:\n\nx-amz-acl\nP",
+            ),
+            ("", "", vec![], ":\n\n\nP"),
+        ] {
+            assert_eq!(canonical_headers(signed, query, &sent), expected, "{signed}");
+        }
+    }
+
+    /// AWS's published examples for the Authorization header, which share the canonical request, its hash and the key:
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>
+    #[test]
+    fn aws_examples_of_header_signatures_come_out() {
+        use hmac::Mac;
+
+        let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let text = "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072";
+        let date = ("x-amz-date", "20130524T000000Z");
+        for (method, path, query, sent, payload, expected) in [
+            (
+                Method::GET,
+                "/test.txt",
+                "",
+                vec![("range", "bytes=0-9")],
+                empty,
+                "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41",
+            ),
+            (
+                Method::PUT,
+                "/test$file.text",
+                "",
+                vec![
+                    ("date", "Fri, 24 May 2013 00:00:00 GMT"),
+                    ("x-amz-storage-class", "REDUCED_REDUNDANCY"),
+                ],
+                text,
+                "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd",
+            ),
+            (
+                Method::GET,
+                "/",
+                "lifecycle",
+                vec![],
+                empty,
+                "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543",
+            ),
+            (
+                Method::GET,
+                "/",
+                "max-keys=2&prefix=J",
+                vec![],
+                empty,
+                "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7",
+            ),
+        ] {
+            let mut headers = HeaderMap::new();
+            for (name, value) in sent.into_iter().chain([date, ("x-amz-content-sha256", payload)]) {
+                headers.insert(name, value.parse().unwrap());
+            }
+            let names: Vec<_> = headers.keys().map(|name| name.as_str()).chain(["host"]).collect();
+            let query = Query::parse(query).unwrap();
+            let canonical_request = CanonicalRequest {
+                method: &method,
+                authority: "examplebucket.s3.amazonaws.com",
+                path,
+                query: &query,
+                headers: &headers,
+                signed_headers: &names.join(";"),
+                payload,
+            };
+            let string_to_sign = StringToSign {
+                date: date.1,
+                scope_date: "20130524",
+                region: "us-east-1",
+                canonical_request: &canonical_request.bytes().unwrap(),
+            };
+            let secret =
+                crate::types::SecretKey::parse("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned());
+            let key = super::super::signing_key(&secret.unwrap(), "20130524", "us-east-1");
+            let signature = signed(&key, &string_to_sign.bytes()).finalize().into_bytes();
+            assert_eq!(hex::encode(signature), expected, "{method} {path}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The credential and its scope: `AKID/yyyyMMdd/region/service/aws4_request`. `X-Amz-Credential` goes in, the access key id
+//! and the scope come out; the scope is then checked part by part, not only used.
+//!
+//! Stricter than AWS is known to be: an id that is empty, over 128 bytes or holds white space is a malformed credential.
+
+use super::{
+    SERVICE, TERMINATOR,
+    reject::Reject,
+    window::{Terms, date_of},
+};
+use crate::types::{AccessKeyId, Region};
+
+/// The four parts behind the access key id, as they were sent.
+#[derive(Clone, Copy)]
+pub(super) struct Scope<'h> {
+    pub(super) date: &'h str,
+    region: &'h str,
+    service: &'h str,
+    terminator: &'h str,
+}
+
+impl<'h> Scope<'h> {
+    /// Splits from the right, since an access key id may hold a `/`.
+    pub(super) fn parse(credential: &'h str) -> Result<(AccessKeyId, Self), Reject> {
+        let mut parts = credential.rsplitn(5, '/');
+        let mut part = || parts.next().ok_or(Reject::CredentialMalformed);
+        let (terminator, service, region, date, id) = (part()?, part()?, part()?, part()?, part()?);
+        let id = AccessKeyId::parse(id).map_err(|_| Reject::CredentialMalformed)?;
+        let scope = Self {
+            date,
+            region,
+            service,
+            terminator,
+        };
+        Ok((id, scope))
+    }
+
+    /// Checks date, region, service and terminator, in this order. `signed` is `X-Amz-Date`. The region that fits comes out.
+    pub(super) fn check(&self, signed: &str, terms: &Terms<'_>) -> Result<Region, Reject> {
+        let given = |part: &str| part.to_owned();
+        if date_of(self.date).is_none() {
+            return Err(Reject::ScopeDateMalformed {
+                given: given(self.date),
+            });
+        }
+        let expected = signed.get(..8).unwrap_or_default();
+        if self.date != expected {
+            return Err(Reject::ScopeDateDiffers {
+                given: given(self.date),
+                expected: given(expected),
+            });
+        }
+        let region = terms.regions.iter().find(|r| r.as_str() == self.region);
+        let region = region.ok_or_else(|| Reject::Region {
+            given: given(self.region),
+            expected: terms
+                .regions
+                .first()
+                .map_or_else(String::new, |r| r.as_str().to_owned()),
+        })?;
+        if self.service != SERVICE {
+            return Err(Reject::Service {
+                given: given(self.service),
+            });
+        }
+        if self.terminator != TERMINATOR {
+            return Err(Reject::Terminator {
+                given: given(self.terminator),
+            });
+        }
+        Ok(region.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_credential_has_an_id_and_four_parts_and_the_id_may_hold_slashes() {
+        for (credential, id) in [
+            ("AKID/20130524/us-east-1/s3/aws4_request", "AKID"),
+            ("a/b/20130524/us-east-1/s3/aws4_request", "a/b"),
+            ("/a/20130524/us-east-1/s3/aws4_request", "/a"),
+        ] {
+            let (found, scope) = Scope::parse(credential).unwrap_or_else(|_| panic!("{credential}"));
+            assert_eq!((found.as_str(), scope.date), (id, "20130524"));
+        }
+        for malformed in [
+            "",
+            "AKID",
+            "20130524/us-east-1/s3/aws4_request",
+            "/20130524/us-east-1/s3/aws4_request",
+            "a b/20130524/us-east-1/s3/aws4_request",
+        ] {
+            let reject = Scope::parse(malformed).err().unwrap();
+            assert_eq!(reject.name(), "CredentialMalformed", "{malformed}");
+        }
+    }
+}

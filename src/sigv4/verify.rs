@@ -1,0 +1,190 @@
+//! The signature itself. An [`InForce`] link, the head it came with, the target it is tried for and a signing key go in; a
+//! [`Verified`] comes out, and nothing else in the crate can make one.
+//!
+//! Stricter than AWS: a signature is 64 lower-case hexadecimal digits, so that a link has one name, and a second
+//! `X-Amz-Signature` is an unsigned parameter as any other.
+
+use std::fmt;
+
+use hmac::Mac;
+use http::HeaderMap;
+use time::OffsetDateTime;
+
+use super::{
+    canonical::{CanonicalRequest, StringToSign, signed},
+    payload::{self, Payload},
+    reject::{ErrorText, Mismatch, Reject},
+    window::InForce,
+};
+use crate::types::{AccessKeyId, LinkId, Region, RequestHead, Signature, SigningKey};
+
+/// The origin's host and path under which a request is tried: those of its head, or of another public name of the gateway
+/// (a proxy or a container changed the host, or took a path prefix away).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target<'a> {
+    /// What `host` was signed as: host and, where one was sent, port.
+    pub authority: &'a str,
+    /// The path, percent-encoded as sent, path prefix included.
+    pub path: &'a str,
+}
+
+/// A request whose signature holds, and what the signature says. Bucket and key are to be read from its
+/// [`target`](Verified::target), which is what was signed, and from nothing else.
+///
+/// ```compile_fail
+/// let forged = postern::sigv4::Verified { ..unimplemented!() };
+/// ```
+#[derive(Clone)]
+pub struct Verified {
+    access_key_id: AccessKeyId,
+    authority: String,
+    path: String,
+    region: Region,
+    signed_at: OffsetDateTime,
+    expires_at: OffsetDateTime,
+    payload: Payload,
+    signature: Signature,
+    link_id: LinkId,
+}
+
+impl InForce<'_> {
+    /// Verifies the signature for one target: every `x-amz-*` header and `host` signed, then the signature, in constant time,
+    /// then no session token (every key here is a permanent one).
+    ///
+    /// `key` must be derived for this [`scope_date`](InForce::scope_date) and [`region`](InForce::region). The errors
+    /// are [`Reject::HeadersNotSigned`], [`Reject::PayloadHashMalformed`], [`Reject::MalformedUri`], [`Reject::Mismatch`] and
+    /// [`Reject::UnexpectedToken`].
+    pub fn verify(
+        &self,
+        head: &RequestHead,
+        target: Target<'_>,
+        key: &SigningKey,
+    ) -> Result<Verified, Reject> {
+        let presigned = &self.presigned;
+        every_needed_header_is_signed(head.headers(), presigned.signed_headers)?;
+        let (line, payload) = payload::declared(head, presigned.query)?;
+        let canonical_request = CanonicalRequest {
+            method: head.method(),
+            authority: target.authority,
+            path: target.path,
+            query: presigned.query,
+            headers: head.headers(),
+            signed_headers: presigned.signed_headers,
+            payload: &line,
+        };
+        let canonical_request = canonical_request.bytes().map_err(|_| Reject::MalformedUri)?;
+        let string_to_sign = StringToSign {
+            date: presigned.date,
+            scope_date: presigned.scope.date,
+            region: self.region.as_str(),
+            canonical_request: &canonical_request,
+        };
+        let string_to_sign = string_to_sign.bytes();
+        let holds = |given: &&Signature| signed(key, &string_to_sign).verify_slice(given.expose()).is_ok();
+        let Some(signature) = presigned.signature.as_ref().filter(holds) else {
+            return Err(Reject::Mismatch(Box::new(Mismatch {
+                access_key_id: presigned.access_key_id.clone(),
+                string_to_sign: ErrorText::new(string_to_sign),
+                signature_provided: ErrorText::new(presigned.signature_provided),
+                canonical_request: ErrorText::new(canonical_request),
+            })));
+        };
+        if let Some(token) = self.session_token(head.headers()) {
+            return Err(Reject::UnexpectedToken { token });
+        }
+        Ok(Verified {
+            access_key_id: presigned.access_key_id.clone(),
+            authority: target.authority.to_owned(),
+            path: target.path.to_owned(),
+            region: self.region.clone(),
+            signed_at: presigned.signed_at,
+            expires_at: self.expires_at,
+            payload,
+            link_id: signature.link_id(),
+            signature: signature.clone(),
+        })
+    }
+
+    fn session_token(&self, headers: &HeaderMap) -> Option<ErrorText> {
+        let in_query = self.presigned.query.first("X-Amz-Security-Token");
+        let in_header = headers.get("x-amz-security-token");
+        in_query
+            .map(ErrorText::new)
+            .or_else(|| in_header.map(|token| ErrorText::new(token.as_bytes())))
+    }
+}
+
+/// `host` and every `x-amz-*` header must be signed, save `x-amz-content-sha256`, whose value is the payload line anyway. An
+/// unsigned `x-amz-copy-source` would turn a presigned PUT into a copy made as the signer.
+fn every_needed_header_is_signed(headers: &HeaderMap, list: &str) -> Result<(), Reject> {
+    let is_signed = |name: &str| list.split(';').any(|listed| listed.eq_ignore_ascii_case(name));
+    let needed = |name: &&str| name.starts_with("x-amz-") && *name != "x-amz-content-sha256";
+    let amz = headers.keys().map(|name| name.as_str()).filter(needed);
+    let mut names: Vec<_> = std::iter::once("host")
+        .chain(amz)
+        .filter(|name| !is_signed(name))
+        .map(str::to_owned)
+        .collect();
+    names.sort_unstable();
+    if names.is_empty() {
+        Ok(())
+    } else {
+        Err(Reject::HeadersNotSigned { names })
+    }
+}
+
+impl Verified {
+    /// Whose key signed.
+    pub fn access_key_id(&self) -> &AccessKeyId {
+        &self.access_key_id
+    }
+
+    /// What was signed for: the only host and path from which bucket and key may be read.
+    pub fn target(&self) -> Target<'_> {
+        Target {
+            authority: &self.authority,
+            path: &self.path,
+        }
+    }
+
+    /// The scope's region.
+    pub fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// When it was signed.
+    pub fn signed_at(&self) -> OffsetDateTime {
+        self.signed_at
+    }
+
+    /// From when on it is expired.
+    pub fn expires_at(&self) -> OffsetDateTime {
+        self.expires_at
+    }
+
+    /// What was declared of the body, which the body must still be held against.
+    pub fn payload(&self) -> Payload {
+        self.payload
+    }
+
+    /// The link's name for logs and revocation.
+    pub fn link_id(&self) -> LinkId {
+        self.link_id
+    }
+
+    /// The signature, from which the chain of chunk signatures starts.
+    pub fn seed_signature(&self) -> &Signature {
+        &self.signature
+    }
+}
+
+/// Whose, which link and until when: never the signature, nor the path.
+impl fmt::Debug for Verified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verified")
+            .field("access_key_id", &self.access_key_id)
+            .field("link_id", &self.link_id)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,1 +1,2 @@
+//! (in work)
 fn main() {}

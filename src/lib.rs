@@ -1,5 +1,5 @@
-//! postern
-pub mod cli;
+//! Postern, a gateway that verifies presigned S3 requests against the policy as it stands now.
+
 pub mod clock;
 pub mod config;
 pub mod gateway;

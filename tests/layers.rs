@@ -16,12 +16,26 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("clock", &["types"]),
     ("store", &["types"]),
     ("live", &["types", "policy", "clock"]),
-    ("gateway", &["types", "s3", "sigv4", "policy", "verdict", "clock", "store", "live"]),
-    ("server", &["types", "verdict", "clock", "store", "live", "gateway"]),
-    ("config", &["types", "verdict", "store", "live", "gateway", "server"]),
+    (
+        "gateway",
+        &[
+            "types", "s3", "sigv4", "policy", "verdict", "clock", "store", "live",
+        ],
+    ),
+    (
+        "server",
+        &["types", "verdict", "clock", "store", "live", "gateway"],
+    ),
+    (
+        "config",
+        &["types", "verdict", "store", "live", "gateway", "server"],
+    ),
     (
         "cli",
-        &["types", "s3", "sigv4", "policy", "verdict", "clock", "store", "live", "gateway", "server", "config"],
+        &[
+            "types", "s3", "sigv4", "policy", "verdict", "clock", "store", "live", "gateway", "server",
+            "config",
+        ],
     ),
 ];
 
@@ -30,7 +44,17 @@ const PURE: &[&str] = &["types", "s3", "sigv4", "policy", "verdict"];
 
 /// What a pure module must not name.
 const IMPURE: &[&str] = &[
-    "tokio", "std::fs", "std::net::Tcp", "std::env", "std::time::SystemTime", "Instant::now", "now_utc", "tracing", "rustix", "notify", "std::thread",
+    "tokio",
+    "std::fs",
+    "std::net::Tcp",
+    "std::env",
+    "std::time::SystemTime",
+    "Instant::now",
+    "now_utc",
+    "tracing",
+    "rustix",
+    "notify",
+    "std::thread",
 ];
 
 fn sources(of: &Path) -> Vec<PathBuf> {
@@ -50,7 +74,11 @@ fn sources(of: &Path) -> Vec<PathBuf> {
 fn program_lines(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
     let program = text.split("#[cfg(test)]\nmod ").next().unwrap().to_owned();
-    program.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    program
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn modules() -> Vec<(String, Vec<PathBuf>)> {
@@ -72,7 +100,11 @@ fn modules() -> Vec<(String, Vec<PathBuf>)> {
 fn named(text: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for rest in text.split("crate::").skip(1) {
-        let word = |s: &str| s.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+        let word = |s: &str| {
+            s.chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect::<String>()
+        };
         match rest.strip_prefix('{') {
             None => {
                 names.insert(word(rest));
@@ -123,10 +155,18 @@ fn every_module_uses_only_the_layers_below_it() {
 #[test]
 fn pure_modules_take_values_and_return_data() {
     let mut wrong = Vec::new();
-    for (module, files) in modules().into_iter().filter(|(module, _)| PURE.contains(&module.as_str())) {
+    for (module, files) in modules()
+        .into_iter()
+        .filter(|(module, _)| PURE.contains(&module.as_str()))
+    {
         for file in files {
             let text = program_lines(&file);
-            wrong.extend(IMPURE.iter().filter(|word| text.contains(*word)).map(|word| format!("{module}: {} names {word}", file.display())));
+            wrong.extend(
+                IMPURE
+                    .iter()
+                    .filter(|word| text.contains(*word))
+                    .map(|word| format!("{module}: {} names {word}", file.display())),
+            );
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -135,5 +175,8 @@ fn pure_modules_take_values_and_return_data() {
 #[test]
 fn the_reader_of_names_sees_groups_and_paths() {
     let text = "use crate::{types::{A, B}, s3::Call}; fn f() { crate::store::x() } use crate::policy;";
-    assert_eq!(named(text).into_iter().collect::<Vec<_>>(), ["policy", "s3", "store", "types"]);
+    assert_eq!(
+        named(text).into_iter().collect::<Vec<_>>(),
+        ["policy", "s3", "store", "types"]
+    );
 }

@@ -1,2 +1,9 @@
-#[test]
-fn t() {}
+//! The one integration binary: each module is a subject.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)] // tests stop at the first surprise
+
+mod layers;

@@ -49,7 +49,7 @@ impl fmt::Display for Span {
         let units = [(86_400, "d"), (3_600, "h"), (60, "m")];
         match units
             .into_iter()
-            .find(|(factor, _)| self.0 > 0 && self.0 % factor == 0)
+            .find(|(factor, _)| self.0 > 0 && self.0.is_multiple_of(*factor))
         {
             Some((factor, unit)) => write!(f, "{}{unit}", self.0 / factor),
             None => write!(f, "{}s", self.0),

@@ -1,7 +1,1 @@
-//! (in work)
-
-mod origin;
-mod settings;
-
-pub use origin::{PublicUrl, PublicUrlError};
-pub use settings::Settings;
+//! Joining signature and policy into one verdict: not built yet.

@@ -21,6 +21,7 @@ pub use bucket::{BucketName, BucketNameError};
 pub use head::{HeadError, RequestHead, Scheme};
 pub use key::{ObjectKey, ObjectKeyError};
 pub use object::{ETag, ObjectAttributes};
+pub(crate) use query::escapes_are_whole;
 pub use query::{Parameter, Query, QueryError};
 pub use region::{Region, RegionError};
 pub use resource::Resource;

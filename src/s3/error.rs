@@ -1,0 +1,73 @@
+//! An S3 error: what a refused request is answered with.
+
+use std::{borrow::Cow, fmt};
+
+use super::{ErrorCode, xml};
+
+/// A code, a message and the elements that AWS adds for this failure, in AWS's order.
+///
+/// `Debug` shows the code alone: the elements may carry a signature or a token that the client sent, and those go back to
+/// the client but never into a log.
+#[derive(Clone, PartialEq, Eq)]
+pub struct S3Error {
+    code: ErrorCode,
+    message: Cow<'static, str>,
+    elements: Vec<(&'static str, String)>,
+}
+
+impl S3Error {
+    /// An error with its code's own message.
+    pub fn new(code: ErrorCode) -> Self {
+        Self {
+            code,
+            message: Cow::Borrowed(code.message()),
+            elements: Vec::new(),
+        }
+    }
+
+    /// The same error with a more precise message.
+    pub fn message(mut self, message: impl Into<Cow<'static, str>>) -> Self {
+        self.message = message.into();
+        self
+    }
+
+    /// The same error with one more element.
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.elements.push((name, value.into()));
+        self
+    }
+
+    /// An `InvalidArgument`, with the name and value that AWS repeats.
+    pub fn invalid_argument(message: &'static str, name: &str, value: &str) -> Self {
+        Self::new(ErrorCode::InvalidArgument)
+            .message(message)
+            .with("ArgumentName", name)
+            .with("ArgumentValue", value)
+    }
+
+    /// The code.
+    pub fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    /// The message.
+    pub fn text(&self) -> &str {
+        &self.message
+    }
+
+    /// The further elements, in order.
+    pub fn elements(&self) -> &[(&'static str, String)] {
+        &self.elements
+    }
+
+    /// The document that S3 sends: `<Error>` ending in `RequestId` and `HostId`.
+    pub fn to_xml(&self, request_id: &str, host_id: &str) -> Vec<u8> {
+        xml::error(self, request_id, host_id)
+    }
+}
+
+impl fmt::Debug for S3Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "S3Error({})", self.code.name())
+    }
+}

@@ -1,0 +1,172 @@
+//! What a host and a path name: a bucket and a key, in path style and in virtual-host style.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html>
+
+use percent_encoding::percent_decode_str;
+
+use crate::types::{BucketName, ObjectKey, ObjectKeyError};
+
+use super::{ErrorCode, S3Error};
+
+/// The bucket and the key that one reading of a request names. A key is never there without its bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// `/` alone: the service.
+    Service,
+    /// A bucket.
+    Bucket(BucketName),
+    /// An object.
+    Object(BucketName, ObjectKey),
+}
+
+impl Target {
+    /// Reads host and path as they were signed. The path is decoded once and never normalised: `/b//a` has the key `/a`. Where
+    /// the host, without its port, is `NAME.DOMAIN` for one of `virtual_host_domains`, NAME is the bucket and the whole
+    /// path is the key.
+    ///
+    /// Errors: `InvalidURI` for broken escapes and bytes that are no UTF-8, `InvalidBucketName`, `KeyTooLongError`.
+    pub fn parse(authority: &str, path: &str, virtual_host_domains: &[String]) -> Result<Self, S3Error> {
+        let path = path
+            .strip_prefix('/')
+            .ok_or_else(|| S3Error::new(ErrorCode::InvalidURI))?;
+        let (bucket, key) = match virtual_bucket(authority, virtual_host_domains) {
+            Some(bucket) => (bucket, decode(path)?),
+            None => {
+                let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+                (decode(bucket)?, decode(key)?)
+            }
+        };
+        if bucket.is_empty() && key.is_empty() {
+            return Ok(Self::Service);
+        }
+        let bucket = BucketName::parse(&bucket)
+            .map_err(|_| S3Error::new(ErrorCode::InvalidBucketName).with("BucketName", bucket.as_str()))?;
+        match ObjectKey::parse(&key) {
+            Ok(key) => Ok(Self::Object(bucket, key)),
+            Err(ObjectKeyError::Empty) => Ok(Self::Bucket(bucket)),
+            Err(ObjectKeyError::TooLong(size)) => Err(S3Error::new(ErrorCode::KeyTooLongError)
+                .with("Size", size.to_string())
+                .with("MaxSizeAllowed", "1024")),
+        }
+    }
+
+    /// The bucket, if one is named.
+    pub fn bucket(&self) -> Option<&BucketName> {
+        match self {
+            Self::Service => None,
+            Self::Bucket(bucket) | Self::Object(bucket, _) => Some(bucket),
+        }
+    }
+}
+
+/// The bucket in a host. The longest domain counts where one is below another.
+fn virtual_bucket(authority: &str, domains: &[String]) -> Option<String> {
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+        Some(_) | None => authority,
+    };
+    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    let below = |domain: &&String| {
+        host.strip_suffix(domain.as_str())
+            .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
+    };
+    let domain = domains.iter().filter(below).max_by_key(|domain| domain.len())?;
+    // The configured domain itself may lie below a shorter one: it is a host for path style, not a bucket.
+    if domains.contains(&host) {
+        return None;
+    }
+    host.strip_suffix(domain.as_str())?
+        .strip_suffix('.')
+        .map(str::to_owned)
+}
+
+fn decode(text: &str) -> Result<String, S3Error> {
+    if !crate::types::escapes_are_whole(text) {
+        return Err(S3Error::new(ErrorCode::InvalidURI));
+    }
+    let decoded = percent_decode_str(text)
+        .decode_utf8()
+        .map_err(|_| S3Error::new(ErrorCode::InvalidURI))?;
+    Ok(decoded.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(authority: &str, path: &str) -> Result<Target, ErrorCode> {
+        let domains = [
+            "s3.localhost".to_owned(),
+            "example.com".to_owned(),
+            "s3.example.com".to_owned(),
+        ];
+        Target::parse(authority, path, &domains).map_err(|error| error.code())
+    }
+
+    fn bucket(name: &str) -> Result<Target, ErrorCode> {
+        Ok(Target::Bucket(BucketName::parse(name).unwrap()))
+    }
+
+    fn object(name: &str, key: &str) -> Result<Target, ErrorCode> {
+        Ok(Target::Object(
+            BucketName::parse(name).unwrap(),
+            ObjectKey::parse(key).unwrap(),
+        ))
+    }
+
+    #[test]
+    fn both_styles_name_bucket_and_key() {
+        for (authority, path, expected) in [
+            ("localhost:9000", "/", Ok(Target::Service)),
+            ("localhost:9000", "/abc", bucket("abc")),
+            ("localhost:9000", "/abc/", bucket("abc")),
+            ("localhost:9000", "/abc/k", object("abc", "k")),
+            ("localhost:9000", "/abc//k", object("abc", "/k")),
+            ("localhost:9000", "/abc/a/../b/./c/", object("abc", "a/../b/./c/")),
+            ("localhost:9000", "/abc/a%2Fb%20c+d", object("abc", "a/b c+d")),
+            ("localhost:9000", "/abc/%252F", object("abc", "%2F")),
+            ("abc.s3.localhost:9000", "/", bucket("abc")),
+            ("ABC.S3.LocalHost", "/k", object("abc", "k")),
+            ("abc.s3.localhost.", "/abc/k", object("abc", "abc/k")),
+            ("abc.def.s3.localhost", "//k", object("abc.def", "/k")),
+            ("s3.localhost:9000", "/abc/k", object("abc", "k")),
+            ("s3.example.com", "/abc/k", object("abc", "k")),
+            ("abc.s3.example.com", "/k", object("abc", "k")),
+            ("abcs3.localhost", "/abc/k", object("abc", "k")),
+            ("[::1]:9000", "/abc/k", object("abc", "k")),
+        ] {
+            assert_eq!(parse(authority, path), expected, "{authority} {path}");
+        }
+    }
+
+    #[test]
+    fn what_names_nothing_is_refused_with_awss_code() {
+        for (authority, path, code) in [
+            ("h", "/abc/%zz", ErrorCode::InvalidURI),
+            ("h", "/abc/%ff", ErrorCode::InvalidURI),
+            ("h", "/ab%", ErrorCode::InvalidURI),
+            ("h", "*", ErrorCode::InvalidURI),
+            ("h", "/ABC/k", ErrorCode::InvalidBucketName),
+            ("h", "//k", ErrorCode::InvalidBucketName),
+            ("h", "/../k", ErrorCode::InvalidBucketName),
+            ("h", "/%2e%2e/k", ErrorCode::InvalidBucketName),
+            ("a.s3.localhost", "/k", ErrorCode::InvalidBucketName),
+        ] {
+            assert_eq!(parse(authority, path), Err(code), "{authority} {path}");
+        }
+        assert_eq!(
+            parse("h", &format!("/abc/{}", "k".repeat(1025))),
+            Err(ErrorCode::KeyTooLongError)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn an_encoded_key_is_read_back_in_either_style(key in "\\PC{1,200}") {
+            let path = percent_encoding::utf8_percent_encode(&key, percent_encoding::NON_ALPHANUMERIC).to_string();
+            prop_assert_eq!(parse("localhost", &format!("/abc/{path}")), object("abc", &key));
+            prop_assert_eq!(parse("abc.s3.localhost", &format!("/{path}")), object("abc", &key));
+        }
+    }
+}

@@ -16,7 +16,7 @@ mod signature;
 mod span;
 
 pub use access_key::{AccessKeyId, AccessKeyIdError};
-pub use action::Action;
+pub use action::{Action, ActionLevel};
 pub use bucket::{BucketName, BucketNameError};
 pub use head::{HeadError, RequestHead, Scheme};
 pub use key::{ObjectKey, ObjectKeyError};

@@ -186,7 +186,10 @@ pub enum Problem {
         nearest: Option<String>,
     },
     /// Neither `*` nor an ARN of six parts.
-    #[error("{} is no resource: {reason}; write `*`, `arn:aws:s3:::bucket` or `arn:aws:s3:::bucket/key`", quoted(resource))]
+    #[error(
+        "{} is no resource: {reason}; write `*`, `arn:aws:s3:::bucket` or `arn:aws:s3:::bucket/key`",
+        quoted(resource)
+    )]
     MalformedResource {
         /// What was written.
         resource: String,
@@ -218,7 +221,11 @@ pub enum Problem {
 pub(super) fn quoted(text: &str) -> String {
     const LONGEST: usize = 80;
     let shown: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
-    let more = if text.chars().nth(LONGEST).is_some() { "…" } else { "" };
+    let more = if text.chars().nth(LONGEST).is_some() {
+        "…"
+    } else {
+        ""
+    };
     format!("`{shown}{more}`")
 }
 

@@ -31,5 +31,5 @@ pub use evaluate::{Decision, Denial, StatementReference};
 pub use reference::{Reference, References};
 pub use signer::{Key, Signer};
 pub use snapshot::{BroadGrant, Snapshot};
-pub use statement::{Effect, Statement};
+pub use statement::{Clause, Effect, Statement};
 pub use warning::{PolicyWarning, Warned};

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use super::{error::{Location, quoted}, evaluate::StatementReference};
+use super::{
+    error::{Location, quoted},
+    evaluate::StatementReference,
+};
 
 /// A statement, or a part of one, that can never apply here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,20 +44,40 @@ pub enum Warned {
 
 impl fmt::Display for PolicyWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}: {}", self.location, self.statement.owner(), self.warned)
+        write!(
+            f,
+            "{}: {}: {}",
+            self.location,
+            self.statement.owner(),
+            self.warned
+        )
     }
 }
 
 impl fmt::Display for Warned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::OtherServices => f.write_str("all its actions are other services', so it does nothing here"),
-            Self::OtherService { action } => write!(f, "{} is another service's action and does nothing here", quoted(action)),
+            Self::OtherServices => {
+                f.write_str("all its actions are other services', so it does nothing here")
+            }
+            Self::OtherService { action } => write!(
+                f,
+                "{} is another service's action and does nothing here",
+                quoted(action)
+            ),
             Self::OtherResource { resource } => {
-                write!(f, "{} is no bucket or object of this gateway and matches nothing", quoted(resource))
+                write!(
+                    f,
+                    "{} is no bucket or object of this gateway and matches nothing",
+                    quoted(resource)
+                )
             }
             Self::LevelMismatch { action, needed } => {
-                write!(f, "{} applies to {needed}, which no resource of the statement names", quoted(action))
+                write!(
+                    f,
+                    "{} applies to {needed}, which no resource of the statement names",
+                    quoted(action)
+                )
             }
         }
     }

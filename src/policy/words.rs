@@ -17,8 +17,15 @@ pub(super) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) 
     }
     known
         .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
-        .filter(|(distance, candidate)| *distance <= near(candidate.len().min(lower.len())) && *distance < lower.len())
+        .map(|candidate| {
+            (
+                strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()),
+                candidate,
+            )
+        })
+        .filter(|(distance, candidate)| {
+            *distance <= near(candidate.len().min(lower.len())) && *distance < lower.len()
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
@@ -26,7 +33,11 @@ pub(super) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) 
 /// The action or the pattern of actions that an unknown one was probably meant to be.
 pub(super) fn nearest_action(text: &str) -> Option<String> {
     let name = text.split_once(':').map_or(text, |(_, name)| name);
-    let names = || Action::ALL.iter().map(|action| action.name().trim_start_matches("s3:"));
+    let names = || {
+        Action::ALL
+            .iter()
+            .map(|action| action.name().trim_start_matches("s3:"))
+    };
     let Some(stem) = name.strip_suffix('*') else {
         return nearest(name, names()).map(|found| format!("s3:{found}"));
     };

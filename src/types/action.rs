@@ -226,7 +226,10 @@ impl Action {
     /// assert_eq!(Action::parse("s3:ReadObject"), None);
     /// ```
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|action| action.name().eq_ignore_ascii_case(text))
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|action| action.name().eq_ignore_ascii_case(text))
     }
 }
 
@@ -247,7 +250,16 @@ mod tests {
             assert_eq!(Action::parse(action.name()), Some(*action));
             assert_eq!(Action::parse(&action.name().to_uppercase()), Some(*action));
         }
-        for other in ["", "s3", "s3:", "GetObject", "s3:GetObject ", "s3:ListObjects", "s3:Get*", "ec2:GetObject"] {
+        for other in [
+            "",
+            "s3",
+            "s3:",
+            "GetObject",
+            "s3:GetObject ",
+            "s3:ListObjects",
+            "s3:Get*",
+            "ec2:GetObject",
+        ] {
             assert_eq!(Action::parse(other), None, "{other}");
         }
     }

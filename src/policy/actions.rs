@@ -4,11 +4,7 @@
 
 use crate::types::Action;
 
-use super::{
-    error::Problem,
-    pattern::{Pattern, ResourceText},
-    words::nearest_action,
-};
+use super::{error::Problem, pattern::Pattern, words::nearest_action};
 
 const WORDS: usize = Action::ALL.len().div_ceil(64);
 
@@ -101,7 +97,7 @@ fn matching(text: &str) -> ActionSet {
         return ActionSet::default().with(action);
     }
     let pattern = Pattern::of_text(&text.to_ascii_lowercase());
-    let fits = |action: &Action| pattern.matches(ResourceText::plain(&action.name().to_ascii_lowercase()));
+    let fits = |action: &Action| pattern.matches_text(&action.name().to_ascii_lowercase());
     Action::ALL
         .iter()
         .copied()

@@ -22,7 +22,7 @@ pub const MAX_POLICY_BYTES: usize = 16 << 20;
 /// A policy file, read but not yet joined with what it refers to. It holds secrets, so it cannot be printed.
 pub struct PolicyFile {
     pub(super) signers: Vec<SignerEntry>,
-    pub(super) policies: Vec<Arc<[Statement]>>,
+    pub(super) policies: Policies,
     pub(super) everyone: Arc<[Statement]>,
     pub(super) warnings: Vec<PolicyWarning>,
 }
@@ -128,9 +128,10 @@ struct Reading<'s, 't> {
 }
 
 type PolicyNames = HashMap<Arc<str>, (usize, Location)>;
+type Policies = Vec<Arc<[Statement]>>;
 
 impl Reading<'_, '_> {
-    fn policies(&mut self, file: &mut Table) -> Result<(PolicyNames, Vec<Arc<[Statement]>>), PolicyError> {
+    fn policies(&mut self, file: &mut Table) -> Result<(PolicyNames, Policies), PolicyError> {
         let mut names = PolicyNames::new();
         let mut policies = Vec::new();
         for mut table in self.tables(file, "policy", "[[policy]] tables")? {

@@ -66,10 +66,10 @@ pub(super) fn evaluate<'p>(
     let mut allowed = None;
     for statement in statements {
         match statement.effect() {
-            Effect::Deny if statement.matches(action, text) => {
+            Effect::Deny if statement.matches(action, &text) => {
                 return Decision::Deny(Denial::Explicit(statement.reference().clone()));
             }
-            Effect::Allow if allowed.is_none() && statement.matches(action, text) => {
+            Effect::Allow if allowed.is_none() && statement.matches(action, &text) => {
                 allowed = Some(statement)
             }
             Effect::Deny | Effect::Allow => {}
@@ -157,6 +157,141 @@ impl fmt::Display for Denial {
         match self {
             Self::Explicit(reference) => write!(f, "denied by {reference}"),
             Self::Implicit => f.write_str("no statement allows it"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{
+        super::testing::{decide, snapshot},
+        *,
+    };
+
+    /// A statement as a plain reader of IAM's rules sees it.
+    #[derive(Clone, Debug)]
+    struct Plain {
+        deny: bool,
+        not_action: bool,
+        not_resource: bool,
+        actions: Vec<&'static str>,
+        resources: Vec<&'static str>,
+    }
+
+    const ACTIONS: &[&str] = &[
+        "*",
+        "s3:*",
+        "s3:Get*",
+        "s3:GetObject",
+        "S3:putobject",
+        "s3:List*",
+        "s3:?etObject",
+        "ec2:*",
+    ];
+    const RESOURCES: &[&str] = &[
+        "*",
+        "arn:aws:s3:::*",
+        "arn:aws:s3:::films",
+        "arn:aws:s3:::films/*",
+        "arn:aws:s3:::*/a",
+        "arn:aws:s3:::f*s/?",
+        "arn:aws:sns:::x",
+    ];
+    const ASKED: &[(&str, &str)] = &[
+        ("s3:GetObject", "arn:aws:s3:::films/a"),
+        ("s3:PutObject", "arn:aws:s3:::films/ab"),
+        ("s3:ListBucket", "arn:aws:s3:::films"),
+        ("s3:GetObjectAcl", "arn:aws:s3:::other/a"),
+        ("s3:ListAllMyBuckets", "*"),
+    ];
+
+    fn glob(pattern: &str, text: &str) -> bool {
+        let (first, rest) = match pattern.chars().next() {
+            None => return text.is_empty(),
+            Some(first) => (first, &pattern[first.len_utf8()..]),
+        };
+        let mut behind = text.chars();
+        match (first, behind.next()) {
+            ('*', None) => glob(rest, text),
+            ('*', Some(_)) => glob(rest, text) || glob(pattern, behind.as_str()),
+            ('?', Some(_)) => glob(rest, behind.as_str()),
+            (wanted, Some(found)) => wanted == found && glob(rest, behind.as_str()),
+            (_, None) => false,
+        }
+    }
+
+    impl Plain {
+        fn speaks_of(&self, action: &str, resource: &str) -> bool {
+            let resource = if resource == "*" {
+                "arn:aws:s3:::*"
+            } else {
+                resource
+            };
+            let action = action.to_lowercase();
+            let actions = self
+                .actions
+                .iter()
+                .any(|pattern| glob(&pattern.to_lowercase(), &action));
+            let resources = self.resources.iter().any(|pattern| glob(pattern, resource));
+            actions != self.not_action && resources != self.not_resource
+        }
+
+        fn written(&self) -> String {
+            format!(
+                "[[signer.statement]]\nEffect = {:?}\n{}Action = {:?}\n{}Resource = {:?}\n",
+                if self.deny { "Deny" } else { "Allow" },
+                if self.not_action { "Not" } else { "" },
+                self.actions,
+                if self.not_resource { "Not" } else { "" },
+                self.resources
+            )
+        }
+    }
+
+    fn plain() -> impl Strategy<Value = Plain> {
+        let some =
+            |from: &'static [&'static str]| proptest::collection::vec(proptest::sample::select(from), 1..3);
+        let odd = || proptest::bool::weighted(0.2);
+        (
+            proptest::bool::weighted(0.3),
+            odd(),
+            odd(),
+            some(ACTIONS),
+            some(RESOURCES),
+        )
+            .prop_map(|(deny, not_action, not_resource, actions, resources)| Plain {
+                deny,
+                not_action,
+                not_resource,
+                actions,
+                resources,
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn decisions_are_what_a_plain_reader_of_the_rules_says(statements in proptest::collection::vec(plain(), 0..6)) {
+            let head = String::from("[[signer]]\nname = \"a\"\naccess_key_id = \"A\"\nsecret_access_key = \"x\"\n");
+            let text = head + &statements.iter().map(Plain::written).collect::<String>();
+            let snapshot = snapshot(&text);
+            for (action, resource) in ASKED {
+                let speaking = |deny| statements.iter().position(|s| s.deny == deny && s.speaks_of(action, resource));
+                let expected = match (speaking(true), speaking(false)) {
+                    (Some(index), _) => (false, Some(index)),
+                    (None, Some(index)) => (true, Some(index)),
+                    (None, None) => (false, None),
+                };
+                // Statement n begins four lines behind the head, and each has four lines.
+                let index = |reference: StatementReference| (reference.location().unwrap().line - 5) / 4;
+                let found = match decide(&snapshot, "a", action, resource) {
+                    Decision::Allow(reference) => (true, Some(index(reference))),
+                    Decision::Deny(Denial::Explicit(reference)) => (false, Some(index(reference))),
+                    Decision::Deny(Denial::Implicit) => (false, None),
+                };
+                prop_assert_eq!(found, expected, "{} on {} under\n{}", action, resource, text);
+            }
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Patterns with `*` (any run of characters, `/` too) and `?` (any one character). In goes the pattern once, at load, and a bucket and
-//! key at each decision; out comes whether they match. Matching allocates nothing, and its time is bounded by the
+//! key at each decision; out comes whether they match. Matching uses no heap, and its time is bounded by the
 //! product of the lengths whatever the pattern: each `*` is tried from left to right and never reconsidered once a later one is reached.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html>
 
-use crate::types::Resource;
+use crate::types::{MAX_BUCKET_BYTES, MAX_KEY_BYTES, Resource};
 
 /// One step of a pattern.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,86 +22,67 @@ pub(super) struct Pattern {
     /// Empty where the pattern is all literal; else it begins and ends with a wildcard.
     middle: Box<[Token]>,
     suffix: Box<[u8]>,
+    /// The [`marks`] of what stands literally in the middle.
+    marks: u128,
 }
 
-/// What a pattern is matched with, in pieces so that nothing is copied: `bucket` or `bucket/key`.
-#[derive(Clone, Copy)]
-pub(super) struct ResourceText<'a> {
-    bucket: &'a [u8],
-    key: Option<&'a [u8]>,
+/// What a pattern is matched with: `bucket` or `bucket/key`, in one piece and without the heap. Both names have a longest length.
+pub(super) struct ResourceText {
+    bytes: [u8; LONGEST],
+    length: usize,
+    marks: u128,
 }
 
-impl<'a> ResourceText<'a> {
+const LONGEST: usize = MAX_BUCKET_BYTES + 1 + MAX_KEY_BYTES;
+
+impl ResourceText {
     /// What follows `arn:aws:s3:::`. The whole service is the text `*`, as AWS matches it with `arn:aws:s3:::*` as well as `*`.
-    pub(super) fn of(resource: Resource<'a>) -> Self {
+    pub(super) fn of(resource: Resource<'_>) -> Self {
+        let mut text = Self {
+            bytes: [0; LONGEST],
+            length: 0,
+            marks: 0,
+        };
         match resource {
-            Resource::Service => Self::plain("*"),
-            Resource::Bucket(bucket) => Self::plain(bucket.as_str()),
-            Resource::Object(bucket, key) => Self {
-                bucket: bucket.as_str().as_bytes(),
-                key: Some(key.as_str().as_bytes()),
-            },
+            Resource::Service => text.push(b"*"),
+            Resource::Bucket(bucket) => text.push(bucket.as_str().as_bytes()),
+            Resource::Object(bucket, key) => {
+                text.push(bucket.as_str().as_bytes());
+                text.push(b"/");
+                text.push(key.as_str().as_bytes());
+            }
+        }
+        text
+    }
+
+    fn push(&mut self, part: &[u8]) {
+        let end = self.length + part.len();
+        // Names are bounded where they are parsed; were one longer, it would be no name that a pattern allows or denies.
+        debug_assert!(end <= LONGEST);
+        if let Some(place) = self.bytes.get_mut(self.length..end) {
+            place.copy_from_slice(part);
+            self.length = end;
+            self.marks |= marks(part.iter().copied());
         }
     }
 
-    /// A text of one piece.
-    pub(super) fn plain(text: &'a str) -> Self {
-        Self {
-            bucket: text.as_bytes(),
-            key: None,
-        }
+    fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or(&self.bytes)
     }
+}
 
-    fn len(self) -> usize {
-        self.bucket.len() + self.key.map_or(0, |key| key.len() + 1)
-    }
+/// One bit for each byte in it, of 128: a text without a bit that a pattern needs cannot match.
+fn marks(bytes: impl Iterator<Item = u8>) -> u128 {
+    bytes.fold(0, |marks, byte| marks | 1 << (byte & 127))
+}
 
-    fn byte(self, at: usize) -> Option<u8> {
-        match at.checked_sub(self.bucket.len()) {
-            None => self.bucket.get(at).copied(),
-            Some(0) => self.key.map(|_| b'/'),
-            Some(behind) => self.key?.get(behind - 1).copied(),
-        }
+/// Where the character at an offset ends. Continuation bytes are swallowed, so that `?` takes a whole character.
+fn behind_character(text: &[u8], at: usize) -> usize {
+    let mut next = at + 1;
+    while text.get(next).is_some_and(|byte| byte & 0xC0 == 0x80) {
+        next += 1;
     }
-
-    fn starts_with(self, literal: &[u8]) -> bool {
-        let Some((head, rest)) = literal.split_at_checked(self.bucket.len()) else {
-            return self.bucket.starts_with(literal);
-        };
-        let behind = || match (rest.split_first(), self.key) {
-            (None, _) => true,
-            (Some((b'/', rest)), Some(key)) => key.starts_with(rest),
-            (Some(_), _) => false,
-        };
-        self.bucket == head && behind()
-    }
-
-    fn ends_with(self, literal: &[u8]) -> bool {
-        let Some(key) = self.key else {
-            return self.bucket.ends_with(literal);
-        };
-        let Some(at) = literal.len().checked_sub(key.len()) else {
-            return key.ends_with(literal);
-        };
-        let Some((head, tail)) = literal.split_at_checked(at) else {
-            return false;
-        };
-        let before = || match head.split_last() {
-            None => true,
-            Some((b'/', head)) => self.bucket.ends_with(head),
-            Some(_) => false,
-        };
-        tail == key && before()
-    }
-
-    /// Where the character at an offset ends. Continuation bytes are swallowed, so that `?` takes a whole character.
-    fn behind_character(self, at: usize) -> usize {
-        let mut next = at + 1;
-        while self.byte(next).is_some_and(|byte| byte & 0xC0 == 0x80) {
-            next += 1;
-        }
-        next
-    }
+    next
 }
 
 impl Pattern {
@@ -121,10 +102,13 @@ impl Pattern {
         let (middle, suffix) = rest
             .split_at_checked(rest.len() - suffix_length)
             .unwrap_or((rest, &[]));
+        let needed: Box<[u8]> = bytes(middle);
+        let marks = marks(needed.iter().copied());
         Self {
             prefix: bytes(prefix),
             middle: middle.into(),
             suffix: bytes(suffix),
+            marks,
         }
     }
 
@@ -133,54 +117,71 @@ impl Pattern {
         Self::new(&text.bytes().map(Token::of).collect::<Vec<_>>())
     }
 
+    /// Whether the whole resource fits.
+    pub(super) fn matches(&self, text: &ResourceText) -> bool {
+        self.marks & !text.marks == 0 && self.matches_bytes(text.bytes())
+    }
+
     /// Whether the whole text fits.
-    pub(super) fn matches(&self, text: ResourceText<'_>) -> bool {
+    pub(super) fn matches_text(&self, text: &str) -> bool {
+        self.matches_bytes(text.as_bytes())
+    }
+
+    fn matches_bytes(&self, text: &[u8]) -> bool {
         if self.middle.is_empty() {
-            return text.len() == self.prefix.len() && text.starts_with(&self.prefix);
+            return *text == *self.prefix;
         }
-        let Some(end) = text
-            .len()
-            .checked_sub(self.suffix.len())
-            .filter(|end| *end >= self.prefix.len())
+        let Some(rest) = text
+            .strip_prefix(&*self.prefix)
+            .and_then(|rest| rest.strip_suffix(&*self.suffix))
         else {
             return false;
         };
-        text.starts_with(&self.prefix)
-            && text.ends_with(&self.suffix)
-            && (*self.middle == [Token::AnyRun] || self.middle_matches(text, end))
+        *self.middle == [Token::AnyRun] || self.middle_matches(rest)
     }
 
     /// Matches what lies between the literal ends, from the left; after a mismatch the last `*` takes one character more.
-    fn middle_matches(&self, text: ResourceText<'_>, end: usize) -> bool {
-        let (mut at, mut step) = (self.prefix.len(), 0);
+    fn middle_matches(&self, text: &[u8]) -> bool {
+        let (mut at, mut step) = (0, 0);
         let mut last_run = None;
         loop {
-            let token = self.middle.get(step);
-            let fits = match token {
-                None => {
-                    if at == end {
-                        return true;
-                    }
-                    None
+            let next = match (self.middle.get(step), text.get(at)) {
+                (None, None) => return true,
+                (Some(Token::AnyRun), _) => {
+                    let Some(end) = self.seek(text, at, step + 1) else {
+                        return false;
+                    };
+                    last_run = Some((end, step + 1));
+                    Some(end)
                 }
-                Some(Token::AnyRun) => {
-                    last_run = Some((at, step + 1));
-                    Some(at)
-                }
-                Some(Token::AnyCharacter) => (at < end).then(|| text.behind_character(at)),
-                Some(Token::Literal(byte)) => (at < end && text.byte(at) == Some(*byte)).then_some(at + 1),
+                (Some(Token::AnyCharacter), Some(_)) => Some(behind_character(text, at)),
+                (Some(Token::Literal(wanted)), Some(found)) => (wanted == found).then_some(at + 1),
+                (None, Some(_)) | (Some(Token::AnyCharacter | Token::Literal(_)), None) => None,
             };
-            if let Some(next) = fits {
+            if let Some(next) = next {
                 (at, step) = (next, step + 1);
                 continue;
             }
-            let Some((run, behind)) = last_run.filter(|(run, _)| *run < end) else {
+            let Some((run, behind)) = last_run.filter(|(run, _)| *run < text.len()) else {
                 return false;
             };
-            let run = text.behind_character(run);
+            let Some(run) = self.seek(text, behind_character(text, run), behind) else {
+                return false;
+            };
             last_run = Some((run, behind));
             (at, step) = (run, behind);
         }
+    }
+
+    /// Where a run that began at `at` may end: right away, or where the literal byte behind it comes next.
+    fn seek(&self, text: &[u8], at: usize, step: usize) -> Option<usize> {
+        let Some(Token::Literal(wanted)) = self.middle.get(step) else {
+            return Some(at);
+        };
+        text.get(at..)?
+            .iter()
+            .position(|byte| byte == wanted)
+            .map(|skipped| at + skipped)
     }
 
     /// Whether nothing but wildcards and `/` stands in it: every object, or every bucket, fits.
@@ -246,16 +247,20 @@ mod tests {
         #[test]
         fn matching_is_what_the_definition_says(pattern in "[ab/é*?]{0,9}", bucket in "[ab]{1,4}", key in "[ab/éü]{0,7}") {
             let compiled = Pattern::of_text(&pattern);
-            prop_assert_eq!(compiled.matches(ResourceText::plain(&bucket)), naive(&chars(&pattern), &chars(&bucket)));
-            let pieces = ResourceText { bucket: bucket.as_bytes(), key: Some(key.as_bytes()) };
             let whole = format!("{bucket}/{key}");
-            prop_assert_eq!(compiled.matches(pieces), naive(&chars(&pattern), &chars(&whole)), "{} in {}", pattern, whole);
+            for text in [&bucket, &whole] {
+                let expected = naive(&chars(&pattern), &chars(text));
+                prop_assert_eq!(compiled.matches_text(text), expected, "{} in {}", pattern, text);
+                let mut pieces = ResourceText { bytes: [0; LONGEST], length: 0, marks: 0 };
+                pieces.push(text.as_bytes());
+                prop_assert_eq!(compiled.matches(&pieces), expected, "{} in {}", pattern, text);
+            }
         }
     }
 
     fn object_matches(pattern: &str, bucket: &str, key: &str) -> bool {
         let (bucket, key) = (BucketName::parse(bucket).unwrap(), ObjectKey::parse(key).unwrap());
-        Pattern::of_text(pattern).matches(ResourceText::of(Resource::Object(&bucket, &key)))
+        Pattern::of_text(pattern).matches(&ResourceText::of(Resource::Object(&bucket, &key)))
     }
 
     #[test]
@@ -285,11 +290,18 @@ mod tests {
     fn the_service_matches_only_what_matches_everything() {
         for (pattern, expected) in [("*", true), ("films", false), ("*/*", false)] {
             assert_eq!(
-                Pattern::of_text(pattern).matches(ResourceText::of(Resource::Service)),
+                Pattern::of_text(pattern).matches(&ResourceText::of(Resource::Service)),
                 expected,
                 "{pattern}"
             );
         }
+    }
+
+    #[test]
+    fn the_longest_names_match_whole() {
+        let (bucket, key) = ("b".repeat(63), "k".repeat(1023) + "!");
+        assert!(object_matches(&format!("{bucket}/*k!"), &bucket, &key));
+        assert!(!object_matches(&format!("{bucket}/*kk"), &bucket, &key));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use super::{
     error::Problem,
-    pattern::{Pattern, ResourceText, Token},
+    pattern::{Pattern, Token},
     statement::Version,
 };
 
@@ -46,7 +46,7 @@ pub(super) fn named(text: &str, version: Version) -> Result<Named, Problem> {
     if name.is_empty() {
         return Err(malformed("it names nothing behind its last colon"));
     }
-    let here = |part: &str, ours| Pattern::of_text(part).matches(ResourceText::plain(ours));
+    let here = |part: &str, ours| Pattern::of_text(part).matches_text(ours);
     if service != "s3" || !here(partition, "aws") || !here(region, "") || !here(account, "") {
         return Ok(Named::Elsewhere);
     }
@@ -89,7 +89,7 @@ mod tests {
 
     fn matches(text: &str, version: Version, name: &str) -> Option<bool> {
         match named(text, version).unwrap_or_else(|problem| panic!("{problem}")) {
-            Named::Resources(pattern) => Some(pattern.matches(ResourceText::plain(name))),
+            Named::Resources(pattern) => Some(pattern.matches_text(name)),
             Named::Elsewhere => None,
         }
     }

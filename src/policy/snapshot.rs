@@ -161,3 +161,141 @@ impl Snapshot {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{
+            PolicyError, PolicyFile,
+            testing::{decide, snapshot},
+        },
+        *,
+    };
+
+    const POLICY: &str = r#"
+[[signer]]
+name = "alice"
+[[signer.key]]
+access_key_id = "FIRST"
+secret_access_key = "hush-do-not-print"
+[[signer.key]]
+access_key_id = "SECOND"
+secret_access_key = "another"
+[[signer.statement]]
+Effect = "Allow"
+Action = "s3:GetObject"
+Resource = "*"
+[[signer.statement]]
+Effect = "Allow"
+Action = "s3:*"
+Resource = "arn:aws:s3:::films/*"
+[[signer.statement]]
+Effect = "Allow"
+Action = "s3:GetObject"
+Resource = "arn:aws:s3:::films/*"
+"#;
+
+    #[test]
+    fn keys_are_found_by_their_id_and_belong_to_their_signer() {
+        let snapshot = snapshot(POLICY);
+        let key = snapshot.key("SECOND").unwrap();
+        assert_eq!(
+            (key.access_key_id().as_str(), key.signer().name()),
+            ("SECOND", "alice")
+        );
+        assert_eq!(key.secret_access_key().expose(), "another");
+        assert!(snapshot.key("second").is_none() && snapshot.key("").is_none());
+        let signer = snapshot.signer("alice").unwrap();
+        let ids: Vec<_> = snapshot
+            .keys_of(signer)
+            .map(|key| key.access_key_id().as_str().to_owned())
+            .collect();
+        assert_eq!(ids, ["FIRST", "SECOND"]);
+        assert_eq!((snapshot.generation(), snapshot.digest()), (7, "digest"));
+    }
+
+    #[test]
+    fn denying_all_keeps_the_keys_and_denies_what_was_allowed() {
+        let open = snapshot(POLICY);
+        let closed = open.denying_all(8);
+        assert!(decide(&open, "alice", "s3:GetObject", "arn:aws:s3:::films/a").is_allowed());
+        let denied = decide(&closed, "alice", "s3:GetObject", "arn:aws:s3:::films/a");
+        let Decision::Deny(Denial::Explicit(reason)) = denied else {
+            panic!("{denied:?}")
+        };
+        assert!(
+            reason.to_string().starts_with("on_invalid = \"deny\""),
+            "{reason}"
+        );
+        assert!(closed.key("FIRST").is_some());
+        assert_eq!((closed.generation(), closed.digest()), (8, "digest"));
+    }
+
+    #[test]
+    fn broad_grants_are_those_on_every_action_or_resource() {
+        let snapshot = snapshot(POLICY);
+        let found: Vec<_> = snapshot
+            .broad_grants()
+            .map(|grant| {
+                (
+                    grant.signer,
+                    grant.statement.location().unwrap().line,
+                    grant.every_action,
+                    grant.every_resource,
+                )
+            })
+            .collect();
+        assert_eq!(found, [("alice", 10, false, true), ("alice", 14, true, false)]);
+    }
+
+    #[test]
+    fn statements_read_as_they_were_written() {
+        let snapshot = snapshot(POLICY);
+        let statement = snapshot.signer("alice").unwrap().statements().next().unwrap();
+        let shown = format!(
+            "{} {} on {}",
+            statement.effect(),
+            statement.actions(),
+            statement.resources()
+        );
+        assert_eq!(shown, "Allow Action s3:GetObject on Resource *");
+    }
+
+    #[test]
+    fn a_signing_key_is_derived_once_per_key_day_and_region_and_dies_with_its_snapshot() {
+        let (one, other) = (snapshot(POLICY), snapshot(POLICY));
+        let make = |byte| move |_: &crate::types::SecretKey| SigningKey::new([byte; 32]);
+        let key = one.key("FIRST").unwrap();
+        let get = |snapshot: &Snapshot, key: &Key<'_>, date: &str, byte| {
+            *snapshot.signing_key(key, date, "us-east-1", make(byte)).expose()
+        };
+        assert_eq!(get(&one, &key, "20261123", 1), [1; 32]);
+        assert_eq!(get(&one, &key, "20261123", 2), [1; 32], "kept");
+        assert_eq!(get(&one, &key, "20261124", 3), [3; 32], "another day");
+        assert_eq!(
+            get(&one, &one.key("SECOND").unwrap(), "20261123", 4),
+            [4; 32],
+            "another key"
+        );
+        assert_eq!(get(&other, &key, "20261123", 5), [5; 32], "another snapshot");
+        let own = other.key("FIRST").unwrap();
+        assert_eq!(
+            get(&other, &own, "20261123", 6),
+            [6; 32],
+            "a strange key was not kept as this one's"
+        );
+        assert_eq!(
+            get(&one.denying_all(2), &key, "20261123", 7),
+            [7; 32],
+            "a new generation begins empty"
+        );
+    }
+
+    #[test]
+    fn a_snapshot_goes_to_any_thread() {
+        fn shared<T: Send + Sync + 'static>() {}
+        shared::<Snapshot>();
+        shared::<PolicyFile>();
+        shared::<PolicyError>();
+    }
+}

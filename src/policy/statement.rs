@@ -110,8 +110,15 @@ fn parse(
     let location = source.location(table.at);
     let reference = StatementReference::new(location.clone(), owner.clone(), number, sid);
     let effect = effect(source, &mut table)?;
-    let (actions_element, actions) = either(source, &mut table, "Action", "NotAction")?;
-    let (resources_element, resources) = either(source, &mut table, "Resource", "NotResource")?;
+    let (actions_element, actions) =
+        either(source, &mut table, "Action", "NotAction", "Action (or NotAction)")?;
+    let (resources_element, resources) = either(
+        source,
+        &mut table,
+        "Resource",
+        "NotResource",
+        "Resource (or NotResource)",
+    )?;
     let mut warn = |warned| {
         warnings.push(PolicyWarning {
             location: location.clone(),
@@ -169,6 +176,7 @@ fn either(
     table: &mut Table,
     plain: &'static str,
     negated: &'static str,
+    both: &'static str,
 ) -> Result<(&'static str, Vec<Text>), PolicyError> {
     let negated_at = table.at(negated);
     let (element, node) = match (table.take(plain), table.take(negated)) {
@@ -188,7 +196,7 @@ fn either(
             return Err(source.error(
                 table.at,
                 Problem::Missing {
-                    field: plain,
+                    field: both,
                     place: "this statement",
                 },
             ));
@@ -283,7 +291,7 @@ fn warn_of_levels(actions: &[Text], patterns: &[Pattern], warn: &mut impl FnMut(
 
 impl Statement {
     /// Whether the statement speaks of this action on this resource.
-    pub(super) fn matches(&self, action: Action, text: ResourceText<'_>) -> bool {
+    pub(super) fn matches(&self, action: Action, text: &ResourceText) -> bool {
         let any = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(text));
         self.actions.contains(action)
             && match &self.resources {

@@ -3,6 +3,25 @@
 
 use crate::types::Action;
 
+/// API operations that people write for the action that allows them.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html>
+const OPERATIONS: &[(&str, Action)] = &[
+    ("CompleteMultipartUpload", Action::PutObject),
+    ("CopyObject", Action::PutObject),
+    ("CreateMultipartUpload", Action::PutObject),
+    ("DeleteObjects", Action::DeleteObject),
+    ("HeadBucket", Action::ListBucket),
+    ("HeadObject", Action::GetObject),
+    ("ListBuckets", Action::ListAllMyBuckets),
+    ("ListMultipartUploads", Action::ListBucketMultipartUploads),
+    ("ListObjects", Action::ListBucket),
+    ("ListObjectsV2", Action::ListBucket),
+    ("ListObjectVersions", Action::ListBucketVersions),
+    ("ListParts", Action::ListMultipartUploadParts),
+    ("PostObject", Action::PutObject),
+    ("UploadPart", Action::PutObject),
+];
+
 /// How far a word may be from the known one: a slip or two, and a third of a long word.
 fn near(length: usize) -> usize {
     2.max(length / 3)
@@ -38,6 +57,12 @@ pub(super) fn nearest_action(text: &str) -> Option<String> {
             .iter()
             .map(|action| action.name().trim_start_matches("s3:"))
     };
+    if let Some((_, action)) = OPERATIONS
+        .iter()
+        .find(|(operation, _)| operation.eq_ignore_ascii_case(name))
+    {
+        return Some(action.name().to_owned());
+    }
     let Some(stem) = name.strip_suffix('*') else {
         return nearest(name, names()).map(|found| format!("s3:{found}"));
     };
@@ -57,7 +82,9 @@ mod tests {
         for (slip, meant) in [
             ("s3:GetObjct", Some("s3:GetObject")),
             ("s3:getobejct", Some("s3:GetObject")),
-            ("s3:ListBuckets", Some("s3:ListBucket")),
+            ("s3:ListBuckets", Some("s3:ListAllMyBuckets")),
+            ("s3:headobject", Some("s3:GetObject")),
+            ("s3:ListBuckt", Some("s3:ListBucket")),
             ("GetObject", Some("s3:GetObject")),
             ("s3:Gte*", Some("s3:Get*")),
             ("s3:Lsit*", Some("s3:List*")),

@@ -14,6 +14,9 @@ pub struct BucketName(String);
 #[error("not a bucket name: it must {0}")]
 pub struct BucketNameError(&'static str);
 
+/// The most bytes that a bucket's name may have.
+pub(crate) const MAX_BUCKET_BYTES: usize = 63;
+
 const RESERVED_PREFIXES: [&str; 4] = ["xn--", "sthree-", "amzn-s3-demo-", "arn:"];
 const RESERVED_SUFFIXES: [&str; 5] = ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"];
 
@@ -23,7 +26,10 @@ impl BucketName {
         let rule = |kept: bool, rule| if kept { Ok(()) } else { Err(BucketNameError(rule)) };
         let alphanumeric = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
         let bytes = text.as_bytes();
-        rule((3..=63).contains(&bytes.len()), "have 3 to 63 characters")?;
+        rule(
+            (3..=MAX_BUCKET_BYTES).contains(&bytes.len()),
+            "have 3 to 63 characters",
+        )?;
         rule(
             bytes.iter().all(|b| alphanumeric(b) || *b == b'.' || *b == b'-'),
             "hold only lower-case letters, digits, dots and hyphens",

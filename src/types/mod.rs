@@ -16,9 +16,11 @@ mod signature;
 mod span;
 
 pub use access_key::{AccessKeyId, AccessKeyIdError};
-pub use action::Action;
+pub use action::{Action, ActionLevel};
+pub(crate) use bucket::MAX_BUCKET_BYTES;
 pub use bucket::{BucketName, BucketNameError};
 pub use head::{HeadError, RequestHead, Scheme};
+pub(crate) use key::MAX_KEY_BYTES;
 pub use key::{ObjectKey, ObjectKeyError};
 pub use object::{ETag, ObjectAttributes};
 pub(crate) use query::escapes_are_whole;

@@ -1,0 +1,251 @@
+//! Why a policy cannot be taken: where, what, and what to write instead. No error quotes a line of the file or a value
+//! that could be a secret; what it quotes are names, actions and resources.
+
+use std::{fmt, sync::Arc};
+
+use crate::types::{AccessKeyIdError, SecretKeyError};
+
+/// A place in a policy file or a policy document. Lines and columns count from 1, columns in characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// The file, as the caller or the policy file named it.
+    pub file: Arc<str>,
+    /// The line.
+    pub line: usize,
+    /// The column.
+    pub column: usize,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// Why a policy cannot be taken, and where it says so: `policy.toml:12:1: unknown field …`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{location}: {problem}")]
+pub struct PolicyError {
+    /// Where.
+    pub location: Box<Location>,
+    /// What.
+    pub problem: Box<Problem>,
+}
+
+/// What is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// No `signer` at all: an empty file, or the first bytes of one being written.
+    #[error(
+        "no signer in it; a policy file holds one [[signer]] or more, each with a name, an access_key_id and a \
+         secret_access_key (or secret_access_key_file, or secret_access_key_env); to bind nobody, write `signer = []`"
+    )]
+    NoSigner,
+    /// The file is over [`MAX_POLICY_BYTES`](super::MAX_POLICY_BYTES).
+    #[error("over {} MiB; split it into policy documents", super::MAX_POLICY_BYTES >> 20)]
+    TooLarge,
+    /// The text is not of its format.
+    #[error("not valid {format}: {reason}")]
+    Syntax {
+        /// `TOML` or `JSON`.
+        format: &'static str,
+        /// The parser's words; they describe what it expected and quote nothing.
+        reason: String,
+    },
+    /// A field that nothing here knows.
+    #[error("unknown field {} in {place}; {}", quoted(field), hint(*nearest, known))]
+    UnknownField {
+        /// The field.
+        field: String,
+        /// The kind of table it stands in.
+        place: &'static str,
+        /// The known field that was probably meant.
+        nearest: Option<&'static str>,
+        /// All known fields of that kind of table.
+        known: &'static [&'static str],
+    },
+    /// A field of IAM's grammar that has no meaning here, or none yet.
+    #[error("`{field}` cannot be used: {reason}")]
+    Unsupported {
+        /// The field.
+        field: &'static str,
+        /// Why, and what to do.
+        reason: &'static str,
+    },
+    /// A field that stands twice in one JSON object.
+    #[error("{} stands twice here; keep one", quoted(field))]
+    RepeatedField {
+        /// The field.
+        field: String,
+    },
+    /// A value of another kind than the field takes. The value is not quoted: it may be a secret.
+    #[error("`{field}` must be {expected}, not {found}")]
+    WrongType {
+        /// The field.
+        field: &'static str,
+        /// What it takes.
+        expected: &'static str,
+        /// The kind of value found.
+        found: &'static str,
+    },
+    /// A list or a text without anything in it.
+    #[error("`{field}` is empty; {remedy}")]
+    EmptyValue {
+        /// The field.
+        field: &'static str,
+        /// What to write.
+        remedy: &'static str,
+    },
+    /// A field that must be there and is not.
+    #[error("{place} has no {field}")]
+    Missing {
+        /// The field, or the fields one of which is needed.
+        field: &'static str,
+        /// The kind of table it is missing from.
+        place: &'static str,
+    },
+    /// Two fields that exclude each other.
+    #[error("`{first}` and `{second}` exclude each other; keep one")]
+    Both {
+        /// One.
+        first: &'static str,
+        /// The other.
+        second: &'static str,
+    },
+    /// A name that is taken.
+    #[error("there is a {kind} {} already, at {first}", quoted(name))]
+    RepeatedName {
+        /// `signer` or `policy`.
+        kind: &'static str,
+        /// The name.
+        name: String,
+        /// Where it stands first.
+        first: Box<Location>,
+    },
+    /// A name with a control character in it, or over 128 bytes.
+    #[error("`{field}` is no name: a name has 1 to 128 bytes and no control character")]
+    Name {
+        /// The field.
+        field: &'static str,
+    },
+    /// An access key id that is taken. It is not quoted: people swap the id and the secret.
+    #[error("this access_key_id stands already at {first}; an id belongs to one signer, once")]
+    RepeatedAccessKeyId {
+        /// Where it stands first.
+        first: Box<Location>,
+    },
+    /// The text is no access key id.
+    #[error("`access_key_id` cannot be used: {0}")]
+    AccessKeyId(#[source] AccessKeyIdError),
+    /// The text is no secret.
+    #[error("the secret cannot be used: {0}")]
+    SecretAccessKey(#[source] SecretKeyError),
+    /// What stands for a variable's name is no name. It is not quoted: it may be the secret itself.
+    #[error(
+        "`secret_access_key_env` must name an environment variable (letters, digits and _), which then holds the secret"
+    )]
+    VariableName,
+    /// A secret or a document that the caller could not read.
+    #[error("{what} cannot be read: {reason}")]
+    Unreadable {
+        /// What it is: for a file its path.
+        what: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A shared policy that is not in the file.
+    #[error("no [[policy]] has the name {}; {}", quoted(name), hint_name(nearest.as_deref()))]
+    UnknownPolicy {
+        /// The name.
+        name: String,
+        /// The name that was probably meant.
+        nearest: Option<String>,
+    },
+    /// Not one of the two effects.
+    #[error("`Effect` is {}; {}", quoted(effect), hint(*nearest, &["Allow", "Deny"]))]
+    UnknownEffect {
+        /// What was written.
+        effect: String,
+        /// The effect that was probably meant.
+        nearest: Option<&'static str>,
+    },
+    /// An `s3:` action, or a pattern of them, that names no action of AWS's.
+    #[error("{} is no action of S3; {}", quoted(action), hint_action(nearest.as_deref()))]
+    UnknownAction {
+        /// What was written.
+        action: String,
+        /// The action that was probably meant.
+        nearest: Option<String>,
+    },
+    /// Not of the form `service:Action`.
+    #[error("{} is not of the form service:Action; {}", quoted(action), hint_action(nearest.as_deref()))]
+    MalformedAction {
+        /// What was written.
+        action: String,
+        /// The action that was probably meant.
+        nearest: Option<String>,
+    },
+    /// Neither `*` nor an ARN of six parts.
+    #[error(
+        "{} is no resource: {reason}; write `*`, `arn:aws:s3:::bucket` or `arn:aws:s3:::bucket/key`",
+        quoted(resource)
+    )]
+    MalformedResource {
+        /// What was written.
+        resource: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A variable in a resource.
+    #[error(
+        "{} holds a variable, which is not supported yet; only `${{*}}`, `${{?}}` and `${{$}}` are (in a document of Version \
+         2008-10-17 the text stands for itself)",
+        quoted(resource)
+    )]
+    Variable {
+        /// What was written.
+        resource: String,
+    },
+    /// Not one of IAM's two versions.
+    #[error("`Version` is {}; known are `2012-10-17` and `2008-10-17`", quoted(version))]
+    UnknownVersion {
+        /// What was written.
+        version: String,
+    },
+    /// A JSON document nested deeper than any statement is.
+    #[error("nested too deep for a policy document")]
+    TooDeep,
+}
+
+/// Text as an error shows it: in backticks, without control characters, not too long.
+pub(super) fn quoted(text: &str) -> String {
+    const LONGEST: usize = 80;
+    let shown: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
+    let more = if text.chars().nth(LONGEST).is_some() {
+        "…"
+    } else {
+        ""
+    };
+    format!("`{shown}{more}`")
+}
+
+fn hint(nearest: Option<&str>, known: &[&str]) -> String {
+    match nearest {
+        Some(word) => format!("did you mean `{word}`?"),
+        None => format!("known are `{}`", known.join("`, `")),
+    }
+}
+
+fn hint_name(nearest: Option<&str>) -> String {
+    match nearest {
+        Some(name) => format!("did you mean {}?", quoted(name)),
+        None => "add one, or take the name out of `policies`".to_owned(),
+    }
+}
+
+fn hint_action(nearest: Option<&str>) -> String {
+    match nearest {
+        Some(action) => format!("did you mean `{action}`?"),
+        None => "AWS's service authorization reference for Amazon S3 lists them".to_owned(),
+    }
+}

@@ -1,0 +1,297 @@
+//! The decision. In go statements, an action and a resource; out comes `Allow` or `Deny` with the statement that decided. An
+//! explicit denial beats every permission, and without a permission the answer is an implicit denial: the evaluation logic of IAM
+//! within one account.
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
+
+use std::{fmt, sync::Arc};
+
+use crate::types::{Action, Resource};
+
+use super::{
+    error::Location,
+    pattern::ResourceText,
+    statement::{Effect, Statement},
+};
+
+/// The answer of a policy, with its reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// This statement allows, and none denies.
+    Allow(StatementReference),
+    /// Denied.
+    Deny(Denial),
+}
+
+/// Why the answer is no.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// This statement denies.
+    Explicit(StatementReference),
+    /// No statement allows.
+    Implicit,
+}
+
+/// Which statement decided, as people find it: `policy.toml line 12: signer alice, statement 2 (Sid "read")`. A copy costs one count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatementReference(Arc<Origin>);
+
+#[derive(Debug, PartialEq, Eq)]
+enum Origin {
+    Statement {
+        location: Location,
+        owner: Owner,
+        number: usize,
+        sid: Option<String>,
+    },
+    OnInvalid,
+}
+
+/// Whose statement it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    Signer(Arc<str>),
+    Policy(Arc<str>),
+    /// A policy document, which the location's file names.
+    Document,
+    Everyone,
+}
+
+/// Decides by these statements. The first statement of its effect, in the order of the file, is named as the reason.
+pub(super) fn evaluate<'p>(
+    statements: impl Iterator<Item = &'p Statement>,
+    action: Action,
+    resource: Resource<'_>,
+) -> Decision {
+    let text = ResourceText::of(resource);
+    let mut allowed = None;
+    for statement in statements {
+        match statement.effect() {
+            Effect::Deny if statement.matches(action, &text) => {
+                return Decision::Deny(Denial::Explicit(statement.reference().clone()));
+            }
+            Effect::Allow if allowed.is_none() && statement.matches(action, &text) => {
+                allowed = Some(statement)
+            }
+            Effect::Deny | Effect::Allow => {}
+        }
+    }
+    allowed.map_or(Decision::Deny(Denial::Implicit), |statement| {
+        Decision::Allow(statement.reference().clone())
+    })
+}
+
+impl Decision {
+    /// Whether the answer is yes.
+    pub fn is_allowed(&self) -> bool {
+        matches!(self, Self::Allow(_))
+    }
+}
+
+impl StatementReference {
+    pub(super) fn new(location: Location, owner: Owner, number: usize, sid: Option<String>) -> Self {
+        Self(Arc::new(Origin::Statement {
+            location,
+            owner,
+            number,
+            sid,
+        }))
+    }
+
+    /// No statement, but the setting that denies everything while the policy file is invalid.
+    pub(super) fn on_invalid() -> Self {
+        Self(Arc::new(Origin::OnInvalid))
+    }
+
+    /// Where the statement stands; none for `on_invalid`.
+    pub fn location(&self) -> Option<&Location> {
+        match &*self.0 {
+            Origin::Statement { location, .. } => Some(location),
+            Origin::OnInvalid => None,
+        }
+    }
+
+    /// The statement's own name, where it has one.
+    pub fn sid(&self) -> Option<&str> {
+        match &*self.0 {
+            Origin::Statement { sid, .. } => sid.as_deref(),
+            Origin::OnInvalid => None,
+        }
+    }
+
+    /// Whose statement and which, without the place: `signer alice, statement 2 (Sid "read")`.
+    pub fn owner(&self) -> String {
+        let Origin::Statement {
+            owner, number, sid, ..
+        } = &*self.0
+        else {
+            return "on_invalid = \"deny\"".to_owned();
+        };
+        let sid = sid
+            .as_ref()
+            .map(|sid| format!(" (Sid {sid:?})"))
+            .unwrap_or_default();
+        match owner {
+            Owner::Signer(name) => format!("signer {name}, statement {number}{sid}"),
+            Owner::Policy(name) => format!("policy {name}, statement {number}{sid}"),
+            Owner::Document => format!("statement {number}{sid}"),
+            Owner::Everyone => format!("every signer, statement {number}{sid}"),
+        }
+    }
+}
+
+impl fmt::Display for StatementReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.location() {
+            Some(location) => write!(f, "{} line {}: {}", location.file, location.line, self.owner()),
+            None => write!(
+                f,
+                "{}: the policy file is invalid, and every request is denied until it is mended",
+                self.owner()
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Explicit(reference) => write!(f, "denied by {reference}"),
+            Self::Implicit => f.write_str("no statement allows it"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{
+        super::testing::{decide, snapshot},
+        *,
+    };
+
+    /// A statement as a plain reader of IAM's rules sees it.
+    #[derive(Clone, Debug)]
+    struct Plain {
+        deny: bool,
+        not_action: bool,
+        not_resource: bool,
+        actions: Vec<&'static str>,
+        resources: Vec<&'static str>,
+    }
+
+    const ACTIONS: &[&str] = &[
+        "*",
+        "s3:*",
+        "s3:Get*",
+        "s3:GetObject",
+        "S3:putobject",
+        "s3:List*",
+        "s3:?etObject",
+        "ec2:*",
+    ];
+    const RESOURCES: &[&str] = &[
+        "*",
+        "arn:aws:s3:::*",
+        "arn:aws:s3:::films",
+        "arn:aws:s3:::films/*",
+        "arn:aws:s3:::*/a",
+        "arn:aws:s3:::f*s/?",
+        "arn:aws:sns:::x",
+    ];
+    const ASKED: &[(&str, &str)] = &[
+        ("s3:GetObject", "arn:aws:s3:::films/a"),
+        ("s3:PutObject", "arn:aws:s3:::films/ab"),
+        ("s3:ListBucket", "arn:aws:s3:::films"),
+        ("s3:GetObjectAcl", "arn:aws:s3:::other/a"),
+        ("s3:ListAllMyBuckets", "*"),
+    ];
+
+    fn glob(pattern: &str, text: &str) -> bool {
+        let (first, rest) = match pattern.chars().next() {
+            None => return text.is_empty(),
+            Some(first) => (first, &pattern[first.len_utf8()..]),
+        };
+        let mut behind = text.chars();
+        match (first, behind.next()) {
+            ('*', None) => glob(rest, text),
+            ('*', Some(_)) => glob(rest, text) || glob(pattern, behind.as_str()),
+            ('?', Some(_)) => glob(rest, behind.as_str()),
+            (wanted, Some(found)) => wanted == found && glob(rest, behind.as_str()),
+            (_, None) => false,
+        }
+    }
+
+    impl Plain {
+        fn speaks_of(&self, action: &str, resource: &str) -> bool {
+            let resource = if resource == "*" {
+                "arn:aws:s3:::*"
+            } else {
+                resource
+            };
+            let action = action.to_lowercase();
+            let actions = self
+                .actions
+                .iter()
+                .any(|pattern| glob(&pattern.to_lowercase(), &action));
+            let resources = self.resources.iter().any(|pattern| glob(pattern, resource));
+            actions != self.not_action && resources != self.not_resource
+        }
+
+        fn written(&self) -> String {
+            format!(
+                "[[signer.statement]]\nEffect = {:?}\n{}Action = {:?}\n{}Resource = {:?}\n",
+                if self.deny { "Deny" } else { "Allow" },
+                if self.not_action { "Not" } else { "" },
+                self.actions,
+                if self.not_resource { "Not" } else { "" },
+                self.resources
+            )
+        }
+    }
+
+    fn plain() -> impl Strategy<Value = Plain> {
+        let some =
+            |from: &'static [&'static str]| proptest::collection::vec(proptest::sample::select(from), 1..3);
+        let odd = || proptest::bool::weighted(0.2);
+        (
+            proptest::bool::weighted(0.3),
+            odd(),
+            odd(),
+            some(ACTIONS),
+            some(RESOURCES),
+        )
+            .prop_map(|(deny, not_action, not_resource, actions, resources)| Plain {
+                deny,
+                not_action,
+                not_resource,
+                actions,
+                resources,
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn decisions_are_what_a_plain_reader_of_the_rules_says(statements in proptest::collection::vec(plain(), 0..6)) {
+            let head = String::from("[[signer]]\nname = \"a\"\naccess_key_id = \"A\"\nsecret_access_key = \"x\"\n");
+            let text = head + &statements.iter().map(Plain::written).collect::<String>();
+            let snapshot = snapshot(&text);
+            for (action, resource) in ASKED {
+                let speaking = |deny| statements.iter().position(|s| s.deny == deny && s.speaks_of(action, resource));
+                let expected = match (speaking(true), speaking(false)) {
+                    (Some(index), _) => (false, Some(index)),
+                    (None, Some(index)) => (true, Some(index)),
+                    (None, None) => (false, None),
+                };
+                // Statement n begins four lines behind the head, and each has four lines.
+                let index = |reference: StatementReference| (reference.location().unwrap().line - 5) / 4;
+                let found = match decide(&snapshot, "a", action, resource) {
+                    Decision::Allow(reference) => (true, Some(index(reference))),
+                    Decision::Deny(Denial::Explicit(reference)) => (false, Some(index(reference))),
+                    Decision::Deny(Denial::Implicit) => (false, None),
+                };
+                prop_assert_eq!(found, expected, "{} on {} under\n{}", action, resource, text);
+            }
+        }
+    }
+}

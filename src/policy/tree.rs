@@ -1,0 +1,311 @@
+//! A parsed file as fields with places, the same for TOML and JSON. In goes TOML text (JSON comes in by [`json`](super::json));
+//! out come tables whose fields are taken one by one, each error with its place and without the value.
+
+use std::sync::Arc;
+
+use toml::de::{DeTable, DeValue};
+
+use super::{
+    error::{Location, PolicyError, Problem},
+    words::nearest,
+};
+
+/// A text and its name, for turning offsets into places.
+pub(super) struct Source<'t> {
+    pub(super) file: Arc<str>,
+    pub(super) text: &'t str,
+    line_starts: Vec<usize>,
+}
+
+impl<'t> Source<'t> {
+    pub(super) fn new(file: &str, text: &'t str) -> Self {
+        let behind = text
+            .bytes()
+            .enumerate()
+            .filter(|(_, byte)| *byte == b'\n')
+            .map(|(at, _)| at + 1);
+        Self {
+            file: file.into(),
+            text,
+            line_starts: std::iter::once(0).chain(behind).collect(),
+        }
+    }
+
+    /// The place of a byte offset.
+    pub(super) fn location(&self, at: usize) -> Location {
+        // Counting characters is for people; on a line longer than anyone reads, bytes do, and cost nothing.
+        const COUNTED: usize = 4096;
+        let line = self.line_starts.partition_point(|start| *start <= at);
+        let start = line
+            .checked_sub(1)
+            .and_then(|i| self.line_starts.get(i))
+            .copied()
+            .unwrap_or(0);
+        let before = self.text.get(start..at).unwrap_or("");
+        let passed = if before.len() > COUNTED {
+            before.len()
+        } else {
+            before.chars().count()
+        };
+        Location {
+            file: self.file.clone(),
+            line,
+            column: passed + 1,
+        }
+    }
+
+    pub(super) fn error(&self, at: usize, problem: Problem) -> PolicyError {
+        PolicyError {
+            location: Box::new(self.location(at)),
+            problem: Box::new(problem),
+        }
+    }
+}
+
+/// A value and its offset. No `Debug`: a text may be a secret.
+pub(super) struct Node {
+    pub(super) at: usize,
+    pub(super) value: Value,
+}
+
+pub(super) enum Value {
+    Text(String),
+    List(Vec<Node>),
+    Table(Vec<Field>),
+    /// Anything that no field takes, by its kind.
+    Other(&'static str),
+}
+
+pub(super) struct Field {
+    pub(super) key: String,
+    pub(super) at: usize,
+    pub(super) node: Node,
+}
+
+/// The fields of one table that have not been taken yet.
+pub(super) struct Table {
+    pub(super) at: usize,
+    fields: Vec<Field>,
+}
+
+/// A text and its offset.
+pub(super) struct Text {
+    pub(super) at: usize,
+    pub(super) text: String,
+}
+
+/// Parses a TOML text into its top-level table.
+pub(super) fn parse_toml(source: &Source<'_>) -> Result<Table, PolicyError> {
+    let parsed = DeTable::parse(source.text).map_err(|error| {
+        let at = error.span().map_or(source.text.len(), |span| span.start);
+        source.error(
+            at,
+            Problem::Syntax {
+                format: "TOML",
+                reason: error.message().to_owned(),
+            },
+        )
+    })?;
+    Ok(Table {
+        at: 0,
+        fields: fields_of(parsed.into_inner()),
+    })
+}
+
+fn fields_of(table: DeTable<'_>) -> Vec<Field> {
+    let field = |(key, value): (toml::Spanned<_>, toml::Spanned<_>)| {
+        let at = key.span().start;
+        let key: std::borrow::Cow<'_, str> = key.into_inner();
+        Field {
+            key: key.into_owned(),
+            at,
+            node: node_of(value),
+        }
+    };
+    let mut fields: Vec<Field> = table.into_iter().map(field).collect();
+    // The parser sorts by name; people read from the top.
+    fields.sort_by_key(|field| field.at);
+    fields
+}
+
+fn node_of(value: toml::Spanned<DeValue<'_>>) -> Node {
+    let at = value.span().start;
+    let value = match value.into_inner() {
+        DeValue::String(text) => Value::Text(text.into_owned()),
+        DeValue::Array(items) => Value::List(items.into_iter().map(node_of).collect()),
+        DeValue::Table(table) => Value::Table(fields_of(table)),
+        DeValue::Integer(_) => Value::Other("an integer"),
+        DeValue::Float(_) => Value::Other("a float"),
+        DeValue::Boolean(_) => Value::Other("a boolean"),
+        DeValue::Datetime(_) => Value::Other("a time"),
+    };
+    Node { at, value }
+}
+
+impl Value {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "a string",
+            Self::List(_) => "a list",
+            Self::Table(_) => "a table",
+            Self::Other(kind) => kind,
+        }
+    }
+}
+
+impl Node {
+    fn wrong(&self, source: &Source<'_>, field: &'static str, expected: &'static str) -> PolicyError {
+        source.error(
+            self.at,
+            Problem::WrongType {
+                field,
+                expected,
+                found: self.value.kind(),
+            },
+        )
+    }
+
+    pub(super) fn text(self, source: &Source<'_>, field: &'static str) -> Result<Text, PolicyError> {
+        match self.value {
+            Value::Text(text) => Ok(Text { at: self.at, text }),
+            Value::List(_) | Value::Table(_) | Value::Other(_) => Err(self.wrong(source, field, "a string")),
+        }
+    }
+
+    pub(super) fn table(
+        self,
+        source: &Source<'_>,
+        field: &'static str,
+        expected: &'static str,
+    ) -> Result<Table, PolicyError> {
+        match self.value {
+            Value::Table(fields) => Ok(Table { at: self.at, fields }),
+            Value::Text(_) | Value::List(_) | Value::Other(_) => Err(self.wrong(source, field, expected)),
+        }
+    }
+
+    /// A list of tables; a single one where `single` allows it, as IAM's `Statement` does.
+    pub(super) fn tables(
+        self,
+        source: &Source<'_>,
+        field: &'static str,
+        expected: &'static str,
+        single: bool,
+    ) -> Result<Vec<Table>, PolicyError> {
+        match self.value {
+            Value::List(nodes) => nodes
+                .into_iter()
+                .map(|node| node.table(source, field, expected))
+                .collect(),
+            Value::Table(fields) if single => Ok(vec![Table { at: self.at, fields }]),
+            Value::Table(_) | Value::Text(_) | Value::Other(_) => Err(self.wrong(source, field, expected)),
+        }
+    }
+
+    /// A list of strings; a single one where `single` allows it, as IAM does.
+    pub(super) fn texts(
+        self,
+        source: &Source<'_>,
+        field: &'static str,
+        single: bool,
+    ) -> Result<Vec<Text>, PolicyError> {
+        let expected = if single {
+            "a string or a list of strings"
+        } else {
+            "a list of strings"
+        };
+        match self.value {
+            Value::Text(text) if single => Ok(vec![Text { at: self.at, text }]),
+            Value::List(nodes) => nodes
+                .into_iter()
+                .map(|node| match node.value {
+                    Value::Text(text) => Ok(Text { at: node.at, text }),
+                    Value::List(_) | Value::Table(_) | Value::Other(_) => {
+                        Err(node.wrong(source, field, expected))
+                    }
+                })
+                .collect(),
+            Value::Text(_) | Value::Table(_) | Value::Other(_) => Err(self.wrong(source, field, expected)),
+        }
+    }
+}
+
+impl Table {
+    /// Refuses any field that is not among the known ones, so that nothing is dropped unseen.
+    pub(super) fn knows(
+        &self,
+        source: &Source<'_>,
+        place: &'static str,
+        known: &'static [&'static str],
+    ) -> Result<(), PolicyError> {
+        let Some(field) = self
+            .fields
+            .iter()
+            .find(|field| !known.contains(&field.key.as_str()))
+        else {
+            return Ok(());
+        };
+        let nearest = nearest(&field.key, known.iter().copied());
+        Err(source.error(
+            field.at,
+            Problem::UnknownField {
+                field: field.key.clone(),
+                place,
+                nearest,
+                known,
+            },
+        ))
+    }
+
+    /// Where a field stands, for errors about the field itself.
+    pub(super) fn at(&self, key: &str) -> Option<usize> {
+        self.fields
+            .iter()
+            .find(|field| field.key == key)
+            .map(|field| field.at)
+    }
+
+    /// Takes a field out.
+    pub(super) fn take(&mut self, key: &str) -> Option<Node> {
+        let index = self.fields.iter().position(|field| field.key == key)?;
+        Some(self.fields.remove(index).node)
+    }
+
+    /// Takes a field that must be there.
+    pub(super) fn require(
+        &mut self,
+        source: &Source<'_>,
+        field: &'static str,
+        place: &'static str,
+    ) -> Result<Node, PolicyError> {
+        self.take(field)
+            .ok_or_else(|| source.error(self.at, Problem::Missing { field, place }))
+    }
+
+    /// Takes a string that need not be there.
+    pub(super) fn take_text(
+        &mut self,
+        source: &Source<'_>,
+        field: &'static str,
+    ) -> Result<Option<Text>, PolicyError> {
+        self.take(field).map(|node| node.text(source, field)).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_count_lines_and_characters_from_one() {
+        let source = Source::new("p", "ab\n\u{e9}\u{e9}c\n");
+        let place = |at| {
+            let location = source.location(at);
+            (location.line, location.column)
+        };
+        assert_eq!(
+            [place(0), place(1), place(3), place(7), place(9)],
+            [(1, 1), (1, 2), (2, 1), (2, 3), (3, 1)]
+        );
+    }
+}

@@ -1,1 +1,41 @@
-//! Joining signature and policy into one verdict: not built yet.
+//! May this request pass, and why (not)? In go a head, one snapshot, the settings and the time; out comes a [`Permit`] or a typed
+//! [`Refusal`]. Pure: what the gateway enforces is what anybody can compute from the same values.
+//!
+//! The steps are types: only [`authenticate`] makes an [`Authenticated`], only [`authorize`] makes a [`Permit`], and executing a
+//! call takes a `Permit`. S3's call is read after the signature holds, from the host and path that were signed, so bucket and key
+//! have one source, and a stranger learns nothing of how a request would have been understood.
+
+mod authenticate;
+mod authorize;
+mod origin;
+mod refusal;
+mod settings;
+
+pub use authenticate::{Authenticated, authenticate};
+pub use authorize::{Permit, Permitted, authorize};
+pub use origin::{PublicUrl, PublicUrlError};
+pub use refusal::Refusal;
+pub use settings::Settings;
+
+use time::OffsetDateTime;
+
+use crate::{policy::Snapshot, types::RequestHead};
+
+/// Everything that a verdict depends on. A request is judged under one of these from its beginning to its end.
+#[derive(Clone, Copy)]
+pub struct Circumstances<'a> {
+    /// The request.
+    pub head: &'a RequestHead,
+    /// The policy in force.
+    pub snapshot: &'a Snapshot,
+    /// What signatures must fit.
+    pub settings: &'a Settings,
+    /// The time.
+    pub now: OffsetDateTime,
+}
+
+/// Authenticates, then authorises.
+pub fn decide(circumstances: &Circumstances<'_>) -> Result<Permit, Refusal> {
+    let query = circumstances.head.query()?;
+    authorize(authenticate(circumstances, &query)?, circumstances, &query)
+}

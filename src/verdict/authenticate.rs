@@ -1,0 +1,106 @@
+//! Who signed the request, and what for. In goes a head, one snapshot and the time; out comes an [`Authenticated`], which
+//! nothing else can make, or the reason there is none.
+
+use crate::{
+    policy::Signer,
+    s3::{Call, ErrorCode, S3Error, Target},
+    sigv4::{self, InForce, Mechanism, Presigned, Reject, Terms, Verified},
+    types::{Query, SigningKey},
+};
+
+use super::{Circumstances, Refusal, origin::Origin};
+
+/// A request whose signature holds. Bucket and key are read from what was signed.
+pub struct Authenticated<'s> {
+    pub(super) signer: &'s Signer,
+    pub(super) verified: Verified,
+    pub(super) target: Target,
+}
+
+/// Verifies the request, in AWS's order: shape, time window, scope, key, signature.
+pub fn authenticate<'s>(
+    circumstances: &Circumstances<'s>,
+    query: &Query<'_>,
+) -> Result<Authenticated<'s>, Refusal> {
+    match Mechanism::of(circumstances.head, query)? {
+        Mechanism::Presigned => presigned(circumstances, query),
+        Mechanism::Header => Err(Refusal::HeaderAuthentication),
+        Mechanism::Anonymous => Err(anonymous(circumstances, query)),
+    }
+}
+
+fn presigned<'s>(circumstances: &Circumstances<'s>, query: &Query<'_>) -> Result<Authenticated<'s>, Refusal> {
+    let Circumstances {
+        snapshot,
+        settings,
+        now,
+        ..
+    } = *circumstances;
+    let terms = Terms {
+        now,
+        regions: &settings.regions,
+        max_expires: settings.max_expires,
+    };
+    let claim = Presigned::parse(query)?.in_force(&terms)?;
+    let key = snapshot
+        .key(claim.access_key_id().as_str())
+        .ok_or_else(|| claim.unknown_key())?;
+    let (date, region) = (claim.scope_date(), claim.region().as_str());
+    let signing_key = snapshot.signing_key(&key, date, region, |secret| {
+        sigv4::signing_key(secret, date, region)
+    });
+    let (verified, origin) = verify(circumstances, &claim, &signing_key)?;
+    let target = origin.target(settings).map_err(Refusal::Call)?;
+    Ok(Authenticated {
+        signer: key.signer(),
+        verified,
+        target,
+    })
+}
+
+/// Tries each origin that the client may have signed for. Where none verifies, the answer is the one for the request as it
+/// arrived.
+fn verify(
+    circumstances: &Circumstances<'_>,
+    claim: &InForce<'_>,
+    signing_key: &SigningKey,
+) -> Result<(Verified, Origin), Reject> {
+    let Circumstances { head, settings, .. } = *circumstances;
+    let attempt = |origin: Origin| {
+        let target = sigv4::Target {
+            authority: &origin.authority,
+            path: &origin.signed_path,
+        };
+        claim
+            .verify(head, target, signing_key)
+            .map(|verified| (verified, origin.clone()))
+    };
+    if settings.public_urls.is_empty() {
+        return attempt(Origin::of(head));
+    }
+    let found = Origin::readings(head, settings)
+        .into_iter()
+        .find_map(|origin| attempt(origin).ok());
+    found.map_or_else(|| attempt(Origin::of(head)), Ok)
+}
+
+/// Nothing is open to requests without a signature. One that asks for headers of its own hears so, as on AWS.
+fn anonymous(circumstances: &Circumstances<'_>, query: &Query<'_>) -> Refusal {
+    let Circumstances { head, settings, .. } = *circumstances;
+    let call = Origin::of(head).target(settings).and_then(|target| {
+        Call::parse(
+            head.method(),
+            &target,
+            query,
+            head.headers(),
+            &settings.account_id,
+        )
+    });
+    match call {
+        Ok(Call::GetObject(read) | Call::HeadObject(read)) if !read.overrides.is_empty() => Refusal::Call(
+            S3Error::new(ErrorCode::InvalidRequest)
+                .message("Request specific response headers cannot be used for anonymous GET requests."),
+        ),
+        Ok(_) | Err(_) => Refusal::Anonymous,
+    }
+}

@@ -1,5 +1,40 @@
-//! (in work)
+//! Sockets: accepting, TLS, limits, shutdown, and the operator's own listener. In goes a [`Handler`], which knows nothing of sockets; out
+//! come answered connections.
+//!
+//! A plain listener speaks HTTP/1.1 only; one with TLS speaks HTTP/2 as well. A head that hyper cannot take is answered by hyper itself with
+//! a bare 400, 414 or 431.
 
+mod admin;
+mod connection;
+mod error;
+mod listener;
 mod settings;
+mod shutdown;
+mod tls;
 
+pub use admin::{AdminListener, Readiness};
+pub use error::ServerError;
+pub use listener::PublicListener;
 pub use settings::{AdminSettings, Settings, TlsSettings};
+pub use shutdown::{reload_signals, termination};
+
+use std::future::Future;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::Incoming;
+
+use crate::gateway::Peer;
+
+/// Whatever answers requests.
+pub trait Handler: Clone + Send + Sync + 'static {
+    /// The answers' body.
+    type Body: http_body::Body<Data = Bytes, Error = std::io::Error> + Send + 'static;
+
+    /// Answers one request of this peer.
+    fn handle(
+        &self,
+        request: Request<Incoming>,
+        peer: Peer,
+    ) -> impl Future<Output = Response<Self::Body>> + Send;
+}

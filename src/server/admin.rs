@@ -1,0 +1,172 @@
+//! The operator's own listener: `/healthz` and `/readyz`, and nothing that a stranger may see.
+//!
+//! `/readyz` is 200 while requests are decided by a valid policy, also while a broken edit waits to be mended and the last good one is
+//! in force: its `problem` says so. It is 503 only when everything is denied for want of one.
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+
+use crate::types::Span;
+
+use super::{AdminSettings, ServerError, listener};
+
+/// How long the operator's client may take to send a head.
+const HEAD_TIMEOUT: Span = Span::from_seconds(10);
+
+/// What `/readyz` tells.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Readiness {
+    /// Are requests decided by a valid policy?
+    pub ready: bool,
+    /// The number of the snapshot in force.
+    pub generation: u64,
+    /// The SHA-256 of the files that it was made of.
+    pub digest: String,
+    /// When it was put in force, by RFC 3339.
+    pub loaded_at: String,
+    /// What is wrong with the files as they stand now, if anything is.
+    pub problem: Option<String>,
+}
+
+/// A bound socket.
+pub struct AdminListener {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl AdminListener {
+    /// Binds the configured address.
+    pub async fn bind(settings: &AdminSettings) -> Result<Self, ServerError> {
+        let (listener, address) = listener::bind(&settings.listen, "admin.listen").await?;
+        Ok(Self { listener, address })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers until it is dropped.
+    pub async fn run(self, readiness: impl Fn() -> Readiness + Send + Sync + 'static) {
+        let readiness = Arc::new(readiness);
+        loop {
+            let Ok((stream, _)) = self.listener.accept().await else {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                continue;
+            };
+            let readiness = readiness.clone();
+            let service = service_fn(move |request: Request<Incoming>| {
+                let answer = answer(&request, readiness.as_ref());
+                async move { Ok::<_, Infallible>(answer) }
+            });
+            let mut http = http1::Builder::new();
+            http.timer(TokioTimer::new())
+                .header_read_timeout(HEAD_TIMEOUT.duration());
+            tokio::spawn(http.serve_connection(TokioIo::new(stream), service));
+        }
+    }
+}
+
+fn answer<B>(request: &Request<B>, readiness: &dyn Fn() -> Readiness) -> Response<Full<Bytes>> {
+    let (status, kind, text) = match (request.method(), request.uri().path()) {
+        // A web page can point a name of its own at this address; it cannot make a browser send another Host.
+        _ if !host_is_ours(request) => (
+            StatusCode::FORBIDDEN,
+            "text/plain",
+            "ask by IP address or as localhost\n".to_owned(),
+        ),
+        (&Method::GET | &Method::HEAD, "/healthz") => (StatusCode::OK, "text/plain", "ok\n".to_owned()),
+        (&Method::GET | &Method::HEAD, "/readyz") => {
+            let readiness = readiness();
+            let status = if readiness.ready {
+                StatusCode::OK
+            } else {
+                StatusCode::SERVICE_UNAVAILABLE
+            };
+            (
+                status,
+                "application/json",
+                serde_json::to_string(&readiness).unwrap_or_default() + "\n",
+            )
+        }
+        (_, "/healthz" | "/readyz") => (
+            StatusCode::METHOD_NOT_ALLOWED,
+            "text/plain",
+            "use GET\n".to_owned(),
+        ),
+        (_, _) => (
+            StatusCode::NOT_FOUND,
+            "text/plain",
+            "there are /healthz and /readyz\n".to_owned(),
+        ),
+    };
+    let mut response = Response::new(Full::from(text));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
+    response.headers_mut().insert(
+        header::CACHE_CONTROL,
+        header::HeaderValue::from_static("no-store"),
+    );
+    response
+}
+
+fn host_is_ours<B>(request: &Request<B>) -> bool {
+    let host = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or_default();
+    let Ok(authority) = host.parse::<http::uri::Authority>() else {
+        return false;
+    };
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(method: &str, path: &str, host: &str, ready: bool) -> u16 {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", host)
+            .body(())
+            .unwrap();
+        let readiness = move || Readiness {
+            ready,
+            generation: 1,
+            digest: "d".to_owned(),
+            loaded_at: "2026-11-24T12:00:00Z".to_owned(),
+            problem: None,
+        };
+        answer(&request, &readiness).status().as_u16()
+    }
+
+    #[test]
+    fn health_and_readiness_are_told_and_nothing_else() {
+        for (method, path, host, ready, status) in [
+            ("GET", "/healthz", "127.0.0.1:9001", false, 200),
+            ("HEAD", "/healthz", "localhost:9001", true, 200),
+            ("GET", "/readyz", "[::1]:9001", true, 200),
+            ("GET", "/readyz", "127.0.0.1", false, 503),
+            ("POST", "/readyz", "127.0.0.1", true, 405),
+            ("GET", "/", "127.0.0.1", true, 404),
+            ("GET", "/pres-url-test/test.txt", "127.0.0.1", true, 404),
+            ("GET", "/healthz", "evil.example", true, 403),
+            ("GET", "/healthz", "localhost.evil.example", true, 403),
+            ("GET", "/healthz", "", true, 403),
+        ] {
+            assert_eq!(ask(method, path, host, ready), status, "{method} {path} {host}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! One connection, from its first byte to its last, within bounds of bytes and time.
+
+use std::{convert::Infallible, time::Duration};
+
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::graceful::Watcher,
+};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+
+use crate::{gateway::Peer, types::Scheme};
+
+use super::{Handler, Settings};
+
+/// hyper's smallest read buffer.
+const SMALLEST_HEAD: usize = 8 * 1024;
+/// The most requests that one HTTP/2 connection may have in flight.
+const STREAMS: u32 = 128;
+/// How long an HTTP/2 client may take to answer a ping before it is taken for gone.
+const PING: Duration = Duration::from_secs(20);
+
+/// Speaks HTTP on a fresh connection until it ends. Nothing that a client does is an error here: it is told in HTTP or not at all.
+pub(super) async fn serve<H: Handler>(
+    stream: TcpStream,
+    peer: std::net::SocketAddr,
+    tls: Option<TlsAcceptor>,
+    handler: H,
+    settings: Settings,
+    watcher: Watcher,
+) {
+    // Without this the last part of a small answer waits for an acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else {
+        return http1(
+            TokioIo::new(stream),
+            Peer {
+                address: peer,
+                scheme: Scheme::Http,
+            },
+            handler,
+            &settings,
+            watcher,
+        )
+        .await;
+    };
+    let handshake = tokio::time::timeout(settings.head_timeout.duration(), tls.accept(stream));
+    let Ok(Ok(stream)) = handshake.await else { return };
+    let peer = Peer {
+        address: peer,
+        scheme: Scheme::Https,
+    };
+    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+        http2(TokioIo::new(stream), peer, handler, &settings, watcher).await;
+    } else {
+        http1(TokioIo::new(stream), peer, handler, &settings, watcher).await;
+    }
+}
+
+async fn http1<I, H>(io: TokioIo<I>, peer: Peer, handler: H, settings: &Settings, watcher: Watcher)
+where
+    I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    H: Handler,
+{
+    let service = service_fn(move |request| {
+        let handler = handler.clone();
+        async move { Ok::<_, Infallible>(handler.handle(request, peer).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(settings.head_timeout.duration())
+        .max_buf_size(settings.max_head_bytes.max(SMALLEST_HEAD))
+        .max_headers(settings.max_headers)
+        .serve_connection(io, service);
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(peer = %peer.address, %error, "connection ended early");
+    }
+}
+
+async fn http2<I, H>(io: TokioIo<I>, peer: Peer, handler: H, settings: &Settings, watcher: Watcher)
+where
+    I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    H: Handler,
+{
+    let service = service_fn(move |request| {
+        let handler = handler.clone();
+        async move { Ok::<_, Infallible>(handler.handle(request, peer).await) }
+    });
+    let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(settings.max_head_bytes).unwrap_or(u32::MAX))
+        .max_concurrent_streams(STREAMS)
+        .keep_alive_interval(settings.head_timeout.duration())
+        .keep_alive_timeout(PING)
+        .serve_connection(io, service);
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(peer = %peer.address, %error, "connection ended early");
+    }
+}

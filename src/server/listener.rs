@@ -1,0 +1,102 @@
+//! The public listener: accepts until it is told to stop, then lets what is in flight end.
+
+use std::{future::Future, net::SocketAddr, time::Duration};
+
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_rustls::TlsAcceptor;
+
+use crate::types::Scheme;
+
+use super::{Handler, ServerError, Settings, connection, tls};
+
+/// How long accepting rests when the process has no descriptor left; connections that end give some back.
+const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(50);
+
+/// A bound socket, with its certificate where it speaks HTTPS.
+pub struct PublicListener {
+    listener: TcpListener,
+    address: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    settings: Settings,
+}
+
+impl PublicListener {
+    /// Reads the TLS files, then binds: what is wrong with either is told before a client can connect.
+    pub async fn bind(settings: &Settings) -> Result<Self, ServerError> {
+        let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
+        let (listener, address) = bind(&settings.listen, "server.listen").await?;
+        Ok(Self {
+            listener,
+            address,
+            tls,
+            settings: settings.clone(),
+        })
+    }
+
+    /// Where it listens: with port 0 configured, the port that was chosen.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// HTTP, or HTTPS where there is a certificate.
+    pub fn scheme(&self) -> Scheme {
+        if self.tls.is_some() {
+            Scheme::Https
+        } else {
+            Scheme::Http
+        }
+    }
+
+    /// Accepts until `stop` ends. Then nothing more is accepted, idle connections are closed, and transfers in flight have
+    /// `shutdown_grace` to end before they are broken off.
+    pub async fn run<H: Handler>(self, handler: H, stop: impl Future<Output = ()>) {
+        let graceful = GracefulShutdown::new();
+        let mut connections = JoinSet::new();
+        tokio::pin!(stop);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut stop => break,
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, peer)) => {
+                        let (tls, settings) = (self.tls.clone(), self.settings.clone());
+                        let watcher = graceful.watcher();
+                        connections.spawn(connection::serve(stream, peer, tls, handler.clone(), settings, watcher));
+                    }
+                    // Neither a client that is gone before it is accepted nor a lack of descriptors ends the loop.
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot accept a connection");
+                        tokio::time::sleep(OUT_OF_DESCRIPTORS).await;
+                    }
+                },
+                Some(_) = connections.join_next() => {}
+            }
+        }
+        drop(self.listener);
+        let grace = self.settings.shutdown_grace.duration();
+        if tokio::time::timeout(grace, graceful.shutdown()).await.is_err() {
+            tracing::warn!(
+                seconds = grace.as_secs(),
+                connections = connections.len(),
+                "grace is over: breaking off what is left"
+            );
+        }
+        connections.shutdown().await;
+    }
+}
+
+/// Binds an address, and asks for the one that was given.
+pub(super) async fn bind(
+    address: &str,
+    setting: &'static str,
+) -> Result<(TcpListener, SocketAddr), ServerError> {
+    let failed = |source| ServerError::Bind {
+        address: address.to_owned(),
+        setting,
+        source,
+    };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}

@@ -1,0 +1,224 @@
+use std::os::unix::fs::symlink;
+
+use super::*;
+
+struct Sample {
+    folder: tempfile::TempDir,
+    store: DiskStore,
+}
+
+fn settings(root: &Path) -> Settings {
+    Settings {
+        root: root.to_owned(),
+    }
+}
+
+fn sample(files: &[&str]) -> Sample {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("data");
+    fs::create_dir_all(root.join("abc")).unwrap();
+    for file in files {
+        let path = root.join("abc").join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, format!("content of {file}")).unwrap();
+    }
+    let store = DiskStore::open(&settings(&root), &[]).unwrap();
+    Sample { folder, store }
+}
+
+async fn read(store: &DiskStore, bucket: &str, key: &str) -> Result<String, StoreError> {
+    let object = store
+        .open(
+            &BucketName::parse(bucket).unwrap(),
+            &ObjectKey::parse(key).unwrap(),
+        )
+        .await?;
+    let Content::File(file) = object.content;
+    let mut body = FileBody::new(file, 0..object.attributes.size);
+    let mut all = Vec::new();
+    while let Some(chunk) = body.next().await {
+        all.extend_from_slice(&chunk.unwrap());
+    }
+    Ok(String::from_utf8(all).unwrap())
+}
+
+#[tokio::test]
+async fn a_key_is_the_file_that_the_mapping_names_and_no_other() {
+    let sample = sample(&[
+        "films/a.mp4",
+        "100%.txt",
+        "dir/~=",
+        "~=%2e%2e/x",
+        "both/~@",
+        "both/b",
+        "~+file",
+    ]);
+    for (key, file) in [
+        ("films/a.mp4", "films/a.mp4"),
+        ("100%.txt", "100%.txt"),
+        ("dir/", "dir/~="),
+        ("../x", "~=%2e%2e/x"),
+        ("both", "both/~@"),
+        ("both/b", "both/b"),
+    ] {
+        assert_eq!(
+            read(&sample.store, "abc", key).await.unwrap(),
+            format!("content of {file}"),
+            "{key}"
+        );
+    }
+    for key in [
+        "films",
+        "films/",
+        "/films/a.mp4",
+        "films//a.mp4",
+        "films/./a.mp4",
+        "films/a.mp4/",
+        "~+file",
+        "both/~@",
+        "a\0b",
+    ] {
+        assert!(
+            matches!(read(&sample.store, "abc", key).await, Err(StoreError::NoSuchKey)),
+            "{key}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn nothing_outside_the_bucket_can_be_opened() {
+    let sample = sample(&["a"]);
+    let outside = sample.folder.path().join("secret");
+    fs::write(&outside, "secret").unwrap();
+    let bucket = sample.folder.path().join("data/abc");
+    symlink(&outside, bucket.join("absolute")).unwrap();
+    symlink("../../secret", bucket.join("relative")).unwrap();
+    symlink(sample.folder.path(), bucket.join("folder")).unwrap();
+    symlink(sample.folder.path(), sample.folder.path().join("data/linked")).unwrap();
+    for key in [
+        "absolute",
+        "relative",
+        "folder/secret",
+        "../../secret",
+        "/../../secret",
+        "..%2f..%2fsecret",
+        "../abc/a",
+    ] {
+        assert!(
+            matches!(read(&sample.store, "abc", key).await, Err(StoreError::NoSuchKey)),
+            "{key}"
+        );
+    }
+    assert!(matches!(
+        read(&sample.store, "linked", "secret").await,
+        Err(StoreError::NoSuchKey | StoreError::NoSuchBucket(_))
+    ));
+}
+
+#[tokio::test]
+async fn what_is_no_regular_file_is_no_object_and_does_not_hang() {
+    let sample = sample(&[]);
+    let fifo = sample.folder.path().join("data/abc/fifo");
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(&fifo)
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert!(matches!(
+        read(&sample.store, "abc", "fifo").await,
+        Err(StoreError::NoSuchKey)
+    ));
+}
+
+#[tokio::test]
+async fn a_missing_bucket_is_told_from_a_missing_key() {
+    let sample = sample(&["a"]);
+    assert!(matches!(
+        read(&sample.store, "none", "a").await,
+        Err(StoreError::NoSuchBucket(_))
+    ));
+    assert!(matches!(
+        read(&sample.store, "abc", "none").await,
+        Err(StoreError::NoSuchKey)
+    ));
+    assert!(matches!(
+        read(&sample.store, "abc", &"k/".repeat(512)).await,
+        Err(StoreError::NoSuchKey)
+    ));
+    let names: Vec<_> = sample
+        .store
+        .buckets()
+        .await
+        .unwrap()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(names, ["abc"]);
+}
+
+#[tokio::test]
+async fn a_folder_elsewhere_can_be_a_bucket() {
+    let folder = tempfile::tempdir().unwrap();
+    let films = folder.path().join("films");
+    fs::create_dir(&films).unwrap();
+    fs::write(films.join("a"), "elsewhere").unwrap();
+    let mounted = BucketFolder {
+        name: BucketName::parse("movies").unwrap(),
+        path: films,
+    };
+    let store = DiskStore::open(
+        &settings(&folder.path().join("data")),
+        std::slice::from_ref(&mounted),
+    )
+    .unwrap();
+    assert_eq!(read(&store, "movies", "a").await.unwrap(), "elsewhere");
+    assert!(store.bucket_exists(&mounted.name).await.unwrap());
+    drop(store);
+    let twice = DiskStore::open(
+        &settings(&folder.path().join("data")),
+        &[mounted.clone(), mounted],
+    );
+    assert!(matches!(twice, Err(OpenError::DuplicateBucket(_))));
+}
+
+#[test]
+fn a_root_serves_one_process_and_one_format() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = DiskStore::open(&settings(folder.path()), &[]).unwrap();
+    assert!(matches!(
+        DiskStore::open(&settings(folder.path()), &[]),
+        Err(OpenError::Locked { .. })
+    ));
+    drop(first);
+    fs::write(folder.path().join("~!postern"), "postern store, format 99\n").unwrap();
+    let error = DiskStore::open(&settings(folder.path()), &[])
+        .map(|_| ())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("format 99"), "{error}");
+}
+
+#[tokio::test]
+async fn an_object_that_is_replaced_while_it_is_read_stays_the_old_one() {
+    let sample = sample(&["a"]);
+    let object = sample
+        .store
+        .open(
+            &BucketName::parse("abc").unwrap(),
+            &ObjectKey::parse("a").unwrap(),
+        )
+        .await
+        .unwrap();
+    let (bucket, new) = (
+        sample.folder.path().join("data/abc"),
+        sample.folder.path().join("new"),
+    );
+    fs::write(&new, "new").unwrap();
+    fs::rename(new, bucket.join("a")).unwrap();
+    let Content::File(file) = object.content;
+    let mut body = FileBody::new(file, 0..object.attributes.size);
+    assert_eq!(body.next().await.unwrap().unwrap(), "content of a");
+    assert_eq!(read(&sample.store, "abc", "a").await.unwrap(), "new");
+}

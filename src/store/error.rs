@@ -1,0 +1,75 @@
+//! Why a store did not give what it was asked for. Messages name the path and, where there is one, the remedy; they are
+//! for the operator's log, never for the wire.
+
+use std::{io, path::PathBuf};
+
+use crate::types::BucketName;
+
+/// Why an object was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no such bucket.
+    #[error("there is no bucket {0}")]
+    NoSuchBucket(BucketName),
+    /// The bucket holds no object of this key. A folder, a device, a FIFO and a symlink are no objects.
+    #[error("the bucket holds no object of this key")]
+    NoSuchKey,
+    /// Something is there and cannot be read.
+    #[error("{path} cannot be read: {source}")]
+    Unreadable {
+        /// What was to be read.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Why a store could not be opened at start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The root or one of its files cannot be made.
+    #[error(
+        "{path} cannot be made by user id {uid}: {source}; make it yourself, or `chown {uid}` its folder"
+    )]
+    Create {
+        /// What was to be made.
+        path: PathBuf,
+        /// Whom this process runs as.
+        uid: u32,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A folder cannot be opened.
+    #[error(
+        "{path} cannot be opened as a folder by user id {uid}: {source}; see that it exists and that this user may read it"
+    )]
+    Open {
+        /// What was to be opened.
+        path: PathBuf,
+        /// Whom this process runs as.
+        uid: u32,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The folder's mark names another format than this version writes.
+    #[error(
+        "{path} says {found:?}, which this version does not know; run the version that wrote it, or name another root"
+    )]
+    Format {
+        /// The mark.
+        path: PathBuf,
+        /// What it says.
+        found: String,
+    },
+    /// Another process serves this root.
+    #[error(
+        "{path} is locked by another process, which serves this root; stop that one, or name another root"
+    )]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// Two `[[bucket]]` tables carry one name.
+    #[error("the bucket {0} is configured twice; keep one [[bucket]] of this name")]
+    DuplicateBucket(BucketName),
+}

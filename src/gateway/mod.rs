@@ -1,8 +1,36 @@
-//! (in work)
+//! The pipeline: a request goes in, an answer comes out, whatever happens.
+//!
+//! ```text
+//! intake → authenticate → parse the S3 call → authorize → execute → respond
+//! ```
+//!
+//! Each step takes what only the step before it can make: executing takes a [`Permit`](crate::verdict::Permit).
 
-use std::net::SocketAddr;
+mod body;
+mod failure;
+mod intake;
+mod ops;
+mod request_id;
+mod respond;
 
-use crate::types::Scheme;
+pub use body::Body;
+pub use request_id::RequestId;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use bytes::Bytes;
+use http::{Request, Response};
+
+use crate::{
+    clock::Clock,
+    live::Live,
+    store::Store,
+    types::{RequestHead, Scheme},
+    verdict::{self, Circumstances, Settings},
+};
+
+use failure::Failure;
+use request_id::RequestIds;
 
 /// Who is at the other end of a connection, as the socket says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,4 +39,72 @@ pub struct Peer {
     pub address: SocketAddr,
     /// Plain HTTP, or HTTP over TLS.
     pub scheme: Scheme,
+}
+
+/// Answers requests from a store, under the policy in force. A copy is another handle on the same.
+pub struct Gateway<S>(Arc<Parts<S>>);
+
+struct Parts<S> {
+    store: S,
+    live: Live,
+    clock: Clock,
+    settings: Settings,
+    request_ids: RequestIds,
+}
+
+impl<S> Clone for Gateway<S> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<S: Store> Gateway<S> {
+    /// Joins what a gateway needs.
+    pub fn new(store: S, live: Live, clock: Clock, settings: Settings) -> Self {
+        Self(Arc::new(Parts {
+            store,
+            live,
+            clock,
+            settings,
+            request_ids: RequestIds::new(),
+        }))
+    }
+
+    /// Answers one request. Every request is answered, refused or not, and each answer has one line in the log; no line holds a
+    /// query string, a header or a secret.
+    pub async fn handle<B>(&self, request: Request<B>, peer: Peer) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Unpin,
+    {
+        let request_id = self.0.request_ids.next();
+        let (parts, body) = request.into_parts();
+        let method = parts.method.clone();
+        let answer = match intake::head(parts, peer.scheme) {
+            Ok(head) => self.answer(&head, body).await,
+            Err(error) => Err(Failure::Head(error)),
+        };
+        respond::respond(answer, &method, request_id, self.0.request_ids.host_id(), peer)
+    }
+
+    /// The way of a request, from head to answer.
+    async fn answer<B>(&self, head: &RequestHead, body: B) -> Result<Response<Body>, Failure>
+    where
+        B: http_body::Body<Data = Bytes> + Unpin,
+    {
+        let decision = {
+            // One snapshot and one moment: no request sees half of one policy and half of another.
+            let snapshot = self.0.live.snapshot();
+            let (settings, now) = (&self.0.settings, self.0.clock.now());
+            verdict::decide(&Circumstances {
+                head,
+                snapshot: &snapshot,
+                settings,
+                now,
+            })
+        };
+        let received = intake::settle(head, body).await;
+        let permit = decision.map_err(|refusal| Failure::Refused(refusal, received.keeps_connection()))?;
+        received.matches(permit.verified().payload())?;
+        ops::execute(permit, &self.0.store).await
+    }
 }

@@ -1,0 +1,60 @@
+//! What an answer's body is made of.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+
+use crate::store::FileBody;
+
+/// The body of an answer: nothing, a short text, or an object streamed from the store in constant memory.
+pub enum Body {
+    /// No byte.
+    Empty,
+    /// A text made beforehand, such as an error.
+    Text(Bytes),
+    /// An object, or a range of one. An error while it is read breaks the connection, so that a client never takes a cut
+    /// object for a whole one.
+    Object(FileBody),
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let body = self.get_mut();
+        match body {
+            Self::Empty => Poll::Ready(None),
+            Self::Text(text) => {
+                let text = std::mem::take(text);
+                *body = Self::Empty;
+                Poll::Ready(Some(Ok(Frame::data(text))))
+            }
+            Self::Object(object) => Pin::new(object).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Text(_) => false,
+            Self::Object(object) => object.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Text(text) => SizeHint::with_exact(text.len() as u64),
+            Self::Object(object) => object.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! GetObject and HeadObject, which differ in the body alone.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
+
+use http::{HeaderValue, Response, StatusCode, header};
+
+use crate::{
+    s3::{ReadObject, read_object},
+    store::{Content, FileBody, Object, Store, StoreError},
+    types::{BucketName, ObjectKey},
+};
+
+use super::{Body, Failure};
+
+/// Opens the object. A signer who may not list the bucket is not told that a key does not exist, as on AWS.
+pub(super) async fn open<S: Store>(
+    store: &S,
+    bucket: &BucketName,
+    key: &ObjectKey,
+    may_list: bool,
+) -> Result<Object, Failure> {
+    store.open(bucket, key).await.map_err(|error| match error {
+        StoreError::NoSuchKey if may_list => Failure::NoSuchKey(key.as_str().to_owned()),
+        StoreError::NoSuchKey => Failure::HiddenKey,
+        other => Failure::Store(other),
+    })
+}
+
+/// Answers from the object's attributes and, where `with_bytes`, streams what was asked for.
+pub(super) fn answer(object: Object, read: &ReadObject, with_bytes: bool) -> Result<Response<Body>, Failure> {
+    let answer = read_object(read, &object.attributes).map_err(Failure::Call)?;
+    let length = answer.bytes.end.saturating_sub(answer.bytes.start);
+    let body = match object.content {
+        Content::File(file) if with_bytes && length > 0 => Body::Object(FileBody::new(file, answer.bytes)),
+        Content::File(_) => Body::Empty,
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = answer.headers;
+    if answer.status != StatusCode::NOT_MODIFIED {
+        response
+            .headers_mut()
+            .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    Ok(response)
+}

@@ -1,0 +1,66 @@
+//! The name of one request, in its answer and in the log.
+
+use std::{
+    fmt,
+    hash::{BuildHasher, RandomState},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+/// 16 upper-case hexadecimal digits, as S3's own request ids have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestId(u64);
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016X}", self.0)
+    }
+}
+
+/// Makes request ids: a counter behind a randomly keyed hash, so that an id tells nothing of the others and costs no
+/// system call.
+pub(super) struct RequestIds {
+    counter: AtomicU64,
+    hash: RandomState,
+    host_id: String,
+}
+
+impl RequestIds {
+    pub(super) fn new() -> Self {
+        let hash = RandomState::new();
+        let host_id = (0..4u8)
+            .map(|part| format!("{:016x}", hash.hash_one(("host", part))))
+            .collect();
+        Self {
+            counter: AtomicU64::new(0),
+            hash,
+            host_id,
+        }
+    }
+
+    pub(super) fn next(&self) -> RequestId {
+        RequestId(self.hash.hash_one(self.counter.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// The name of this process, for `HostId` and `x-amz-id-2`.
+    pub(super) fn host_id(&self) -> &str {
+        &self.host_id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn ids_are_16_digits_and_differ() {
+        let ids = RequestIds::new();
+        let made: HashSet<_> = (0..10_000).map(|_| ids.next().to_string()).collect();
+        assert_eq!(made.len(), 10_000);
+        assert!(
+            made.iter()
+                .all(|id| id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit()))
+        );
+    }
+}

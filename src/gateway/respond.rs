@@ -1,0 +1,61 @@
+//! The last step: every answer gets its ids and its line in the log, and a failure becomes S3's document.
+
+use http::{HeaderValue, Method, Response, header};
+
+use super::{Body, Failure, Peer, RequestId};
+
+/// Makes the answer, and logs it. Only fixed names, ids and the reason are logged: reasons hold no part of a query or a header.
+pub(super) fn respond(
+    answer: Result<Response<Body>, Failure>,
+    method: &Method,
+    request_id: RequestId,
+    host_id: &str,
+    peer: Peer,
+) -> Response<Body> {
+    let peer = peer.address;
+    let mut response = match answer {
+        Ok(response) => {
+            tracing::info!(%request_id, %peer, %method, status = response.status().as_u16(), "served");
+            response
+        }
+        Err(failure) => {
+            let response = error(&failure, method, request_id, host_id);
+            let (status, reason) = (response.status().as_u16(), failure.name());
+            if response.status().is_server_error() && reason == "Unreadable" {
+                tracing::error!(%request_id, %peer, %method, status, reason, "failed: {failure}");
+            } else {
+                tracing::info!(%request_id, %peer, %method, status, reason, "refused: {failure}");
+            }
+            response
+        }
+    };
+    let headers = response.headers_mut();
+    for (name, text) in [
+        ("x-amz-request-id", request_id.to_string()),
+        ("x-amz-id-2", host_id.to_owned()),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(&text) {
+            headers.insert(name, value);
+        }
+    }
+    headers.insert(header::SERVER, HeaderValue::from_static("postern"));
+    response
+}
+
+fn error(failure: &Failure, method: &Method, request_id: RequestId, host_id: &str) -> Response<Body> {
+    let error = failure.s3_error();
+    // An answer to HEAD has no body, so its code is told by the status alone, as on AWS.
+    let body = if method == Method::HEAD {
+        Body::Empty
+    } else {
+        Body::Text(error.to_xml(&request_id.to_string(), host_id).into())
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = error.code().status();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    if !failure.keeps_connection() {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}

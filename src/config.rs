@@ -1,1 +1,255 @@
-//! (in work)
+//! The configuration: a TOML file and the environment go in, each module's settings come out, checked. A key that nobody knows is an
+//! error that names the nearest known one.
+
+mod document;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    live, server, store,
+    types::Span,
+    verdict::{self, PublicUrl, PublicUrlError},
+};
+
+pub use document::{LogFormat, LogSettings};
+
+/// AWS's longest life of a link.
+const A_WEEK: Span = Span::from_seconds(604_800);
+
+/// Every module's settings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The public listener.
+    pub server: server::Settings,
+    /// The operator's listener.
+    pub admin: server::AdminSettings,
+    /// What signatures must fit.
+    pub verdict: verdict::Settings,
+    /// The root of the store.
+    pub storage: store::Settings,
+    /// Buckets that are folders elsewhere.
+    pub buckets: Vec<store::BucketFolder>,
+    /// The policy file.
+    pub policy: live::Settings,
+    /// The log.
+    pub log: LogSettings,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{}: cannot be read: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file, or a variable, holds something that it cannot.
+    #[error("{place}: {problem}")]
+    Invalid {
+        /// File, line and column, or the variable.
+        place: String,
+        /// What is wrong, and what to write.
+        problem: String,
+    },
+}
+
+impl Config {
+    /// Reads a file, then the variables named `POSTERN_SECTION__KEY`, which win. Paths in it are relative to the file's folder.
+    /// Without a file (`None`) every key has its default.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let text = match file {
+            None => String::new(),
+            Some(path) => fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+                path: path.to_owned(),
+                source,
+            })?,
+        };
+        let name = file.map_or_else(|| "the environment".to_owned(), |path| path.display().to_string());
+        let base = file.and_then(Path::parent).unwrap_or(Path::new(""));
+        Self::assemble(document::read(&text, &name, environment)?, &name, base)
+    }
+
+    fn assemble(document: document::Document, name: &str, base: &Path) -> Result<Self, ConfigError> {
+        let invalid = |key: &str, problem: String| ConfigError::Invalid {
+            place: format!("{name}: {key}"),
+            problem,
+        };
+        let document::Document {
+            server,
+            admin,
+            mut storage,
+            mut bucket,
+            mut policy,
+            presign,
+            log,
+        } = document;
+        if presign.max_expires > A_WEEK || presign.max_expires.seconds() == 0 {
+            let problem = format!(
+                "{} is not between 1s and AWS's own limit, 7d",
+                presign.max_expires
+            );
+            return Err(invalid("presign.max_expires", problem));
+        }
+        if server.account_id.len() != 12 || !server.account_id.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(invalid(
+                "server.account_id",
+                "an AWS account id has 12 digits".to_owned(),
+            ));
+        }
+        for domain in &server.virtual_host_domains {
+            let shaped = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-';
+            if domain.is_empty() || domain.starts_with('.') || !domain.bytes().all(shaped) {
+                let problem = format!("{domain:?} is no domain in lower case, such as s3.localhost");
+                return Err(invalid("server.virtual_host_domains", problem));
+            }
+        }
+        let public_urls = server.public_urls.iter().map(|text| {
+            PublicUrl::parse(text).map_err(|error: PublicUrlError| {
+                invalid("server.public_urls", format!("{text:?} is {error}"))
+            })
+        });
+        let public_urls = public_urls.collect::<Result<Vec<_>, _>>()?;
+        storage.root = base.join(storage.root);
+        policy.file = base.join(policy.file);
+        for folder in &mut bucket {
+            folder.path = base.join(&folder.path);
+        }
+        let tls = server.tls.map(|tls| server::TlsSettings {
+            certificate: base.join(tls.certificate),
+            private_key: base.join(tls.private_key),
+        });
+        Ok(Self {
+            server: server::Settings {
+                listen: server.listen,
+                tls,
+                max_head_bytes: server.max_head_bytes,
+                max_headers: server.max_headers,
+                head_timeout: server.head_timeout,
+                shutdown_grace: server.shutdown_grace,
+            },
+            admin,
+            verdict: verdict::Settings {
+                regions: [server.region].into_iter().chain(server.regions).collect(),
+                virtual_host_domains: server.virtual_host_domains,
+                public_urls,
+                max_expires: presign.max_expires,
+                account_id: server.account_id,
+            },
+            storage,
+            buckets: bucket,
+            policy,
+            log,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        fs::write(&path, text).unwrap();
+        let environment = environment
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()));
+        let strip = format!("{}/", folder.path().display());
+        Config::load(Some(&path), environment).map_err(|error| error.to_string().replace(&strip, ""))
+    }
+
+    #[test]
+    fn the_shipped_file_says_what_the_defaults_are() {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config.toml");
+        let base = shipped.parent().unwrap();
+        let mut defaults = Config::load(None, []).unwrap();
+        defaults.storage.root = base.join(&defaults.storage.root);
+        defaults.policy.file = base.join(&defaults.policy.file);
+        assert_eq!(Config::load(Some(&shipped), []).unwrap(), defaults);
+    }
+
+    #[test]
+    fn the_environment_wins_and_only_section_and_key_are_read() {
+        let config = load(
+            "[server]\nlisten = '127.0.0.1:1'\nregion = 'eu-west-1'\n",
+            &[
+                ("POSTERN_SERVER__LISTEN", "0.0.0.0:9000"),
+                ("POSTERN_SERVER__PUBLIC_URLS", "[\"https://a.example\"]"),
+                ("POSTERN_PRESIGN__MAX_EXPIRES", "1h"),
+                ("POSTERN_SERVER__ACCOUNT_ID", "\"111122223333\""),
+                ("POSTERN_PORT", "tcp://10.0.0.1:9000"),
+                ("POSTERN_SERVICE_HOST", "10.0.0.1"),
+            ],
+        )
+        .unwrap();
+        assert_eq!(config.server.listen, "0.0.0.0:9000");
+        assert_eq!(config.verdict.regions[0].as_str(), "eu-west-1");
+        assert_eq!(config.verdict.public_urls[0].authority(), "a.example");
+        assert_eq!(config.verdict.max_expires.seconds(), 3600);
+        assert_eq!(config.verdict.account_id, "111122223333");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_place_and_the_nearest_known_word() {
+        for (text, environment, says) in [
+            (
+                "[server]\nlissten = 'x'\n",
+                &[][..],
+                "config.toml:2:1: unknown key `lissten`; did you mean `listen`?",
+            ),
+            (
+                "[sever]\n",
+                &[],
+                "config.toml:1:2: unknown key `sever`; did you mean `server`?",
+            ),
+            ("[server]\nlisten = 5\n", &[], "config.toml:2:10: "),
+            ("[server\n", &[], "config.toml:1:"),
+            ("", &[("POSTERN_SERVER__LISSTEN", "x")], "POSTERN_SERVER__LISSTEN"),
+            (
+                "[presign]\nmax_expires = '8d'\n",
+                &[],
+                "presign.max_expires: 8d is not between",
+            ),
+            (
+                "[server]\npublic_urls = ['ftp://x']\n",
+                &[],
+                "server.public_urls: \"ftp://x\" is not a public URL",
+            ),
+            (
+                "[server]\naccount_id = '1'\n",
+                &[],
+                "server.account_id: an AWS account id has 12 digits",
+            ),
+            (
+                "[server]\nregion = 'a b'\n",
+                &[],
+                "config.toml:2:10: a region has",
+            ),
+            ("[policy]\non_invalid = 'ignore'\n", &[], "config.toml:2:14: "),
+            ("[[bucket]]\nname = 'Films'\npath = 'x'\n", &[], "\"Films\""),
+        ] {
+            let said = load(text, environment).unwrap_err();
+            assert!(said.contains(says), "{said:?} should say {says:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_named_must_be_there() {
+        let error = Config::load(Some(Path::new("/nowhere/config.toml")), [])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("/nowhere/config.toml: cannot be read"),
+            "{error}"
+        );
+    }
+}

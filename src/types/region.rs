@@ -25,6 +25,11 @@ impl Region {
         }
     }
 
+    /// AWS's first region, which is the default of its tools.
+    pub fn us_east_1() -> Self {
+        Self("us-east-1".to_owned())
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

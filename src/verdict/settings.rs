@@ -22,7 +22,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            regions: Region::parse("us-east-1").into_iter().collect(),
+            regions: vec![Region::us_east_1()],
             virtual_host_domains: vec!["s3.localhost".to_owned()],
             public_urls: Vec::new(),
             max_expires: Span::from_seconds(604_800),

@@ -221,7 +221,7 @@ async fn half_of_a_policy_is_not_taken_even_if_it_is_valid_by_itself() {
     assert!(read(&home.file()).is_ok(), "the half is valid");
     home.stays_quiet().await;
     assert_eq!(home.live.status().generation, 1);
-    writeln!(file, "revoked = true").unwrap();
+    writeln!(file, "# and this is the other half").unwrap();
     drop(file);
     home.until_taken(2).await;
 }

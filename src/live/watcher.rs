@@ -53,8 +53,11 @@ impl Start {
         let watcher = Watcher {
             notices: self.notices.clone(),
         };
+        // Before anything else: what is written from here on is noticed, also before the thread's first look.
+        let mut folders = Folders::new(self.notices);
+        folders.watch(Look::at(files(self.in_force.file(), &self.references)).folders());
         let watch = Watch {
-            folders: Folders::new(self.notices),
+            folders,
             in_force: self.in_force,
             settling: Settling::new(self.considered),
             seen: Look::default(),

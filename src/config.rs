@@ -14,7 +14,7 @@ use crate::{
     verdict::{self, PublicUrl, PublicUrlError},
 };
 
-pub use document::{LogFormat, LogSettings};
+pub use document::{LogFormat, LogLevel, LogSettings};
 
 /// AWS's longest life of a link.
 const A_WEEK: Span = Span::from_seconds(604_800);

@@ -1,2 +1,5 @@
-//! (in work)
-fn main() {}
+//! The program: everything is in the library.
+
+fn main() -> std::process::ExitCode {
+    postern::cli::run()
+}

@@ -4,7 +4,7 @@
 //! `watcher (looks, notices) → reading (one digest over all files) → settle (is it whole?) → in_force (swap, or say why not)`
 //!
 //! A request asks [`Live::snapshot`] once and decides under it. Nothing half-written comes into force: see
-//! [`settle`]. What the file system cannot show stays unseen: files changed one after the other, each whole, are
+//! `settle.rs`. What the file system cannot show stays unseen: files changed one after the other, each whole, are
 //! two policies for the moment in between; save such changes with one turn of a symlink, or keep them in one file.
 //!
 //! Has no counterpart on AWS, where a change of policy takes its time to reach everywhere; here it bites at once.

@@ -24,7 +24,10 @@ use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
 
-use crate::gateway::Peer;
+use crate::{
+    gateway::{Body, Gateway, Peer},
+    store::Store,
+};
 
 /// Whatever answers requests.
 pub trait Handler: Clone + Send + Sync + 'static {
@@ -37,4 +40,12 @@ pub trait Handler: Clone + Send + Sync + 'static {
         request: Request<Incoming>,
         peer: Peer,
     ) -> impl Future<Output = Response<Self::Body>> + Send;
+}
+
+impl<S: Store> Handler for Gateway<S> {
+    type Body = Body;
+
+    async fn handle(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
+        Gateway::handle(self, request, peer).await
+    }
 }

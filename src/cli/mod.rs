@@ -1,0 +1,85 @@
+//! The command line: one file per command, each an `Args` and a function that gives an exit code: 0 yes, 1 no, 2 could not run.
+#![allow(clippy::print_stdout, clippy::print_stderr)] // a command's answer goes to standard output, its complaints to standard error
+
+mod check;
+mod health;
+mod logging;
+mod presign;
+mod serve;
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, ConfigError};
+
+/// Where the configuration is looked for when nobody says.
+const DEFAULT_CONFIG: &str = "config.toml";
+
+/// A gateway that verifies presigned S3 requests against the policy as it stands now.
+#[derive(Debug, Parser)]
+#[command(name = "postern", version, about)]
+pub struct Cli {
+    /// The configuration file; without it config.toml, and where there is none, every default
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway
+    Serve,
+    /// Print a presigned URL and nothing else; needs no server
+    Presign(presign::Args),
+    /// Are configuration and policy valid, and what may each signer do?
+    Check(check::Args),
+    /// Does the running gateway answer?
+    Health,
+}
+
+/// How a command ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// 0
+    Yes,
+    /// 1: denied, invalid, not healthy.
+    No,
+}
+
+/// A command that could not run: exit code 2, and this on standard error.
+type Problem = Box<dyn std::error::Error + Send + Sync>;
+
+/// Runs what the arguments of this process say.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match &cli.command {
+        Command::Serve => serve::run(&cli),
+        Command::Presign(args) => presign::run(&cli, args),
+        Command::Check(args) => check::run(&cli, args),
+        Command::Health => health::run(&cli),
+    };
+    match outcome {
+        Ok(Outcome::Yes) => ExitCode::SUCCESS,
+        Ok(Outcome::No) => ExitCode::from(1),
+        Err(problem) => {
+            eprintln!("postern: {problem}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+impl Cli {
+    fn config(&self) -> Result<Config, ConfigError> {
+        let default = Path::new(DEFAULT_CONFIG);
+        let file = self
+            .config
+            .as_deref()
+            .or_else(|| default.exists().then_some(default));
+        Config::load(file, std::env::vars())
+    }
+}

@@ -7,3 +7,5 @@
 )] // tests stop at the first surprise
 
 mod layers;
+mod story;
+mod support;

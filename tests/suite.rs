@@ -6,6 +6,12 @@
     clippy::indexing_slicing
 )] // tests stop at the first surprise
 
+mod errors;
 mod layers;
+mod logs;
+mod names;
+mod reading;
+mod reload;
 mod story;
 mod support;
+mod transport;

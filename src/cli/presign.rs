@@ -85,9 +85,9 @@ struct Keys {
 
 pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
     let config = cli.config()?;
+    let (bucket, key) = object(&args.object)?;
     let keys = keys(&config, args.signer.as_deref())?;
     let endpoint = Endpoint::parse(&endpoint(&config, args.endpoint.as_deref())?)?;
-    let (bucket, key) = object(&args.object)?;
     let region = match &args.region {
         Some(region) => Region::parse(region)?,
         None => config

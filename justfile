@@ -27,8 +27,7 @@ bench:
 
 # Run each fuzz target for SECONDS (needs the nightly toolchain and cargo-fuzz).
 fuzz SECONDS="30":
-    cargo +nightly fuzz run presigned -- -max_total_time={{SECONDS}}
-    cargo +nightly fuzz run key_mapping -- -max_total_time={{SECONDS}}
+    bash fuzz/run {{SECONDS}}
 
 # The container image.
 image:

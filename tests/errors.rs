@@ -1,10 +1,14 @@
 //! Every refusal on the wire: status, code, message and elements as AWS gives them. Each row is a request that must not work.
 
 use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt, Empty};
 use postern::{
-    sigv4::{AddressingStyle, Endpoint, SignRequest},
-    types::{BucketName, ObjectKey, Span},
+    gateway::{Gateway, Peer},
+    sigv4::{self, AddressingStyle, Endpoint, SignRequest},
+    store::{Object, Store, StoreError},
+    types::{AccessKeyId, BucketName, ObjectKey, Region, Scheme, SecretKey, Span},
+    verdict::Settings,
 };
 
 use crate::support::{ALICE, BUCKET, TestGateway, Wishes, client, policy, reader_without_list, sign_as};
@@ -469,14 +473,8 @@ async fn a_body_that_is_not_the_signed_one_is_refused_and_a_refusal_arrives_in_s
 }
 
 #[tokio::test]
-async fn what_the_store_cannot_give_is_a_5xx_that_names_no_path() {
-    // A file in place of the bucket's folder is no bucket; a bucket that is not there is told to those who may use it.
-    let all = policy(&["[[signer.statement]]\nEffect = 'Allow'\nAction = 's3:*'\nResource = '*'\n"]);
-    let gateway = TestGateway::with(Wishes {
-        policy: Some(all),
-        ..Wishes::default()
-    })
-    .await;
+async fn a_bucket_that_is_not_there_is_told_to_those_who_may_use_it() {
+    let gateway = TestGateway::start().await;
     let link = gateway.link(&Method::GET, "a");
     std::fs::remove_dir(gateway.folder.path().join("data/pres-url-test")).unwrap();
     let answer = gateway.get(&link).await;
@@ -484,5 +482,100 @@ async fn what_the_store_cannot_give_is_a_5xx_that_names_no_path() {
         (answer.status.as_u16(), answer.code().as_str()),
         (404, "NoSuchBucket")
     );
-    assert!(!answer.text().contains(gateway.folder.path().to_str().unwrap()));
+    gateway.save_policy(&policy(&[])).await;
+    let answer = gateway.get(&link).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (403, "AccessDenied")
+    );
+}
+
+/// A store whose disk is broken.
+struct Broken;
+
+impl Store for Broken {
+    async fn open(&self, _: &BucketName, _: &ObjectKey) -> Result<Object, StoreError> {
+        Err(StoreError::Unreadable {
+            path: "/srv/data/b/k".into(),
+            source: std::io::ErrorKind::PermissionDenied.into(),
+        })
+    }
+
+    async fn bucket_exists(&self, _: &BucketName) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    async fn buckets(&self) -> Result<Vec<BucketName>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
+#[tokio::test]
+async fn what_the_store_cannot_give_is_a_5xx_that_names_no_path() {
+    let gateway = TestGateway::start().await;
+    let broken = Gateway::new(
+        Broken,
+        gateway.live.clone(),
+        gateway.clock.clone(),
+        Settings::default(),
+    );
+    let link = gateway.link(&Method::GET, "a");
+    let request = Request::get(link.strip_prefix(&gateway.endpoint()).unwrap())
+        .header("host", gateway.address.to_string())
+        .body(Empty::<Bytes>::new())
+        .unwrap();
+    let peer = Peer {
+        address: gateway.address,
+        scheme: Scheme::Http,
+    };
+    let response = broken.handle(request, peer).await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(response.headers().contains_key("x-amz-request-id"));
+    let text = response.into_body().collect().await.unwrap().to_bytes();
+    let text = std::str::from_utf8(&text).unwrap();
+    assert!(
+        text.contains("<Code>InternalError</Code>") && !text.contains("/srv"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_link_may_name_any_of_the_configured_regions() {
+    let regions = ["us-east-1", "eu-west-1"]
+        .map(|name| Region::parse(name).unwrap())
+        .to_vec();
+    let settings = Settings {
+        regions,
+        ..Settings::default()
+    };
+    let gateway = TestGateway::with(Wishes {
+        verdict: Some(settings),
+        ..Wishes::default()
+    })
+    .await;
+    gateway.put("a.txt", "content");
+    let endpoint = Endpoint::parse(&gateway.endpoint()).unwrap();
+    for (region, status) in [("us-east-1", 200), ("eu-west-1", 200), ("eu-west-2", 400)] {
+        let (id, secret) = (
+            AccessKeyId::parse(ALICE.0).unwrap(),
+            SecretKey::parse(ALICE.1.to_owned()).unwrap(),
+        );
+        let request = SignRequest {
+            method: &Method::GET,
+            endpoint: &endpoint,
+            style: AddressingStyle::Path,
+            bucket: &BucketName::parse(BUCKET).unwrap(),
+            key: Some(&ObjectKey::parse("a.txt").unwrap()),
+            headers: &[],
+            query: &[],
+            session_token: None,
+        };
+        let (region, now) = (Region::parse(region).unwrap(), gateway.clock.now());
+        let link = sigv4::presign(&request, &id, &secret, &region, now, Span::from_seconds(900)).unwrap();
+        assert_eq!(
+            gateway.get(&link.into_string()).await.status.as_u16(),
+            status,
+            "{region}"
+        );
+    }
 }

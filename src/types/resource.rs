@@ -8,7 +8,8 @@ use super::{BucketName, ObjectKey};
 /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html>
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resource<'a> {
-    /// The whole service, for actions such as `s3:ListAllMyBuckets`: `*`, which only a statement on `*` matches.
+    /// The whole service, for actions such as `s3:ListAllMyBuckets`: `*`, which a statement on `*`
+    /// matches, and one on every S3 resource (`arn:aws:s3:::*`).
     Service,
     /// `arn:aws:s3:::bucket`
     Bucket(&'a BucketName),

@@ -3,6 +3,7 @@
 
 mod attributes;
 mod confine;
+mod folding;
 mod lock;
 pub mod mapping;
 mod read;
@@ -40,6 +41,8 @@ struct Folders {
 struct Folder {
     path: PathBuf,
     opened: File,
+    /// Does the file system take two spellings for one name?
+    folds: bool,
 }
 
 impl DiskStore {
@@ -110,6 +113,13 @@ impl Folders {
         let (file, metadata) = found;
         if !metadata.is_file() {
             return Err(Failure::Told(StoreError::NoSuchKey));
+        }
+        if folder.folds {
+            match wait {
+                Wait::Never => return Err(Failure::WouldWait),
+                Wait::Allowed if folding::is_spelled(&folder.path, &path) => {}
+                Wait::Allowed => return Err(Failure::Told(StoreError::NoSuchKey)),
+            }
         }
         let attributes = attributes::of_file(&metadata, key);
         Ok(Object {

@@ -80,6 +80,9 @@ impl Cli {
             .config
             .as_deref()
             .or_else(|| default.exists().then_some(default));
-        Config::load(file, std::env::vars())
+        // A variable that is no UTF-8 is none of ours.
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Config::load(file, variables)
     }
 }

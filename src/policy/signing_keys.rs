@@ -177,7 +177,8 @@ mod tests {
                         let found =
                             keys.find_or_derive(Scope::new(index, "20261123", "us-east-1"), || key(index));
                         assert_eq!(found.expose(), key(index).expose());
-                        assert!(keys.len() <= 64);
+                        // The map's own length is summed shard by shard, so it is exact only once all is quiet.
+                        assert!(keys.taken.load(Ordering::Relaxed) <= 64);
                     }
                 });
             }

@@ -83,9 +83,17 @@ impl Folder {
         if !opened.metadata().map_err(failed)?.is_dir() {
             return Err(failed(io::Error::from(io::ErrorKind::NotADirectory)));
         }
+        let folds = folding::folds(path);
+        if folds {
+            tracing::warn!(
+                "{} is on a file system that folds letter case or Unicode forms: every name is looked up twice",
+                path.display()
+            );
+        }
         Ok(Self {
             path: path.to_owned(),
             opened,
+            folds,
         })
     }
 }

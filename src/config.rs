@@ -1,7 +1,9 @@
 //! The configuration: a TOML file and the environment go in, each module's settings come out, checked. A key that nobody knows is an
 //! error that names the nearest known one.
 
+mod bounds;
 mod document;
+mod places;
 
 use std::{
     fs, io,
@@ -75,14 +77,16 @@ impl Config {
         };
         let name = file.map_or_else(|| "the environment".to_owned(), |path| path.display().to_string());
         let base = file.and_then(Path::parent).unwrap_or(Path::new(""));
-        Self::assemble(document::read(&text, &name, environment)?, &name, base)
+        let (document, places) = document::read(&text, &name, environment)?;
+        Self::assemble(document, base).map_err(|(key, problem)| ConfigError::Invalid {
+            place: format!("{}: {key}", places.of(key)),
+            problem,
+        })
     }
 
-    fn assemble(document: document::Document, name: &str, base: &Path) -> Result<Self, ConfigError> {
-        let invalid = |key: &str, problem: String| ConfigError::Invalid {
-            place: format!("{name}: {key}"),
-            problem,
-        };
+    /// Puts each module's settings together, or names the key whose value cannot be.
+    fn assemble(document: document::Document, base: &Path) -> Result<Self, (&'static str, String)> {
+        bounds::check(&document)?;
         let document::Document {
             server,
             admin,
@@ -92,30 +96,9 @@ impl Config {
             presign,
             log,
         } = document;
-        if presign.max_expires > A_WEEK || presign.max_expires.seconds() == 0 {
-            let problem = format!(
-                "{} is not between 1s and AWS's own limit, 7d",
-                presign.max_expires
-            );
-            return Err(invalid("presign.max_expires", problem));
-        }
-        if server.account_id.len() != 12 || !server.account_id.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(invalid(
-                "server.account_id",
-                "an AWS account id has 12 digits".to_owned(),
-            ));
-        }
-        for domain in &server.virtual_host_domains {
-            let shaped = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-';
-            if domain.is_empty() || domain.starts_with('.') || !domain.bytes().all(shaped) {
-                let problem = format!("{domain:?} is no domain in lower case, such as s3.localhost");
-                return Err(invalid("server.virtual_host_domains", problem));
-            }
-        }
         let public_urls = server.public_urls.iter().map(|text| {
-            PublicUrl::parse(text).map_err(|error: PublicUrlError| {
-                invalid("server.public_urls", format!("{text:?} is {error}"))
-            })
+            PublicUrl::parse(text)
+                .map_err(|error: PublicUrlError| ("server.public_urls", format!("{text:?} is {error}")))
         });
         let public_urls = public_urls.collect::<Result<Vec<_>, _>>()?;
         storage.root = base.join(storage.root);
@@ -185,7 +168,10 @@ mod tests {
                 ("POSTERN_SERVER__LISTEN", "0.0.0.0:9000"),
                 ("POSTERN_SERVER__PUBLIC_URLS", "[\"https://a.example\"]"),
                 ("POSTERN_PRESIGN__MAX_EXPIRES", "1h"),
-                ("POSTERN_SERVER__ACCOUNT_ID", "\"111122223333\""),
+                ("POSTERN_SERVER__ACCOUNT_ID", "111122223333"),
+                ("POSTERN_SERVER__SHUTDOWN_GRACE", "90"),
+                ("POSTERN_SERVER__MAX_HEADERS", "50"),
+                ("POSTERN_STORAGE__ROOT", "\"7\""),
                 ("POSTERN_PORT", "tcp://10.0.0.1:9000"),
                 ("POSTERN_SERVICE_HOST", "10.0.0.1"),
             ],
@@ -196,6 +182,26 @@ mod tests {
         assert_eq!(config.verdict.public_urls[0].authority(), "a.example");
         assert_eq!(config.verdict.max_expires.seconds(), 3600);
         assert_eq!(config.verdict.account_id, "111122223333");
+        assert_eq!(config.server.shutdown_grace.seconds(), 90);
+        assert_eq!(config.server.max_headers, 50);
+        assert!(config.storage.root.ends_with("7"));
+    }
+
+    #[test]
+    fn tls_may_come_from_the_environment_whichever_variable_comes_first() {
+        let (certificate, key) = (
+            ("POSTERN_SERVER__TLS__CERTIFICATE", "/c"),
+            ("POSTERN_SERVER__TLS__PRIVATE_KEY", "/k"),
+        );
+        for order in [[certificate, key], [key, certificate]] {
+            let tls = load("", &order).unwrap().server.tls.unwrap();
+            assert_eq!((tls.certificate, tls.private_key), ("/c".into(), "/k".into()));
+        }
+        let said = load("", &[certificate]).unwrap_err();
+        assert!(
+            said.starts_with("the environment: missing field `private_key`"),
+            "{said}"
+        );
     }
 
     #[test]
@@ -217,7 +223,42 @@ mod tests {
             (
                 "[presign]\nmax_expires = '8d'\n",
                 &[],
-                "presign.max_expires: 8d is not between",
+                "config.toml:2:15: presign.max_expires: 8d is not between 1s and AWS's own limit, 7d",
+            ),
+            (
+                "[presign]\nmax_expires = '1h'\n",
+                &[("POSTERN_PRESIGN__MAX_EXPIRES", "0s")],
+                "the variable POSTERN_PRESIGN__MAX_EXPIRES: presign.max_expires: 0s is not between",
+            ),
+            (
+                "[server]\nlisten = '9000'\n",
+                &[],
+                "config.toml:2:10: server.listen: \"9000\" cannot be listened on; write",
+            ),
+            (
+                "[server]\nlisten = '[::]:9000'\n[admin]\nlisten = '[::]:9000'\n",
+                &[],
+                "config.toml:4:10: admin.listen: [::]:9000 is server.listen already",
+            ),
+            (
+                "[server]\nmax_head_bytes = 100\n",
+                &[],
+                "server.max_head_bytes: 100 is not between 8192 and",
+            ),
+            (
+                "[server]\nmax_headers = 0\n",
+                &[],
+                "server.max_headers: 0 is not between 16 and",
+            ),
+            (
+                "[server]\nhead_timeout = '0s'\n",
+                &[],
+                "server.head_timeout: 0s is not between 1s and 1h",
+            ),
+            (
+                "",
+                &[("POSTERN_SERVER__MAX_HEADERS", "many")],
+                "the variable POSTERN_SERVER__MAX_HEADERS: ",
             ),
             (
                 "[server]\npublic_urls = ['ftp://x']\n",

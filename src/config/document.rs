@@ -1,13 +1,16 @@
 //! `config.toml` as it is written, and what is wrong with it, by line and column.
 
-use figment::{Figment, providers::Serialized};
+use figment::{Figment, error::Kind, providers::Serialized};
 
 use crate::{
     live, server, store,
     types::{Region, Span},
 };
 
-use super::ConfigError;
+use super::{
+    ConfigError,
+    places::{Places, place},
+};
 
 /// Every section of the file.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
@@ -125,57 +128,54 @@ pub(super) fn read(
     text: &str,
     name: &str,
     environment: impl IntoIterator<Item = (String, String)>,
-) -> Result<Document, ConfigError> {
+) -> Result<(Document, Places), ConfigError> {
     let document: Document = toml::from_str(text).map_err(|error| in_file(text, name, &error))?;
+    let mut places = Places::of_file(text, name);
     let mut figment = Figment::from(Serialized::defaults(document));
     for (variable, value) in environment {
-        let Some(key) = variable
+        let Some((section, key)) = variable
             .strip_prefix("POSTERN_")
             .and_then(|rest| rest.split_once("__"))
         else {
             continue;
         };
-        let path = format!(
-            "{}.{}",
-            key.0.to_ascii_lowercase(),
-            key.1.to_ascii_lowercase().replace("__", ".")
-        );
-        // figment's own reader of variables: numbers, lists and quoted texts are taken for what they look like.
-        let value: figment::value::Value = value.parse().unwrap_or_else(|error| match error {});
-        figment = figment.merge(Serialized::default(&path, value));
-        if let Err(error) = figment.extract::<Document>() {
-            return Err(ConfigError::Invalid {
-                place: format!("the variable {variable}"),
-                problem: said(&error),
-            });
-        }
+        let dotted = format!("{section}.{}", key.replace("__", ".")).to_ascii_lowercase();
+        figment = overlay(&figment, &dotted, &value).map_err(|error| ConfigError::Invalid {
+            place: format!("the variable {variable}"),
+            problem: said(&error),
+        })?;
+        places.overwrite(dotted, &variable);
     }
-    figment.extract().map_err(|error| ConfigError::Invalid {
-        place: name.to_owned(),
+    let document = figment.extract().map_err(|error| ConfigError::Invalid {
+        place: "the environment".to_owned(),
         problem: said(&error),
-    })
+    })?;
+    Ok((document, places))
+}
+
+/// Sets one key. Numbers, lists and quoted texts are taken for what they look like (figment reads them), and a number where
+/// text belongs, such as an account id, for the text. What is missing may come with the next variable.
+fn overlay(figment: &Figment, dotted: &str, text: &str) -> Result<Figment, Box<figment::Error>> {
+    let set = |value: figment::value::Value| {
+        let merged = figment.clone().merge(Serialized::default(dotted, value));
+        match merged.extract::<Document>() {
+            Ok(_) => Ok(merged),
+            Err(error) if matches!(error.kind, Kind::MissingField(_)) => Ok(merged),
+            Err(error) => Err(Box::new(error)),
+        }
+    };
+    let looks_like: figment::value::Value = text.parse().unwrap_or_else(|error| match error {});
+    set(looks_like).or_else(|error| set(text.into()).map_err(|_| error))
 }
 
 fn said(error: &figment::Error) -> String {
     match &error.kind {
-        figment::error::Kind::UnknownField(field, known) => unknown(field, known.iter().copied()),
+        Kind::UnknownField(field, known) => unknown(field, known.iter().copied()),
         other => other.to_string(),
     }
 }
 
 fn in_file(text: &str, name: &str, error: &toml::de::Error) -> ConfigError {
-    let before = error
-        .span()
-        .and_then(|span| text.get(..span.start))
-        .unwrap_or_default();
-    let line = before.matches('\n').count().saturating_add(1);
-    let column = before
-        .rsplit('\n')
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .count()
-        .saturating_add(1);
     let message = error.message();
     // serde names the field and the known ones in its message, each in back quotes.
     let mut words = message.split('`').skip(1).step_by(2);
@@ -184,7 +184,7 @@ fn in_file(text: &str, name: &str, error: &toml::de::Error) -> ConfigError {
         (_, _) => message.to_owned(),
     };
     ConfigError::Invalid {
-        place: format!("{name}:{line}:{column}"),
+        place: place(text, name, error.span().map_or(0, |span| span.start)),
         problem,
     }
 }

@@ -6,7 +6,7 @@
 //! long as a writer of this machine is known to hold a file open, it never does: half of a policy can be valid by itself.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -22,7 +22,7 @@ type Digest = [u8; 32];
 pub(super) struct Settling {
     considered: Digest,
     waiting: Option<Waiting>,
-    being_written: HashSet<PathBuf>,
+    being_written: HashMap<PathBuf, Instant>,
 }
 
 struct Waiting {
@@ -37,13 +37,19 @@ impl Settling {
         Self {
             considered,
             waiting: None,
-            being_written: HashSet::new(),
+            being_written: HashMap::new(),
         }
     }
 
     /// A writer has changed this file and has it open still.
-    pub(super) fn written(&mut self, file: &Path) {
-        self.being_written.insert(file.to_owned());
+    pub(super) fn written(&mut self, file: &Path, now: Instant) {
+        self.being_written.entry(file.to_owned()).or_insert(now);
+    }
+
+    /// The file that has been held open longest by its writer, and since when.
+    pub(super) fn held_open(&self) -> Option<(&Path, Instant)> {
+        let longest = self.being_written.iter().min_by_key(|(_, since)| **since);
+        longest.map(|(file, since)| (file.as_path(), *since))
     }
 
     /// A writer has closed this file, another took its place, or it is gone.
@@ -144,11 +150,17 @@ mod tests {
     #[test]
     fn nothing_is_taken_while_a_writer_holds_a_file_open_however_long() {
         let (mut settling, start) = (Settling::new(OLD), Instant::now());
-        settling.written(Path::new("policy.toml"));
+        settling.written(Path::new("policy.toml"), start);
         for at in [0, 600, 60_000] {
             assert!(!settling.ready(HALF, at == 600, after(start, at)));
             assert_eq!(settling.due(), None);
         }
+        settling.written(Path::new("policy.toml"), after(start, 60_000));
+        assert_eq!(
+            settling.held_open(),
+            Some((Path::new("policy.toml"), start)),
+            "since its first write"
+        );
         settling.ended(Path::new("policy.toml"));
         assert!(
             !settling.ready(NEW, true, after(start, 61_000)),
@@ -160,7 +172,7 @@ mod tests {
     #[test]
     fn a_lost_notice_does_not_block_for_ever() {
         let (mut settling, start) = (Settling::new(OLD), Instant::now());
-        settling.written(Path::new("policy.toml"));
+        settling.written(Path::new("policy.toml"), start);
         settling.lost();
         assert!(!settling.ready(NEW, false, start));
         assert!(settling.ready(NEW, false, start + UNNOTICED));

@@ -23,6 +23,8 @@ use super::{
 
 /// Between two looks at the files' stamps.
 const LOOK: Duration = Duration::from_millis(250);
+/// A writer that holds a file open for longer is told of: until it ends, its change does not count.
+const LONG: Duration = Duration::from_secs(5);
 /// Every so many looks the contents are read whatever the stamps say: some network mounts keep times to the second only.
 const THOROUGH: u32 = 40;
 
@@ -66,6 +68,7 @@ impl Start {
             noticed: false,
             forced: false,
             looks: 0,
+            told_of_writer: false,
         };
         // What the thread has to say goes where its maker's words go.
         let log = tracing::dispatcher::get_default(Clone::clone);
@@ -88,12 +91,15 @@ struct Watch {
     noticed: bool,
     forced: bool,
     looks: u32,
+    /// The writer at work has been told of.
+    told_of_writer: bool,
 }
 
 impl Watch {
     fn run(mut self, inbox: &Receiver<Notice>) {
         loop {
             self.look();
+            self.tell_of_writer();
             let now = self.in_force.moment();
             let next = self.settling.due().map_or(now + LOOK, |due| due.min(now + LOOK));
             if !self.wait(inbox, next) {
@@ -126,7 +132,9 @@ impl Watch {
 
     fn note(&mut self, notice: Notice) {
         match notice {
-            Notice::Written(path) if self.seen.names(&path) => self.settling.written(&path),
+            Notice::Written(path) if self.seen.names(&path) => {
+                self.settling.written(&path, self.in_force.moment());
+            }
             Notice::Whole(path) => {
                 self.settling.ended(&path);
                 self.noticed |= self.seen.names(&path);
@@ -138,6 +146,22 @@ impl Watch {
             }
             Notice::ReloadNow => self.forced = true,
             Notice::Written(_) | Notice::Stop => {}
+        }
+    }
+
+    /// Says, once for each writer that takes long, why a change that is there does not count.
+    fn tell_of_writer(&mut self) {
+        let now = self.in_force.moment();
+        match self.settling.held_open() {
+            None => self.told_of_writer = false,
+            Some((file, since)) if now - since > LONG && !self.told_of_writer => {
+                self.told_of_writer = true;
+                let file = file.display();
+                tracing::warn!(
+                    "{file} is being written and still open: the change counts once the writer closes it (SIGHUP forces it)"
+                );
+            }
+            Some(_) => {}
         }
     }
 

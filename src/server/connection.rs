@@ -2,7 +2,8 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use hyper::{server::conn::http1, service::service_fn};
+use http::{Request, Response};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::graceful::Watcher,
@@ -58,21 +59,33 @@ pub(super) async fn serve<H: Handler>(
     }
 }
 
+/// A handler as hyper calls it: it always has an answer.
+fn service<H: Handler>(
+    handler: H,
+    peer: Peer,
+) -> impl hyper::service::Service<
+    Request<Incoming>,
+    Response = Response<H::Body>,
+    Error = Infallible,
+    Future: Send + 'static,
+> {
+    service_fn(move |request| {
+        let handler = handler.clone();
+        async move { Ok(handler.handle(request, peer).await) }
+    })
+}
+
 async fn http1<I, H>(io: TokioIo<I>, peer: Peer, handler: H, settings: &Settings, watcher: Watcher)
 where
     I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     H: Handler,
 {
-    let service = service_fn(move |request| {
-        let handler = handler.clone();
-        async move { Ok::<_, Infallible>(handler.handle(request, peer).await) }
-    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(settings.head_timeout.duration())
         .max_buf_size(settings.max_head_bytes.max(SMALLEST_HEAD))
         .max_headers(settings.max_headers)
-        .serve_connection(io, service);
+        .serve_connection(io, service(handler, peer));
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(peer = %peer.address, %error, "connection ended early");
     }
@@ -83,17 +96,13 @@ where
     I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     H: Handler,
 {
-    let service = service_fn(move |request| {
-        let handler = handler.clone();
-        async move { Ok::<_, Infallible>(handler.handle(request, peer).await) }
-    });
     let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_header_list_size(u32::try_from(settings.max_head_bytes).unwrap_or(u32::MAX))
         .max_concurrent_streams(STREAMS)
         .keep_alive_interval(settings.head_timeout.duration())
         .keep_alive_timeout(PING)
-        .serve_connection(io, service);
+        .serve_connection(io, service(handler, peer));
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(peer = %peer.address, %error, "connection ended early");
     }

@@ -6,8 +6,8 @@ use http_body_util::{BodyExt, Empty};
 use postern::{
     gateway::{Gateway, Peer},
     sigv4::{self, AddressingStyle, Endpoint, SignRequest},
-    store::{Object, Store, StoreError},
-    types::{AccessKeyId, BucketName, ObjectKey, Region, Scheme, SecretKey, Span},
+    store::{Bucket, DiskUpload, ListQuery, Object, Page, Store, StoreError},
+    types::{AccessKeyId, BucketName, ObjectKey, Region, Scheme, SecretKey, Span, Tag, WriteCondition},
     verdict::Settings,
 };
 
@@ -493,20 +493,50 @@ async fn a_bucket_that_is_not_there_is_told_to_those_who_may_use_it() {
 /// A store whose disk is broken.
 struct Broken;
 
+fn broken<T>() -> Result<T, StoreError> {
+    Err(StoreError::Unreadable {
+        path: "/srv/data/b/k".into(),
+        source: std::io::ErrorKind::PermissionDenied.into(),
+    })
+}
+
 impl Store for Broken {
+    type Upload = DiskUpload;
+
     async fn open(&self, _: &BucketName, _: &ObjectKey) -> Result<Object, StoreError> {
-        Err(StoreError::Unreadable {
-            path: "/srv/data/b/k".into(),
-            source: std::io::ErrorKind::PermissionDenied.into(),
-        })
+        broken()
+    }
+
+    async fn upload(&self, _: &BucketName, _: Option<u64>) -> Result<DiskUpload, StoreError> {
+        broken()
+    }
+
+    async fn delete(&self, _: &BucketName, _: &ObjectKey, _: WriteCondition) -> Result<(), StoreError> {
+        broken()
+    }
+
+    async fn replace_tags(&self, _: &BucketName, _: &ObjectKey, _: Vec<Tag>) -> Result<(), StoreError> {
+        broken()
+    }
+
+    async fn list(&self, _: &BucketName, _: ListQuery) -> Result<Page, StoreError> {
+        broken()
     }
 
     async fn bucket_exists(&self, _: &BucketName) -> Result<bool, StoreError> {
         Ok(true)
     }
 
-    async fn buckets(&self) -> Result<Vec<BucketName>, StoreError> {
-        Ok(Vec::new())
+    async fn buckets(&self) -> Result<Vec<Bucket>, StoreError> {
+        broken()
+    }
+
+    async fn create_bucket(&self, _: &BucketName) -> Result<bool, StoreError> {
+        broken()
+    }
+
+    async fn delete_bucket(&self, _: &BucketName) -> Result<(), StoreError> {
+        broken()
     }
 }
 

@@ -55,6 +55,12 @@ impl Failure {
             Self::Store(StoreError::NoSuchBucket(_)) => "NoSuchBucket",
             Self::Store(StoreError::NoSuchKey) => "NoSuchKey",
             Self::Store(StoreError::Unreadable { .. }) => "Unreadable",
+            Self::Store(StoreError::Unwritable { .. }) => "Unwritable",
+            Self::Store(StoreError::Full { .. }) => "Full",
+            Self::Store(StoreError::ConditionFailed) => "ConditionFailed",
+            Self::Store(StoreError::BucketNotEmpty(_)) => "BucketNotEmpty",
+            Self::Store(StoreError::NameTaken { .. }) => "NameTaken",
+            Self::Store(StoreError::ReadOnly { .. }) => "ReadOnly",
         }
     }
 
@@ -76,7 +82,17 @@ impl Failure {
                 S3Error::new(ErrorCode::NoSuchBucket).with("BucketName", bucket.as_str())
             }
             Self::Store(StoreError::NoSuchKey) => S3Error::new(ErrorCode::NoSuchKey),
-            Self::Store(StoreError::Unreadable { .. }) => S3Error::new(ErrorCode::InternalError),
+            Self::Store(StoreError::Unreadable { .. } | StoreError::Unwritable { .. }) => {
+                S3Error::new(ErrorCode::InternalError)
+            }
+            Self::Store(StoreError::Full { .. }) => S3Error::new(ErrorCode::InsufficientStorage),
+            Self::Store(StoreError::ConditionFailed) => S3Error::new(ErrorCode::PreconditionFailed),
+            Self::Store(StoreError::BucketNotEmpty(bucket)) => {
+                S3Error::new(ErrorCode::BucketNotEmpty).with("BucketName", bucket.as_str())
+            }
+            Self::Store(StoreError::NameTaken { .. }) => S3Error::new(ErrorCode::InvalidRequest)
+                .message("The key's name is taken by another key where names are kept."),
+            Self::Store(StoreError::ReadOnly { .. }) => S3Error::new(ErrorCode::MethodNotAllowed),
         }
     }
 

@@ -37,6 +37,8 @@ macro_rules! error_codes {
 error_codes! {
     AccessDenied = FORBIDDEN, "Access Denied";
     AuthorizationQueryParametersError = BAD_REQUEST, "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.";
+    BucketNotEmpty = CONFLICT, "The bucket you tried to delete is not empty";
+    InsufficientStorage = INSUFFICIENT_STORAGE, "There is not enough space left where objects are kept.";
     InternalError = INTERNAL_SERVER_ERROR, "We encountered an internal error. Please try again.";
     InvalidAccessKeyId = FORBIDDEN, "The AWS Access Key Id you provided does not exist in our records.";
     InvalidArgument = BAD_REQUEST, "Invalid Argument";

@@ -101,6 +101,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
+    use crate::types::Properties;
 
     const BEFORE: &str = "Mon, 23 Nov 2026 11:59:59 GMT";
     const SAME: &str = "Mon, 23 Nov 2026 12:00:00 GMT";
@@ -111,7 +112,10 @@ mod tests {
             size: 1,
             etag: ETag::new("tag".to_owned()),
             last_modified: datetime!(2026-11-23 12:00:00.5 UTC),
-            content_type: "text/plain".to_owned(),
+            properties: Properties {
+                content_type: "text/plain".to_owned(),
+                ..Properties::default()
+            },
         }
     }
 

@@ -44,7 +44,7 @@ pub fn read_object(call: &ReadObject, object: &ObjectAttributes) -> Result<Answe
         }
     }
     let (status, bytes) = selected(call, object)?;
-    headers.insert(header::CONTENT_TYPE, value(&object.content_type));
+    headers.insert(header::CONTENT_TYPE, value(&object.properties.content_type));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     // The part of an empty object is a whole without a first and a last byte: nothing that Content-Range could say.
     if let (StatusCode::PARTIAL_CONTENT, Some(last)) = (status, bytes.end.checked_sub(1)) {
@@ -97,14 +97,17 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::types::ETag;
+    use crate::types::{ETag, Properties};
 
     fn object(size: u64) -> ObjectAttributes {
         ObjectAttributes {
             size,
             etag: ETag::new("tag".to_owned()),
             last_modified: datetime!(2026-11-23 12:00 UTC),
-            content_type: "text/plain".to_owned(),
+            properties: Properties {
+                content_type: "text/plain".to_owned(),
+                ..Properties::default()
+            },
         }
     }
 

@@ -22,6 +22,38 @@ pub enum StoreError {
         /// What the system said.
         source: io::Error,
     },
+    /// Something cannot be written.
+    #[error("{path} cannot be written: {source}")]
+    Unwritable {
+        /// What was to be written.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The disk, or the quota of this user on it, is full.
+    #[error("{path}: no space is left; make room, or raise the quota")]
+    Full {
+        /// What was to be written.
+        path: PathBuf,
+    },
+    /// The object that is there now is not the one that the condition wants.
+    #[error("the condition of the write does not hold")]
+    ConditionFailed,
+    /// The bucket still holds objects.
+    #[error("the bucket {0} is not empty")]
+    BucketNotEmpty(BucketName),
+    /// The file system takes this key's name for that of another key.
+    #[error("{path}: the file system takes this name for another one that is there")]
+    NameTaken {
+        /// Where the object would be.
+        path: PathBuf,
+    },
+    /// The store, or this bucket, cannot be written to.
+    #[error("{path} is read-only")]
+    ReadOnly {
+        /// What was to be written.
+        path: PathBuf,
+    },
 }
 
 /// Why a store could not be opened at start.

@@ -1,21 +1,29 @@
-//! Objects: where their bytes and attributes come from. A bucket and a key go in, attributes and content come out, or
-//! a typed reason why not. Nothing here knows HTTP, a policy or a clock; [`disk`] is the one store so far, and the
+//! Objects: where their bytes and attributes come from and go to. A bucket and a key go in, attributes and content come out, or
+//! a typed reason why not. Nothing here knows HTTP or a policy; [`disk`] is the one store so far, and the
 //! [`Store`] interface asks nothing that a store over another object store could not answer.
 
 pub mod disk;
 mod error;
+mod listing;
 mod settings;
 
-use std::{fs::File, future::Future, sync::Arc};
+use std::{fs::File, future::Future, ops::Range, sync::Arc};
 
-use crate::types::{BucketName, ObjectAttributes, ObjectKey};
+use bytes::Bytes;
+use time::OffsetDateTime;
 
-pub use disk::{DiskStore, FileBody};
+use crate::types::{BucketName, ETag, ObjectAttributes, ObjectKey, Properties, Tag, WriteCondition};
+
+pub use disk::{DiskStore, DiskUpload, FileBody};
 pub use error::{OpenError, StoreError};
+pub use listing::{ListQuery, Listed, Page};
 pub use settings::{BucketFolder, Settings};
 
 /// Where objects are kept.
 pub trait Store: Send + Sync + 'static {
+    /// An object on its way in.
+    type Upload: Upload;
+
     /// Finds an object: its attributes, and its content ready to be sent. The content stays that of the moment of opening
     /// where the object is replaced afterwards.
     fn open(
@@ -24,11 +32,80 @@ pub trait Store: Send + Sync + 'static {
         key: &ObjectKey,
     ) -> impl Future<Output = Result<Object, StoreError>> + Send;
 
+    /// Begins an object of this bucket; `length` is how many bytes are to come, where that is known. Nothing of it can be seen
+    /// before [`Upload::commit`].
+    fn upload(
+        &self,
+        bucket: &BucketName,
+        length: Option<u64>,
+    ) -> impl Future<Output = Result<Self::Upload, StoreError>> + Send;
+
+    /// Removes an object. That there is none is no error, unless the condition wants one.
+    fn delete(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        condition: WriteCondition,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Replaces an object's tags, and nothing else of it: `last_modified` stays.
+    fn replace_tags(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        tags: Vec<Tag>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// One page of a bucket's keys, in the order of their UTF-8 bytes.
+    fn list(
+        &self,
+        bucket: &BucketName,
+        query: ListQuery,
+    ) -> impl Future<Output = Result<Page, StoreError>> + Send;
+
     /// Is there a bucket of this name?
     fn bucket_exists(&self, bucket: &BucketName) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Every bucket's name, sorted.
-    fn buckets(&self) -> impl Future<Output = Result<Vec<BucketName>, StoreError>> + Send;
+    /// Every bucket, sorted by name.
+    fn buckets(&self) -> impl Future<Output = Result<Vec<Bucket>, StoreError>> + Send;
+
+    /// Makes a bucket. `false`: it was there already.
+    fn create_bucket(&self, bucket: &BucketName) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Removes a bucket that holds no object.
+    fn delete_bucket(&self, bucket: &BucketName) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// An object on its way in. Dropping it discards what was written.
+pub trait Upload: Send + 'static {
+    /// Appends bytes.
+    fn write(&mut self, data: Bytes) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Appends a range of an object's content, without a copy where the store can share it.
+    fn write_from(
+        &mut self,
+        content: &Content,
+        range: Range<u64>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Makes the object visible under this key, whole and on stable storage, in place of the one before. The condition is
+    /// held against the object that is there in that moment.
+    fn commit(
+        self,
+        key: &ObjectKey,
+        etag: ETag,
+        properties: Properties,
+        condition: WriteCondition,
+    ) -> impl Future<Output = Result<ObjectAttributes, StoreError>> + Send;
+}
+
+/// A bucket as found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bucket {
+    /// Its name.
+    pub name: BucketName,
+    /// When it was made, or the nearest to it that the store knows.
+    pub created: OffsetDateTime,
 }
 
 /// An object as found.

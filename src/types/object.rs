@@ -1,8 +1,10 @@
 //! What is known of a stored object besides its bytes.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use time::OffsetDateTime;
+
+use super::Checksum;
 
 /// An entity tag as S3 gives it, without its quotes: the MD5 of what was uploaded, or, for a file dropped into the folder,
 /// a text that cannot be mistaken for one.
@@ -13,6 +15,11 @@ impl ETag {
     /// Takes a tag that the store made: visible ASCII without quotes.
     pub fn new(text: String) -> Self {
         Self(text)
+    }
+
+    /// The tag of content uploaded whole: its MD5 in lower-case hexadecimal.
+    pub fn of_md5(digest: [u8; 16]) -> Self {
+        Self(hex::encode(digest))
     }
 
     /// The tag without quotes.
@@ -37,6 +44,58 @@ pub struct ObjectAttributes {
     pub etag: ETag,
     /// When it was last written.
     pub last_modified: OffsetDateTime,
-    /// Its media type.
+    /// What its writer said of it.
+    pub properties: Properties,
+}
+
+/// What a writer says of an object, kept with it and given back when it is read.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html>
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Properties {
+    /// Its media type, `Content-Type`.
     pub content_type: String,
+    /// `Cache-Control`
+    pub cache_control: Option<String>,
+    /// `Content-Disposition`
+    pub content_disposition: Option<String>,
+    /// `Content-Encoding`, without `aws-chunked`.
+    pub content_encoding: Option<String>,
+    /// `Content-Language`
+    pub content_language: Option<String>,
+    /// `Expires`, as it was sent.
+    pub expires: Option<String>,
+    /// `x-amz-website-redirect-location`
+    pub website_redirect_location: Option<String>,
+    /// `x-amz-storage-class`, where it is not `STANDARD`: an echo, since there is one kind of storage.
+    pub storage_class: Option<String>,
+    /// `x-amz-meta-NAME`, by NAME in lower case.
+    pub user_metadata: BTreeMap<String, String>,
+    /// The object's tags, in the order they were given.
+    pub tags: Vec<Tag>,
+    /// The checksum that its writer declared or asked for, and that held.
+    pub checksum: Option<Checksum>,
+}
+
+/// One tag of an object.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html>
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tag {
+    /// 1 to 128 characters.
+    pub key: String,
+    /// Up to 256 characters.
+    pub value: String,
+}
+
+/// What must hold of the object that is there now for a write or a deletion to happen. It is looked at in the same breath as
+/// the write itself.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum WriteCondition {
+    /// Nothing.
+    #[default]
+    Always,
+    /// `If-None-Match: *`: there is none.
+    Absent,
+    /// `If-Match`: there is one, and its ETag (without quotes) is this one; `*` is any.
+    Matches(String),
 }

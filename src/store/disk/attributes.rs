@@ -6,7 +6,7 @@ use std::{fs::Metadata, os::unix::fs::MetadataExt};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
-use crate::types::{ETag, ObjectAttributes, ObjectKey};
+use crate::types::{ETag, ObjectAttributes, ObjectKey, Properties};
 
 /// What S3 says of an object whose type nobody gave.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
@@ -20,7 +20,10 @@ pub(super) fn of_file(metadata: &Metadata, key: &ObjectKey) -> ObjectAttributes 
         etag: etag(metadata),
         // A file system may hold a time that no calendar has.
         last_modified: last_modified.unwrap_or(OffsetDateTime::UNIX_EPOCH),
-        content_type: content_type(key),
+        properties: Properties {
+            content_type: content_type(key),
+            ..Properties::default()
+        },
     }
 }
 

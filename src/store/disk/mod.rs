@@ -7,8 +7,10 @@ mod folding;
 mod lock;
 pub mod mapping;
 mod read;
+mod write;
 
 pub use read::FileBody;
+pub use write::DiskUpload;
 
 use std::{
     collections::HashMap,
@@ -21,9 +23,11 @@ use std::{
 
 use rustix::io::Errno;
 
-use crate::types::{BucketName, ObjectKey};
+use time::OffsetDateTime;
 
-use super::{BucketFolder, Content, Object, OpenError, Settings, Store, StoreError};
+use crate::types::{BucketName, ObjectKey, Tag, WriteCondition};
+
+use super::{Bucket, BucketFolder, Content, ListQuery, Object, OpenError, Page, Settings, Store, StoreError};
 use confine::Wait;
 
 /// A store over a folder of folders. A copy is another handle on the same.
@@ -185,7 +189,7 @@ impl Folders {
         }
     }
 
-    fn names(&self) -> Result<Vec<BucketName>, StoreError> {
+    fn buckets(&self) -> Result<Vec<Bucket>, StoreError> {
         let unreadable = |source| StoreError::Unreadable {
             path: self.root.path.clone(),
             source,
@@ -203,7 +207,15 @@ impl Folders {
         }
         names.sort();
         names.dedup();
-        Ok(names)
+        let created = OffsetDateTime::UNIX_EPOCH;
+        Ok(names.into_iter().map(|name| Bucket { name, created }).collect())
+    }
+
+    fn read_only(&self, bucket: &BucketName) -> StoreError {
+        let (folder, path) = self.bucket(bucket);
+        StoreError::ReadOnly {
+            path: folder.path.join(path),
+        }
     }
 }
 
@@ -216,6 +228,8 @@ enum Failure {
 }
 
 impl Store for DiskStore {
+    type Upload = DiskUpload;
+
     async fn open(&self, bucket: &BucketName, key: &ObjectKey) -> Result<Object, StoreError> {
         match self.0.find(bucket, key, Wait::Never) {
             Ok(object) => return Ok(object),
@@ -237,13 +251,47 @@ impl Store for DiskStore {
         .await
     }
 
+    async fn upload(&self, bucket: &BucketName, _length: Option<u64>) -> Result<DiskUpload, StoreError> {
+        Err(self.0.read_only(bucket))
+    }
+
+    async fn delete(
+        &self,
+        bucket: &BucketName,
+        _key: &ObjectKey,
+        _condition: WriteCondition,
+    ) -> Result<(), StoreError> {
+        Err(self.0.read_only(bucket))
+    }
+
+    async fn replace_tags(
+        &self,
+        bucket: &BucketName,
+        _key: &ObjectKey,
+        _tags: Vec<Tag>,
+    ) -> Result<(), StoreError> {
+        Err(self.0.read_only(bucket))
+    }
+
+    async fn list(&self, _bucket: &BucketName, _query: ListQuery) -> Result<Page, StoreError> {
+        Ok(Page::default())
+    }
+
+    async fn create_bucket(&self, bucket: &BucketName) -> Result<bool, StoreError> {
+        Err(self.0.read_only(bucket))
+    }
+
+    async fn delete_bucket(&self, bucket: &BucketName) -> Result<(), StoreError> {
+        Err(self.0.read_only(bucket))
+    }
+
     async fn bucket_exists(&self, bucket: &BucketName) -> Result<bool, StoreError> {
         let bucket = bucket.clone();
         off_thread(&self.0, move |folders| folders.bucket_folder(&bucket)).await
     }
 
-    async fn buckets(&self) -> Result<Vec<BucketName>, StoreError> {
-        off_thread(&self.0, Folders::names).await
+    async fn buckets(&self) -> Result<Vec<Bucket>, StoreError> {
+        off_thread(&self.0, Folders::buckets).await
     }
 }
 

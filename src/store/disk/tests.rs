@@ -153,7 +153,7 @@ async fn a_missing_bucket_is_told_from_a_missing_key() {
         .await
         .unwrap()
         .iter()
-        .map(ToString::to_string)
+        .map(|bucket| bucket.name.to_string())
         .collect();
     assert_eq!(names, ["abc"]);
 }

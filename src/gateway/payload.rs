@@ -1,0 +1,228 @@
+//! A request's body, held against what its signature says of it. There are three ways to take one, and each ends only once what was
+//! declared holds: [`nothing`](Payload::nothing), a short [`document`](Payload::document), and
+//! [`store`](Payload::store), which streams an object in constant memory.
+//!
+//! The body is not asked for before one of them is called: a client that waits for `100 Continue` sends nothing that is not
+//! wanted.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http_body::Body;
+use http_body_util::BodyExt;
+use sha2::{Digest, Sha256};
+use tokio::task::JoinHandle;
+
+use crate::{
+    sigv4::{ChunkedDecoder, Decoded, Payload as Declared, Verified},
+    store::Upload,
+    types::{ChecksumAlgorithm, RequestHead},
+    verdict,
+};
+
+use super::{
+    Failure,
+    digests::{Digested, Digests},
+};
+
+/// The most bytes of a body that no operation wants.
+const MOST_UNWANTED: u64 = 1024 * 1024;
+/// How long a client may send nothing before the body is given up.
+const LONGEST_SILENCE: Duration = Duration::from_secs(60);
+/// How much is hashed and written at a time: few enough hops to other threads, and little memory.
+const BATCH_BYTES: usize = 1024 * 1024;
+/// What is hashed where it stands: less than a hop to another thread would take.
+const HASHED_IN_PLACE: usize = 16 * 1024;
+
+/// A body that nobody has read yet.
+pub(super) struct Payload<'r, B> {
+    body: &'r mut B,
+    declared: Declared,
+    chunked: Option<ChunkedDecoder>,
+    /// What came and is not decoded yet.
+    input: Bytes,
+}
+
+/// Content that is stored but not visible, and that is what was signed.
+pub(super) struct Received {
+    /// What it was.
+    pub(super) digested: Digested,
+    /// The verified trailers.
+    pub(super) trailers: HeaderMap,
+}
+
+impl<'r, B> Payload<'r, B>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    /// Reads what the head says of the body.
+    pub(super) fn new(head: &RequestHead, verified: &Verified, body: &'r mut B) -> Result<Self, Failure> {
+        Ok(Self {
+            body,
+            declared: verified.payload(),
+            chunked: verified.chunked(head).map_err(chunked)?,
+            input: Bytes::new(),
+        })
+    }
+
+    /// Takes a body that should be none, within a bound.
+    pub(super) async fn nothing(self) -> Result<(), Failure> {
+        if self.body.is_end_stream() && self.chunked.is_none() && !matches!(self.declared, Declared::Sha256(_)) {
+            return Ok(());
+        }
+        let mut left = MOST_UNWANTED;
+        let take = |data: &Bytes| match left.checked_sub(data.len() as u64) {
+            Some(rest) => {
+                left = rest;
+                Ok(())
+            }
+            None => Err(Failure::UnwantedBody),
+        };
+        self.take(take).await.map(drop)
+    }
+
+    /// Takes a body of at most `most` bytes: one of S3's XML documents.
+    pub(super) async fn document(self, most: usize) -> Result<(Bytes, HeaderMap), Failure> {
+        let mut document = BytesMut::new();
+        let take = |data: &Bytes| {
+            if document.len().saturating_add(data.len()) > most {
+                return Err(Failure::DocumentTooLong { most });
+            }
+            document.extend_from_slice(data);
+            Ok(())
+        };
+        let trailers = self.take(take).await?;
+        Ok((document.freeze(), trailers))
+    }
+
+    /// Takes the whole body piece by piece, then holds it against its declared hash.
+    async fn take(mut self, mut take: impl FnMut(&Bytes) -> Result<(), Failure>) -> Result<HeaderMap, Failure> {
+        let mut hash = matches!(self.declared, Declared::Sha256(_)).then(Sha256::new);
+        while let Some(data) = self.next().await? {
+            if let Some(hash) = &mut hash {
+                hash.update(&data);
+            }
+            take(&data)?;
+        }
+        self.hash_holds(hash.map(|hash| hash.finalize().into()))?;
+        self.trailers()
+    }
+
+    /// Streams the content into an upload and hashes it on the way. What comes back says that length, chunk signatures and hash
+    /// hold as declared; the upload is not visible yet.
+    pub(super) async fn store<U: Upload>(
+        mut self,
+        upload: &mut U,
+        checksum: Option<ChecksumAlgorithm>,
+    ) -> Result<Received, Failure> {
+        let signed = matches!(self.declared, Declared::Sha256(_));
+        let mut hashing = Hashing::Here(Digests::new(signed, checksum));
+        loop {
+            let batch = self.batch().await?;
+            if batch.is_empty() {
+                break;
+            }
+            hashing = hashing.take(batch.clone()).await?;
+            for data in batch {
+                upload.write(data).await.map_err(Failure::Store)?;
+            }
+        }
+        let digests = hashing.here().await?;
+        let digested = digests.finish();
+        self.hash_holds(digested.sha256)?;
+        let trailers = self.trailers()?;
+        Ok(Received { digested, trailers })
+    }
+
+    /// The next pieces, about [`BATCH_BYTES`] of them, none at the end.
+    async fn batch(&mut self) -> Result<Vec<Bytes>, Failure> {
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        while bytes < BATCH_BYTES {
+            let Some(data) = self.next().await? else { break };
+            bytes = bytes.saturating_add(data.len());
+            batch.push(data);
+        }
+        Ok(batch)
+    }
+
+    /// The next piece of the content, never empty, or the end.
+    async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+        loop {
+            if let Some(decoder) = &mut self.chunked {
+                match decoder.decode(&mut self.input).map_err(chunked)? {
+                    Decoded::Data(data) if data.is_empty() => continue,
+                    Decoded::Data(data) => return Ok(Some(data)),
+                    Decoded::NeedMore | Decoded::End => {}
+                }
+            }
+            let frame = tokio::time::timeout(LONGEST_SILENCE, self.body.frame());
+            let Some(frame) = frame.await.map_err(|_| Failure::SilentBody)? else {
+                return Ok(None);
+            };
+            // HTTP's own trailers are none of S3's.
+            let Ok(data) = frame.map_err(|_| Failure::CutBody)?.into_data() else {
+                continue;
+            };
+            match self.chunked {
+                Some(_) => self.input = data,
+                None if data.is_empty() => {}
+                None => return Ok(Some(data)),
+            }
+        }
+    }
+
+    fn hash_holds(&self, computed: Option<[u8; 32]>) -> Result<(), Failure> {
+        match (self.declared, computed) {
+            (Declared::Sha256(declared), Some(computed)) if declared != computed => {
+                Err(Failure::PayloadHash {
+                    declared: hex::encode(declared),
+                    computed: hex::encode(computed),
+                })
+            }
+            (Declared::Sha256(_), Some(_)) | (Declared::Unsigned | Declared::Streaming(_), _) => Ok(()),
+            (Declared::Sha256(_), None) => Err(Failure::Interrupted),
+        }
+    }
+
+    /// The trailers of a chunked body that ended as it should.
+    fn trailers(self) -> Result<HeaderMap, Failure> {
+        match self.chunked {
+            Some(decoder) => decoder.finish().map_err(chunked),
+            None => Ok(HeaderMap::new()),
+        }
+    }
+}
+
+/// Hashing beside reading and writing: one batch at a time, on another thread where it is long.
+enum Hashing {
+    Here(Digests),
+    There(JoinHandle<Digests>),
+}
+
+impl Hashing {
+    async fn here(self) -> Result<Digests, Failure> {
+        match self {
+            Self::Here(digests) => Ok(digests),
+            Self::There(task) => task.await.map_err(|_| Failure::Interrupted),
+        }
+    }
+
+    async fn take(self, batch: Vec<Bytes>) -> Result<Self, Failure> {
+        let mut digests = self.here().await?;
+        let bytes: usize = batch.iter().map(Bytes::len).sum();
+        let hash = move || {
+            batch.iter().for_each(|data| digests.update(data));
+            digests
+        };
+        Ok(if bytes <= HASHED_IN_PLACE {
+            Self::Here(hash())
+        } else {
+            Self::There(tokio::task::spawn_blocking(hash))
+        })
+    }
+}
+
+fn chunked(reject: crate::sigv4::ChunkedReject) -> Failure {
+    Failure::Call(verdict::chunked_error(&reject))
+}

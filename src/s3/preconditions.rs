@@ -38,6 +38,28 @@ impl Preconditions {
         }
     }
 
+    /// Reads the four `x-amz-copy-source-if-*` headers of a copy.
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>
+    pub fn of_copy_source(headers: &HeaderMap) -> Self {
+        let named = |name| HeaderName::from_static(name);
+        Self {
+            if_match: tags(headers, named("x-amz-copy-source-if-match")),
+            if_none_match: tags(headers, named("x-amz-copy-source-if-none-match")),
+            if_modified_since: date(headers, named("x-amz-copy-source-if-modified-since")),
+            if_unmodified_since: date(headers, named("x-amz-copy-source-if-unmodified-since")),
+        }
+    }
+
+    /// The condition that a copy fails for: there is no 304 for it.
+    pub fn failed(&self, object: &ObjectAttributes) -> Option<&'static str> {
+        match self.evaluate(object) {
+            Outcome::Proceed => None,
+            Outcome::NotModified if self.if_none_match.is_some() => Some("x-amz-copy-source-If-None-Match"),
+            Outcome::NotModified => Some("x-amz-copy-source-If-Modified-Since"),
+            Outcome::Failed(condition) => Some(condition),
+        }
+    }
+
     /// Tries them in RFC 9110's order: a tag condition beats the date condition beside it.
     pub fn evaluate(&self, object: &ObjectAttributes) -> Outcome {
         // HTTP dates have whole seconds, so the object's has too while it is compared.

@@ -2,9 +2,10 @@
 
 use std::{ops::Range, time::SystemTime};
 
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-use crate::types::ObjectAttributes;
+use crate::types::{ObjectAttributes, Properties};
 
 use super::{
     ByteRange, ErrorCode, RangeOutcome, ReadObject, S3Error,
@@ -44,7 +45,10 @@ pub fn read_object(call: &ReadObject, object: &ObjectAttributes) -> Result<Answe
         }
     }
     let (status, bytes) = selected(call, object)?;
-    headers.insert(header::CONTENT_TYPE, value(&object.properties.content_type));
+    put_properties(&mut headers, &object.properties);
+    if call.with_checksum && status == StatusCode::OK {
+        put_checksum(&mut headers, object);
+    }
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     // The part of an empty object is a whole without a first and a last byte: nothing that Content-Range could say.
     if let (StatusCode::PARTIAL_CONTENT, Some(last)) = (status, bytes.end.checked_sub(1)) {
@@ -59,6 +63,66 @@ pub fn read_object(call: &ReadObject, object: &ObjectAttributes) -> Result<Answe
         headers,
         bytes,
     })
+}
+
+/// The headers of the answer to PutObject.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html#API_PutObject_ResponseSyntax>
+pub fn put_object_headers(object: &ObjectAttributes) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::ETAG, value(&object.etag.to_string()));
+    put_checksum(&mut headers, object);
+    headers
+}
+
+fn put_checksum(headers: &mut HeaderMap, object: &ObjectAttributes) {
+    if let Some(checksum) = &object.properties.checksum {
+        headers.insert(
+            HeaderName::from_static(checksum.algorithm.header()),
+            value(&STANDARD.encode(&checksum.value)),
+        );
+        headers.insert("x-amz-checksum-type", HeaderValue::from_static("FULL_OBJECT"));
+    }
+}
+
+/// What the writer said of the object.
+fn put_properties(headers: &mut HeaderMap, properties: &Properties) {
+    headers.insert(header::CONTENT_TYPE, value(&properties.content_type));
+    let class = properties.storage_class.as_ref();
+    for (name, text) in [
+        (header::CACHE_CONTROL, &properties.cache_control),
+        (header::CONTENT_DISPOSITION, &properties.content_disposition),
+        (header::CONTENT_ENCODING, &properties.content_encoding),
+        (header::CONTENT_LANGUAGE, &properties.content_language),
+        (header::EXPIRES, &properties.expires),
+    ] {
+        if let Some(text) = text {
+            headers.insert(name, value(text));
+        }
+    }
+    if let Some(location) = &properties.website_redirect_location {
+        headers.insert("x-amz-website-redirect-location", value(location));
+    }
+    if let Some(class) = class {
+        headers.insert("x-amz-storage-class", value(class));
+    }
+    if !properties.tags.is_empty() {
+        headers.insert("x-amz-tagging-count", HeaderValue::from(properties.tags.len()));
+    }
+    for (name, text) in &properties.user_metadata {
+        if let Ok(name) = HeaderName::try_from(format!("x-amz-meta-{name}")) {
+            headers.insert(name, user_metadata(text));
+        }
+    }
+}
+
+/// A value of user metadata; one that is not ASCII is encoded as AWS does it, by RFC 2047.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html#UserMetadata>
+fn user_metadata(text: &str) -> HeaderValue {
+    if text.is_ascii() {
+        value(text)
+    } else {
+        value(&format!("=?UTF-8?B?{}?=", STANDARD.encode(text)))
+    }
 }
 
 fn selected(call: &ReadObject, object: &ObjectAttributes) -> Result<(StatusCode, Range<u64>), S3Error> {
@@ -97,7 +161,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::types::{ETag, Properties};
+    use crate::types::ETag;
 
     fn object(size: u64) -> ObjectAttributes {
         ObjectAttributes {

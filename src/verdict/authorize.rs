@@ -2,65 +2,14 @@
 //! can make, or the denial with its reason.
 
 use crate::{
-    policy::{Decision, StatementReference},
-    s3::{Call, ErrorCode, Operation, ReadObject, S3Error, Scope, Target},
-    sigv4::{Payload, Verified},
-    types::{Action, BucketName, ObjectKey, Query, Resource},
+    policy::{Decision, Signer, StatementReference},
+    s3::{Call, ErrorCode, Operation, S3Error, Scope, Target},
+    types::{Action, Query, Resource},
 };
 
-use super::{Authenticated, Circumstances, Refusal};
+use super::{Authenticated, Circumstances, Permit, Permitted, Refusal};
 
-/// Leave to do one thing to one object. What was authorised travels in it, so that nothing else can be opened.
-pub struct Permit {
-    permitted: Permitted,
-    verified: Verified,
-    signer: String,
-    statement: StatementReference,
-    may_list: bool,
-    generation: u64,
-}
-
-/// What a permit allows.
-pub enum Permitted {
-    /// GetObject on this bucket and key.
-    GetObject(BucketName, ObjectKey, ReadObject),
-    /// HeadObject on this bucket and key.
-    HeadObject(BucketName, ObjectKey, ReadObject),
-}
-
-impl Permit {
-    /// What it allows.
-    pub fn permitted(&self) -> &Permitted {
-        &self.permitted
-    }
-
-    /// What the signature proved.
-    pub fn verified(&self) -> &Verified {
-        &self.verified
-    }
-
-    /// The name of the signer.
-    pub fn signer(&self) -> &str {
-        &self.signer
-    }
-
-    /// The statement that allows it.
-    pub fn statement(&self) -> &StatementReference {
-        &self.statement
-    }
-
-    /// May the signer list the bucket, and so know that a key does not exist?
-    pub fn may_list(&self) -> bool {
-        self.may_list
-    }
-
-    /// The snapshot under which it was given.
-    pub fn generation(&self) -> u64 {
-        self.generation
-    }
-}
-
-/// Reads the call from what was signed, and asks the policy for the action that it needs. An operation that is not built
+/// Reads the call from what was signed, and asks the policy for every action that it needs. An operation that is not built
 /// says so only to those who might use it.
 pub fn authorize(
     authenticated: Authenticated<'_>,
@@ -87,44 +36,74 @@ pub fn authorize(
     )
     .map_err(Refusal::Call)?;
     let operation = call.operation();
-    let evaluate = |action, resource| snapshot.evaluate(signer, action, resource);
-    let decision = operation
-        .action()
-        .map(|action| (action, evaluate(action, resource(operation, &target))));
-    let statement = match decision {
+    let statement = match operation.action() {
+        Some(action) => Some(allowed(circumstances, signer, action, resource(operation, &target))?),
         None => None,
-        Some((_, Decision::Allow(statement))) => Some(statement),
-        Some((action, Decision::Deny(denial))) => {
-            return Err(Refusal::Denied {
-                signer: signer.name().to_owned(),
-                action,
-                target,
-                denial,
-            });
-        }
     };
-    let may_list = target
-        .bucket()
-        .is_some_and(|bucket| evaluate(Action::ListBucket, Resource::Bucket(bucket)).is_allowed());
-    let permitted = match (call, target) {
-        (Call::GetObject(read), Target::Object(bucket, key)) => Permitted::GetObject(bucket, key, read),
-        (Call::HeadObject(read), Target::Object(bucket, key)) => Permitted::HeadObject(bucket, key, read),
-        (Call::GetObject(_) | Call::HeadObject(_) | Call::Other(_), _) => {
-            return Err(not_implemented(operation));
-        }
-    };
-    if let Payload::Streaming(_) = verified.payload() {
-        return Err(Refusal::StreamingPayload);
+    for need in call.further_needs(&target) {
+        let resource = Resource::Object(need.bucket, need.key);
+        allowed(circumstances, signer, need.action, resource)?;
     }
-    let statement = statement.ok_or_else(|| not_implemented(operation))?;
-    let (signer, generation) = (signer.name().to_owned(), snapshot.generation());
+    let permitted = permitted(call, target)
+        .ok_or_else(|| not_implemented(operation))?;
     Ok(Permit {
         permitted,
         verified,
-        signer,
+        snapshot: snapshot.clone(),
         statement,
-        may_list,
-        generation,
+    })
+}
+
+/// The statement that allows it, or the refusal.
+fn allowed(
+    circumstances: &Circumstances<'_>,
+    signer: &Signer,
+    action: Action,
+    resource: Resource<'_>,
+) -> Result<StatementReference, Refusal> {
+    match circumstances.snapshot.evaluate(signer, action, resource) {
+        Decision::Allow(statement) => Ok(statement),
+        Decision::Deny(denial) => Err(Refusal::Denied {
+            signer: signer.name().to_owned(),
+            action,
+            target: match resource {
+                Resource::Service => Target::Service,
+                Resource::Bucket(bucket) => Target::Bucket(bucket.clone()),
+                Resource::Object(bucket, key) => Target::Object(bucket.clone(), key.clone()),
+            },
+            denial,
+        }),
+    }
+}
+
+/// Joins a call with what it names. `None`: it is not built.
+fn permitted(call: Call, target: Target) -> Option<Permitted> {
+    Some(match (call, target) {
+        (Call::GetObject(read), Target::Object(bucket, key)) => Permitted::GetObject(bucket, key, read),
+        (Call::HeadObject(read), Target::Object(bucket, key)) => Permitted::HeadObject(bucket, key, read),
+        (Call::GetObjectAttributes(wanted), Target::Object(bucket, key)) => {
+            Permitted::GetObjectAttributes(bucket, key, wanted)
+        }
+        (Call::PutObject(write), Target::Object(bucket, key)) => Permitted::PutObject(bucket, key, write),
+        (Call::CopyObject(copy), Target::Object(bucket, key)) => Permitted::CopyObject(bucket, key, copy),
+        (Call::DeleteObject(condition), Target::Object(bucket, key)) => {
+            Permitted::DeleteObject(bucket, key, condition)
+        }
+        (Call::GetObjectTagging, Target::Object(bucket, key)) => Permitted::GetObjectTagging(bucket, key),
+        (Call::PutObjectTagging, Target::Object(bucket, key)) => Permitted::PutObjectTagging(bucket, key),
+        (Call::DeleteObjectTagging, Target::Object(bucket, key)) => Permitted::DeleteObjectTagging(bucket, key),
+        (Call::Unset(setting), Target::Object(bucket, key)) => Permitted::UnsetOfObject(bucket, key, setting),
+        (Call::DeleteObjects, Target::Bucket(bucket)) => Permitted::DeleteObjects(bucket),
+        (Call::ListObjects(list), Target::Bucket(bucket)) => Permitted::ListObjects(bucket, list),
+        (Call::ListObjectsV2(list), Target::Bucket(bucket)) => Permitted::ListObjectsV2(bucket, list),
+        (Call::CreateBucket, Target::Bucket(bucket)) => Permitted::CreateBucket(bucket),
+        (Call::HeadBucket, Target::Bucket(bucket)) => Permitted::HeadBucket(bucket),
+        (Call::DeleteBucket, Target::Bucket(bucket)) => Permitted::DeleteBucket(bucket),
+        (Call::GetBucketLocation, Target::Bucket(bucket)) => Permitted::GetBucketLocation(bucket),
+        (Call::Unset(setting), Target::Bucket(bucket)) => Permitted::UnsetOfBucket(bucket, setting),
+        (Call::ListBuckets(list), Target::Service) => Permitted::ListBuckets(list),
+        // Not built, or (which routing rules out) an operation on something other than it works on.
+        (_, Target::Object(..) | Target::Bucket(_) | Target::Service) => return None,
     })
 }
 

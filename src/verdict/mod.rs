@@ -8,14 +8,18 @@
 mod authenticate;
 mod authorize;
 mod origin;
+mod permit;
 mod refusal;
 mod settings;
 
 pub use authenticate::{Authenticated, authenticate};
-pub use authorize::{Permit, Permitted, authorize};
+pub use authorize::authorize;
 pub use origin::{PublicUrl, PublicUrlError};
+pub use permit::{Permit, Permitted, PermittedKey};
 pub use refusal::Refusal;
 pub use settings::Settings;
+
+use std::sync::Arc;
 
 use time::OffsetDateTime;
 
@@ -27,7 +31,7 @@ pub struct Circumstances<'a> {
     /// The request.
     pub head: &'a RequestHead,
     /// The policy in force.
-    pub snapshot: &'a Snapshot,
+    pub snapshot: &'a Arc<Snapshot>,
     /// What signatures must fit.
     pub settings: &'a Settings,
     /// The time.

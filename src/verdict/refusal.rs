@@ -21,9 +21,6 @@ pub enum Refusal {
     /// A signature in the `Authorization` header, which is not verified yet.
     #[error("signed in the Authorization header, which is not verified yet")]
     HeaderAuthentication,
-    /// A body signed chunk by chunk, which is not verified yet.
-    #[error("the body is declared as signed in chunks, which is not verified yet")]
-    StreamingPayload,
     /// No signature at all.
     #[error("the request is not signed")]
     Anonymous,
@@ -51,7 +48,6 @@ impl Refusal {
             Self::Query(_) => "MalformedQuery",
             Self::Signature(reject) => reject.name(),
             Self::HeaderAuthentication => "HeaderAuthentication",
-            Self::StreamingPayload => "StreamingPayload",
             Self::Anonymous => "Anonymous",
             Self::Call(error) => error.code().name(),
             Self::Denied {
@@ -72,8 +68,6 @@ impl Refusal {
             Self::Signature(reject) => rejected(reject),
             Self::HeaderAuthentication => S3Error::new(ErrorCode::NotImplemented)
                 .message("Signatures in the Authorization header are not implemented; use a presigned URL."),
-            Self::StreamingPayload => S3Error::new(ErrorCode::NotImplemented)
-                .message("Bodies signed in chunks are not implemented."),
             Self::Anonymous | Self::Denied { .. } => S3Error::new(ErrorCode::AccessDenied),
             Self::Call(error) => error.clone(),
         }

@@ -15,11 +15,11 @@ use super::{Body, Failure};
 pub(super) async fn execute<S: Store>(permit: Permit, store: &S) -> Result<Response<Body>, Failure> {
     match permit.permitted() {
         Permitted::GetObject(bucket, key, read) => {
-            let found = get_object::open(store, bucket, key, permit.may_list()).await?;
+            let found = get_object::open(store, bucket, key, permit.may_list(bucket)).await?;
             get_object::answer(found, read, true)
         }
         Permitted::HeadObject(bucket, key, read) => {
-            let found = get_object::open(store, bucket, key, permit.may_list()).await?;
+            let found = get_object::open(store, bucket, key, permit.may_list(bucket)).await?;
             get_object::answer(found, read, false)
         }
     }

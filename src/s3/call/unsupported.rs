@@ -1,0 +1,84 @@
+//! Features that are off here, and what AWS says where they are off. What cannot be honoured is refused, never ignored.
+
+use http::HeaderMap;
+
+use crate::{
+    s3::{ErrorCode, S3Error},
+    types::Query,
+};
+
+use super::text;
+
+/// On GetObject, HeadObject and GetObjectAttributes.
+pub(super) fn on_read(query: &Query<'_>, headers: &HeaderMap) -> Result<(), S3Error> {
+    version(query)?;
+    if sent(headers, "x-amz-server-side-encryption-customer-").is_some() {
+        return Err(S3Error::new(ErrorCode::InvalidRequest)
+            .message("The encryption parameters are not applicable to this object."));
+    }
+    if let Some(name) = sent(headers, "x-amz-server-side-encryption") {
+        return Err(S3Error::invalid_argument(
+            "x-amz-server-side-encryption header is not supported for this operation.",
+            name,
+            text(headers, name).unwrap_or_default(),
+        ));
+    }
+    Ok(())
+}
+
+/// On whatever writes an object. An ACL is refused as AWS refuses it where ACLs are off, which they are for every bucket made today.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html>
+pub(super) fn on_write(query: &Query<'_>, headers: &HeaderMap) -> Result<(), S3Error> {
+    version(query)?;
+    acl(headers)?;
+    for prefix in [
+        "x-amz-server-side-encryption",
+        "x-amz-copy-source-server-side-encryption",
+        "x-amz-object-lock-",
+        "x-amz-write-offset-bytes",
+    ] {
+        if let Some(name) = sent(headers, prefix) {
+            return Err(not_implemented(name));
+        }
+    }
+    Ok(())
+}
+
+/// On whatever takes an ACL. The two that say what is so anyway are taken.
+pub(super) fn acl(headers: &HeaderMap) -> Result<(), S3Error> {
+    let refused = match text(headers, "x-amz-acl") {
+        Some("private" | "bucket-owner-full-control") => None,
+        Some(_) => Some("x-amz-acl"),
+        None => None,
+    };
+    match refused.or_else(|| sent(headers, "x-amz-grant-")) {
+        Some(_) => Err(S3Error::new(ErrorCode::AccessControlListNotSupported)),
+        None => Ok(()),
+    }
+}
+
+/// There are no versions: the one that is there is `null`.
+pub(super) fn version(query: &Query<'_>) -> Result<(), S3Error> {
+    match query.first("versionId").filter(|version| *version != "null") {
+        Some(version) => Err(S3Error::invalid_argument(
+            "Invalid version id specified",
+            "versionId",
+            version,
+        )),
+        None => Ok(()),
+    }
+}
+
+/// A header that asks for what is not built.
+pub(super) fn not_implemented(header: &str) -> S3Error {
+    S3Error::new(ErrorCode::NotImplemented)
+        .with("Header", header)
+        .message("A header you provided implies functionality that is not implemented")
+}
+
+fn sent<'h>(headers: &'h HeaderMap, prefix: &str) -> Option<&'h str> {
+    headers
+        .keys()
+        .map(|name| name.as_str())
+        .find(|name| name.starts_with(prefix))
+}

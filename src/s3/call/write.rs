@@ -1,0 +1,191 @@
+//! The arguments of PutObject.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::{HeaderMap, header};
+
+use crate::{
+    s3::{ErrorCode, S3Error},
+    types::{Checksum, ChecksumAlgorithm, Properties, Query, WriteCondition},
+};
+
+use super::{properties, text, unsupported};
+
+/// AWS's largest object that is uploaded in one request.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html>
+const MAX_BYTES: u64 = 5 * 1024 * 1024 * 1024;
+
+/// The arguments of PutObject.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WriteObject {
+    /// What its writer says of the object. The checksum is not among it before it has held.
+    pub properties: Properties,
+    /// What must hold of the object that is there.
+    pub condition: WriteCondition,
+    /// What the content must be.
+    pub integrity: Integrity,
+    /// The content's length in bytes: that of the body, or, where it is aws-chunked, of what it decodes to.
+    pub length: u64,
+}
+
+/// What a client declares of a body besides its signature.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html>
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Integrity {
+    /// `Content-MD5`
+    pub content_md5: Option<[u8; 16]>,
+    /// The checksum, or by which algorithm a trailer carries it.
+    pub checksum: Option<DeclaredChecksum>,
+}
+
+/// A checksum that is known before the body, or behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeclaredChecksum {
+    /// In an `x-amz-checksum-*` header.
+    Value(Checksum),
+    /// In a trailer that `x-amz-trailer` announces.
+    Trailer(ChecksumAlgorithm),
+}
+
+impl WriteObject {
+    pub(super) fn parse(query: &Query<'_>, headers: &HeaderMap) -> Result<Self, S3Error> {
+        unsupported::on_write(query, headers)?;
+        Ok(Self {
+            properties: properties::parse(headers)?,
+            condition: condition(headers)?,
+            integrity: Integrity::parse(headers)?,
+            length: length(headers)?,
+        })
+    }
+}
+
+impl DeclaredChecksum {
+    /// By which algorithm.
+    pub fn algorithm(&self) -> ChecksumAlgorithm {
+        match self {
+            Self::Value(checksum) => checksum.algorithm,
+            Self::Trailer(algorithm) => *algorithm,
+        }
+    }
+}
+
+impl Integrity {
+    /// Reads `Content-MD5`, `x-amz-checksum-*`, `x-amz-trailer` and `x-amz-sdk-checksum-algorithm`.
+    ///
+    /// Errors: `InvalidDigest`, `InvalidRequest`.
+    pub fn parse(headers: &HeaderMap) -> Result<Self, S3Error> {
+        let content_md5 = headers.get("content-md5").map(|value| {
+            let bytes = STANDARD.decode(value.as_bytes()).unwrap_or_default();
+            let digest = <[u8; 16]>::try_from(bytes);
+            digest.map_err(|_| S3Error::new(ErrorCode::InvalidDigest).with("Content-MD5", text(headers, "content-md5").unwrap_or_default()))
+        });
+        Ok(Self {
+            content_md5: content_md5.transpose()?,
+            checksum: declared_checksum(headers)?,
+        })
+    }
+
+    /// Holds what was computed, and what the trailers carry, against what was declared. The checksum to be kept comes out.
+    ///
+    /// Errors: `BadDigest`, `InvalidRequest` for a trailer that is no checksum.
+    pub fn check(
+        &self,
+        md5: [u8; 16],
+        computed: Option<Checksum>,
+        trailers: &HeaderMap,
+    ) -> Result<Option<Checksum>, S3Error> {
+        if let Some(declared) = self.content_md5.filter(|declared| *declared != md5) {
+            return Err(S3Error::new(ErrorCode::BadDigest)
+                .with("ExpectedDigest", STANDARD.encode(declared))
+                .with("CalculatedDigest", STANDARD.encode(md5)));
+        }
+        let declared = match &self.checksum {
+            None => return Ok(None),
+            Some(DeclaredChecksum::Value(checksum)) => checksum.clone(),
+            Some(DeclaredChecksum::Trailer(algorithm)) => value(trailers, *algorithm)?.ok_or_else(|| {
+                S3Error::new(ErrorCode::MalformedTrailerError)
+            })?,
+        };
+        if computed.as_ref() == Some(&declared) {
+            return Ok(Some(declared));
+        }
+        Err(S3Error::new(ErrorCode::BadDigest).message(format!(
+            "The {} you specified did not match the calculated checksum.",
+            declared.algorithm.name()
+        )))
+    }
+}
+
+/// `If-None-Match` knows `*` alone, as on AWS, and goes with no `If-Match`.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>
+pub(super) fn condition(headers: &HeaderMap) -> Result<WriteCondition, S3Error> {
+    match (
+        text(headers, header::IF_NONE_MATCH.as_str()),
+        text(headers, header::IF_MATCH.as_str()),
+    ) {
+        (None, None) => Ok(WriteCondition::Always),
+        (Some("*"), None) => Ok(WriteCondition::Absent),
+        (None, Some(tag)) => Ok(WriteCondition::Matches(tag.trim().trim_matches('"').to_owned())),
+        (Some(_), None) => Err(unsupported::not_implemented("If-None-Match")),
+        (Some(_), Some(_)) => Err(unsupported::not_implemented("If-Match")),
+    }
+}
+
+/// Errors: `MissingContentLength`, `InvalidArgument`, `EntityTooLarge`.
+fn length(headers: &HeaderMap) -> Result<u64, S3Error> {
+    // An aws-chunked body is longer than its content.
+    let name = match headers.contains_key("x-amz-decoded-content-length") {
+        true => "x-amz-decoded-content-length",
+        false => "content-length",
+    };
+    let declared = text(headers, name).ok_or_else(|| S3Error::new(ErrorCode::MissingContentLength))?;
+    let length: u64 = declared
+        .parse()
+        .map_err(|_| S3Error::invalid_argument("Invalid Argument", name, declared))?;
+    if length > MAX_BYTES {
+        return Err(S3Error::new(ErrorCode::EntityTooLarge)
+            .with("ProposedSize", length.to_string())
+            .with("MaxSizeAllowed", MAX_BYTES.to_string()));
+    }
+    Ok(length)
+}
+
+fn declared_checksum(headers: &HeaderMap) -> Result<Option<DeclaredChecksum>, S3Error> {
+    let refused = |message: &'static str| S3Error::new(ErrorCode::InvalidRequest).message(message);
+    let mut found = None;
+    for algorithm in ChecksumAlgorithm::ALL {
+        if let Some(checksum) = value(headers, algorithm)?
+            && found.replace(DeclaredChecksum::Value(checksum)).is_some()
+        {
+            return Err(refused("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."));
+        }
+    }
+    let trailers = headers.get_all("x-amz-trailer").iter();
+    let trailers = trailers.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
+    for name in trailers.map(str::trim).filter(|name| name.starts_with("x-amz-checksum-")) {
+        let algorithm = ChecksumAlgorithm::ALL.into_iter().find(|algorithm| algorithm.header() == name);
+        let algorithm = algorithm.ok_or_else(|| refused("The value specified in the x-amz-trailer header is not supported"))?;
+        if found.replace(DeclaredChecksum::Trailer(algorithm)).is_some() {
+            return Err(refused("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."));
+        }
+    }
+    if let Some(name) = text(headers, "x-amz-sdk-checksum-algorithm") {
+        let named = ChecksumAlgorithm::parse(name)
+            .ok_or_else(|| refused("Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]"))?;
+        if found.as_ref().is_some_and(|found| found.algorithm() != named) {
+            return Err(refused("Value for x-amz-sdk-checksum-algorithm header is invalid."));
+        }
+    }
+    Ok(found)
+}
+
+/// The checksum of this algorithm, in a header or a trailer.
+fn value(headers: &HeaderMap, algorithm: ChecksumAlgorithm) -> Result<Option<Checksum>, S3Error> {
+    let Some(encoded) = headers.get(algorithm.header()) else {
+        return Ok(None);
+    };
+    match STANDARD.decode(encoded.as_bytes()) {
+        Ok(value) if value.len() == algorithm.length() => Ok(Some(Checksum { algorithm, value })),
+        Ok(_) | Err(_) => Err(S3Error::new(ErrorCode::InvalidRequest)
+            .message(format!("Value for {} header is invalid.", algorithm.header()))),
+    }
+}

@@ -37,7 +37,10 @@
 //! ```
 
 mod canonical;
+mod chunked;
+mod claim;
 mod encode;
+mod header;
 mod mechanism;
 mod payload;
 mod presigned;
@@ -50,10 +53,12 @@ mod tests;
 mod verify;
 mod window;
 
+pub use chunked::{ChunkedDecoder, ChunkedReject, Decoded};
+pub use header::HeaderSigned;
 pub use mechanism::Mechanism;
 pub use payload::{Payload, Streaming};
 pub use presigned::Presigned;
-pub use reject::{ErrorText, Mismatch, Reject};
+pub use reject::{ErrorText, Mismatch, Reject, ScopeReject};
 pub use sign::{AddressingStyle, Endpoint, SignError, SignRequest, SignedUrl, presign};
 pub use signing_key::signing_key;
 pub use verify::{Target, Verified};

@@ -4,9 +4,13 @@
 //! Stricter than AWS is known to be: X-Amz-Expires is ASCII digits with at most a minus sign (no `+`), and the algorithm
 //! AWS4-ECDSA-P256-SHA256, which AWS speaks, is refused, since no signer here has such a key.
 
+use std::borrow::Cow;
+
 use time::OffsetDateTime;
 
-use super::{ALGORITHM, MAX_EXPIRES_SECONDS, reject::Reject, scope::Scope, window::parse_date};
+use super::{
+    ALGORITHM, MAX_EXPIRES_SECONDS, Mechanism, claim::Claim, reject::Reject, scope::Scope, window::parse_date,
+};
 use crate::types::{AccessKeyId, LinkId, Query, Signature};
 
 /// The six parameters of a presigned request, well shaped. Where one is repeated, the first counts, and every copy is
@@ -17,17 +21,8 @@ use crate::types::{AccessKeyId, LinkId, Query, Signature};
 /// ```
 #[derive(Clone)]
 pub struct Presigned<'h> {
-    pub(super) query: &'h Query<'h>,
-    pub(super) access_key_id: AccessKeyId,
-    pub(super) scope: Scope<'h>,
-    /// `X-Amz-Date` as sent.
-    pub(super) date: &'h str,
-    pub(super) signed_at: OffsetDateTime,
+    pub(super) claim: Claim<'h>,
     pub(super) expires_seconds: u32,
-    pub(super) signed_headers: &'h str,
-    pub(super) signature_provided: &'h str,
-    /// None where the text is not 64 lower-case hexadecimal digits: no such text can match.
-    pub(super) signature: Option<Signature>,
 }
 
 impl<'h> Presigned<'h> {
@@ -44,34 +39,37 @@ impl<'h> Presigned<'h> {
         if algorithm != ALGORITHM {
             return Err(Reject::Algorithm);
         }
-        let (access_key_id, scope) = Scope::parse(credential)?;
+        let (access_key_id, scope) = Scope::parse(credential).map_err(Mechanism::Presigned.rejecting())?;
         let signed_at = parse_date(date).ok_or(Reject::DateMalformed)?;
         Ok(Self {
-            query,
-            access_key_id,
-            scope,
-            date,
-            signed_at,
             expires_seconds: parse_expires(expires)?,
-            signed_headers,
-            signature_provided,
-            signature: Signature::parse(signature_provided),
+            claim: Claim {
+                mechanism: Mechanism::Presigned,
+                query,
+                access_key_id,
+                scope,
+                date: Cow::Borrowed(date),
+                signed_at,
+                signed_headers,
+                signature_provided,
+                signature: Signature::parse(signature_provided),
+            },
         })
     }
 
     /// The access key id that the credential names; nothing yet says that it is its owner who signed.
     pub fn access_key_id(&self) -> &AccessKeyId {
-        &self.access_key_id
+        &self.claim.access_key_id
     }
 
     /// The link's name for logs and revocation; none where the signature's text is no signature.
     pub fn link_id(&self) -> Option<LinkId> {
-        self.signature.as_ref().map(Signature::link_id)
+        self.claim.signature.as_ref().map(Signature::link_id)
     }
 
     /// When the request says that it was signed.
     pub fn signed_at(&self) -> OffsetDateTime {
-        self.signed_at
+        self.claim.signed_at
     }
 }
 

@@ -6,6 +6,7 @@ use std::{borrow::Cow, fmt};
 
 use time::OffsetDateTime;
 
+use super::Mechanism;
 use crate::types::{AccessKeyId, Span};
 
 /// A text for the body of an error and for nowhere else: a signature, a token, a canonical request. It cannot be printed,
@@ -54,6 +55,48 @@ pub struct Mismatch {
     pub canonical_request: ErrorText,
 }
 
+/// What is wrong with a credential, `AKID/yyyyMMdd/region/service/aws4_request`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ScopeReject {
+    /// It has not five parts.
+    #[error("the credential is malformed")]
+    CredentialMalformed,
+    /// The scope's date is no yyyyMMdd.
+    #[error("the credential's date {given:?} is malformed")]
+    DateMalformed {
+        /// The date in the credential.
+        given: String,
+    },
+    /// The scope's date is not the one that was signed. Without this check, one leaked day key would sign for every day.
+    #[error("the credential's date {given:?} is not {expected:?}, the date of X-Amz-Date")]
+    DateDiffers {
+        /// The date in the credential.
+        given: String,
+        /// The date of X-Amz-Date, as yyyyMMdd.
+        expected: String,
+    },
+    /// The region is wrong.
+    #[error("the credential's region {given:?} is wrong, expecting {expected:?}")]
+    Region {
+        /// The region in the credential.
+        given: String,
+        /// `Region`: the gateway's own.
+        expected: String,
+    },
+    /// Incorrect service.
+    #[error("the credential's service {given:?} is not s3")]
+    Service {
+        /// The service in the credential.
+        given: String,
+    },
+    /// Incorrect terminal.
+    #[error("the credential's terminal {given:?} is not aws4_request")]
+    Terminator {
+        /// What stands at the end of the credential.
+        given: String,
+    },
+}
+
 /// Why a request's signature is refused: one variant for each of S3's answers. `Display` is for the operator's log.
 #[derive(Clone, thiserror::Error)]
 pub enum Reject {
@@ -78,9 +121,6 @@ pub enum Reject {
     /// 400 AuthorizationQueryParametersError: X-Amz-Algorithm is another than AWS4-HMAC-SHA256.
     #[error("X-Amz-Algorithm is not AWS4-HMAC-SHA256")]
     Algorithm,
-    /// 400 AuthorizationQueryParametersError: X-Amz-Credential has not five parts.
-    #[error("X-Amz-Credential is malformed")]
-    CredentialMalformed,
     /// 400 AuthorizationQueryParametersError: X-Amz-Date is no ISO8601 long format.
     #[error("X-Amz-Date is malformed")]
     DateMalformed,
@@ -120,41 +160,31 @@ pub enum Reject {
         /// `ServerTime`
         server_time: OffsetDateTime,
     },
-    /// 400 AuthorizationQueryParametersError: the scope's date is no yyyyMMdd.
-    #[error("the credential's date {given:?} is malformed")]
-    ScopeDateMalformed {
-        /// The date in the credential.
-        given: String,
+    /// 400 AuthorizationQueryParametersError or AuthorizationHeaderMalformed: the credential or its scope.
+    #[error("{reject}")]
+    Scope {
+        /// Where the credential stands.
+        mechanism: Mechanism,
+        /// What is wrong with it.
+        reject: ScopeReject,
     },
-    /// 400 AuthorizationQueryParametersError: the scope's date is not that of X-Amz-Date. Without this check, one leaked day
-    /// key would sign for every day.
-    #[error("the credential's date {given:?} is not {expected:?}, the date of X-Amz-Date")]
-    ScopeDateDiffers {
-        /// The date in the credential.
-        given: String,
-        /// The date of X-Amz-Date, as yyyyMMdd.
-        expected: String,
+    /// 400 AuthorizationHeaderMalformed: a component of the Authorization header is missing, repeated or unknown.
+    #[error("the Authorization header has not the three components Credential, SignedHeaders and Signature")]
+    AuthorizationMalformed,
+    /// 403 AccessDenied: neither a valid x-amz-date nor a valid Date header.
+    #[error("the request has no valid Date or x-amz-date header")]
+    DateMissing,
+    /// 403 RequestTimeTooSkewed: signed more than 15 minutes from the gateway's clock.
+    #[error("the request is signed for {signed_at}, too far from the gateway's clock")]
+    TooSkewed {
+        /// `RequestTime`
+        signed_at: OffsetDateTime,
+        /// `ServerTime`
+        server_time: OffsetDateTime,
     },
-    /// 400 AuthorizationQueryParametersError: the region is wrong.
-    #[error("the credential's region {given:?} is wrong, expecting {expected:?}")]
-    Region {
-        /// The region in the credential.
-        given: String,
-        /// `Region`: the gateway's own.
-        expected: String,
-    },
-    /// 400 AuthorizationQueryParametersError: incorrect service.
-    #[error("the credential's service {given:?} is not s3")]
-    Service {
-        /// The service in the credential.
-        given: String,
-    },
-    /// 400 AuthorizationQueryParametersError: incorrect terminal.
-    #[error("the credential's terminal {given:?} is not aws4_request")]
-    Terminator {
-        /// What stands at the end of the credential.
-        given: String,
-    },
+    /// 400 InvalidRequest: a header-signed request must say what its body is.
+    #[error("the x-amz-content-sha256 header is missing")]
+    PayloadHashMissing,
     /// 403 InvalidAccessKeyId. Made by whoever looks the key up; see [`InForce::unknown_key`](super::InForce::unknown_key).
     #[error("no signer has the access key id {access_key_id}")]
     UnknownAccessKeyId {
@@ -196,7 +226,6 @@ impl Reject {
             Self::UnsupportedAuthorization { .. } => "UnsupportedAuthorization",
             Self::MissingParameter => "MissingParameter",
             Self::Algorithm => "Algorithm",
-            Self::CredentialMalformed => "CredentialMalformed",
             Self::DateMalformed => "DateMalformed",
             Self::ExpiresNotANumber => "ExpiresNotANumber",
             Self::ExpiresNegative => "ExpiresNegative",
@@ -204,17 +233,30 @@ impl Reject {
             Self::ExpiresOverCap { .. } => "ExpiresOverCap",
             Self::Expired { .. } => "Expired",
             Self::NotYetValid { .. } => "NotYetValid",
-            Self::ScopeDateMalformed { .. } => "ScopeDateMalformed",
-            Self::ScopeDateDiffers { .. } => "ScopeDateDiffers",
-            Self::Region { .. } => "Region",
-            Self::Service { .. } => "Service",
-            Self::Terminator { .. } => "Terminator",
+            Self::Scope { reject, .. } => reject.name(),
+            Self::AuthorizationMalformed => "AuthorizationMalformed",
+            Self::DateMissing => "DateMissing",
+            Self::TooSkewed { .. } => "TooSkewed",
+            Self::PayloadHashMissing => "PayloadHashMissing",
             Self::UnknownAccessKeyId { .. } => "UnknownAccessKeyId",
             Self::HeadersNotSigned { .. } => "HeadersNotSigned",
             Self::PayloadHashMalformed { .. } => "PayloadHashMalformed",
             Self::MalformedUri => "MalformedUri",
             Self::Mismatch(_) => "Mismatch",
             Self::UnexpectedToken { .. } => "UnexpectedToken",
+        }
+    }
+}
+
+impl ScopeReject {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::CredentialMalformed => "CredentialMalformed",
+            Self::DateMalformed { .. } => "ScopeDateMalformed",
+            Self::DateDiffers { .. } => "ScopeDateDiffers",
+            Self::Region { .. } => "Region",
+            Self::Service { .. } => "Service",
+            Self::Terminator { .. } => "Terminator",
         }
     }
 }

@@ -1,11 +1,12 @@
-//! The credential and its scope: `AKID/yyyyMMdd/region/service/aws4_request`. `X-Amz-Credential` goes in, the access key id
+//! The credential and its scope: `AKID/yyyyMMdd/region/service/aws4_request`. `X-Amz-Credential`, or the `Credential` of an Authorization
+//! header, goes in, the access key id
 //! and the scope come out; the scope is then checked part by part, not only used.
 //!
 //! Stricter than AWS is known to be: an id that is empty, over 128 bytes or holds white space is a malformed credential.
 
 use super::{
     SERVICE, TERMINATOR,
-    reject::Reject,
+    reject::ScopeReject,
     window::{Terms, date_of},
 };
 use crate::types::{AccessKeyId, Region};
@@ -21,11 +22,11 @@ pub(super) struct Scope<'h> {
 
 impl<'h> Scope<'h> {
     /// Splits from the right, since an access key id may hold a `/`.
-    pub(super) fn parse(credential: &'h str) -> Result<(AccessKeyId, Self), Reject> {
+    pub(super) fn parse(credential: &'h str) -> Result<(AccessKeyId, Self), ScopeReject> {
         let mut parts = credential.rsplitn(5, '/');
-        let mut part = || parts.next().ok_or(Reject::CredentialMalformed);
+        let mut part = || parts.next().ok_or(ScopeReject::CredentialMalformed);
         let (terminator, service, region, date, id) = (part()?, part()?, part()?, part()?, part()?);
-        let id = AccessKeyId::parse(id).map_err(|_| Reject::CredentialMalformed)?;
+        let id = AccessKeyId::parse(id).map_err(|_| ScopeReject::CredentialMalformed)?;
         let scope = Self {
             date,
             region,
@@ -36,22 +37,22 @@ impl<'h> Scope<'h> {
     }
 
     /// Checks date, region, service and terminator, in this order. `signed` is `X-Amz-Date`. The region that fits comes out.
-    pub(super) fn check(&self, signed: &str, terms: &Terms<'_>) -> Result<Region, Reject> {
+    pub(super) fn check(&self, signed: &str, terms: &Terms<'_>) -> Result<Region, ScopeReject> {
         let given = |part: &str| part.to_owned();
         if date_of(self.date).is_none() {
-            return Err(Reject::ScopeDateMalformed {
+            return Err(ScopeReject::DateMalformed {
                 given: given(self.date),
             });
         }
         let expected = signed.get(..8).unwrap_or_default();
         if self.date != expected {
-            return Err(Reject::ScopeDateDiffers {
+            return Err(ScopeReject::DateDiffers {
                 given: given(self.date),
                 expected: given(expected),
             });
         }
         let region = terms.regions.iter().find(|r| r.as_str() == self.region);
-        let region = region.ok_or_else(|| Reject::Region {
+        let region = region.ok_or_else(|| ScopeReject::Region {
             given: given(self.region),
             expected: terms
                 .regions
@@ -59,12 +60,12 @@ impl<'h> Scope<'h> {
                 .map_or_else(String::new, |r| r.as_str().to_owned()),
         })?;
         if self.service != SERVICE {
-            return Err(Reject::Service {
+            return Err(ScopeReject::Service {
                 given: given(self.service),
             });
         }
         if self.terminator != TERMINATOR {
-            return Err(Reject::Terminator {
+            return Err(ScopeReject::Terminator {
                 given: given(self.terminator),
             });
         }
@@ -94,7 +95,7 @@ mod tests {
             "a b/20130524/us-east-1/s3/aws4_request",
         ] {
             let reject = Scope::parse(malformed).err().unwrap();
-            assert_eq!(reject.name(), "CredentialMalformed", "{malformed}");
+            assert_eq!(reject, ScopeReject::CredentialMalformed, "{malformed}");
         }
     }
 }

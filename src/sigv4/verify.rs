@@ -11,7 +11,9 @@ use http::HeaderMap;
 use time::OffsetDateTime;
 
 use super::{
+    Mechanism,
     canonical::{CanonicalRequest, StringToSign, signed},
+    chunked::{Chain, ChunkedDecoder, ChunkedReject},
     payload::{self, Payload},
     reject::{ErrorText, Mismatch, Reject},
     window::InForce,
@@ -43,6 +45,8 @@ pub struct Verified {
     signed_at: OffsetDateTime,
     expires_at: OffsetDateTime,
     payload: Payload,
+    chain: Option<Chain>,
+    mechanism: Mechanism,
     signature: Signature,
     link_id: LinkId,
 }
@@ -60,32 +64,35 @@ impl InForce<'_> {
         target: Target<'_>,
         key: &SigningKey,
     ) -> Result<Verified, Reject> {
-        let presigned = &self.presigned;
-        every_needed_header_is_signed(head.headers(), presigned.signed_headers)?;
-        let (line, payload) = payload::declared(head, presigned.query)?;
+        let claim = &self.claim;
+        every_needed_header_is_signed(head.headers(), claim.signed_headers)?;
+        let (line, payload) = payload::declared(head, claim.query)?;
+        if claim.mechanism == Mechanism::Header && !head.headers().contains_key("x-amz-content-sha256") {
+            return Err(Reject::PayloadHashMissing);
+        }
         let canonical_request = CanonicalRequest {
             method: head.method(),
             authority: target.authority,
             path: target.path,
-            query: presigned.query,
+            query: claim.query,
             headers: head.headers(),
-            signed_headers: presigned.signed_headers,
+            signed_headers: claim.signed_headers,
             payload: &line,
         };
         let canonical_request = canonical_request.bytes().map_err(|_| Reject::MalformedUri)?;
         let string_to_sign = StringToSign {
-            date: presigned.date,
-            scope_date: presigned.scope.date,
+            date: &claim.date,
+            scope_date: claim.scope.date,
             region: self.region.as_str(),
             canonical_request: &canonical_request,
         };
         let string_to_sign = string_to_sign.bytes();
         let holds = |given: &&Signature| signed(key, &string_to_sign).verify_slice(given.expose()).is_ok();
-        let Some(signature) = presigned.signature.as_ref().filter(holds) else {
+        let Some(signature) = claim.signature.as_ref().filter(holds) else {
             return Err(Reject::Mismatch(Box::new(Mismatch {
-                access_key_id: presigned.access_key_id.clone(),
+                access_key_id: claim.access_key_id.clone(),
                 string_to_sign: ErrorText::new(string_to_sign),
-                signature_provided: ErrorText::new(presigned.signature_provided),
+                signature_provided: ErrorText::new(claim.signature_provided),
                 canonical_request: ErrorText::new(canonical_request),
             })));
         };
@@ -93,20 +100,22 @@ impl InForce<'_> {
             return Err(Reject::UnexpectedToken { token });
         }
         Ok(Verified {
-            access_key_id: presigned.access_key_id.clone(),
+            access_key_id: claim.access_key_id.clone(),
             authority: target.authority.to_owned(),
             path: target.path.to_owned(),
             region: self.region.clone(),
-            signed_at: presigned.signed_at,
+            signed_at: claim.signed_at,
             expires_at: self.expires_at,
             payload,
+            chain: Chain::of(payload, key, &claim.date, claim.scope.date, self.region.as_str(), signature),
+            mechanism: claim.mechanism,
             link_id: signature.link_id(),
             signature: signature.clone(),
         })
     }
 
     fn session_token(&self, headers: &HeaderMap) -> Option<ErrorText> {
-        let in_query = self.presigned.query.first("X-Amz-Security-Token");
+        let in_query = self.claim.query.first("X-Amz-Security-Token");
         let in_header = headers.get("x-amz-security-token");
         in_query
             .map(ErrorText::new)
@@ -157,7 +166,12 @@ impl Verified {
         self.signed_at
     }
 
-    /// From when on it is expired.
+    /// How it was signed.
+    pub fn mechanism(&self) -> Mechanism {
+        self.mechanism
+    }
+
+    /// From when on it is expired; a header-signed request is from 15 minutes after its date on.
     pub fn expires_at(&self) -> OffsetDateTime {
         self.expires_at
     }
@@ -165,6 +179,14 @@ impl Verified {
     /// What was declared of the body, which the body must still be held against.
     pub fn payload(&self) -> Payload {
         self.payload
+    }
+
+    /// The decoder of the body, where it is aws-chunked: the only way to read one. `head` is the one that was verified.
+    pub fn chunked(&self, head: &RequestHead) -> Result<Option<ChunkedDecoder>, ChunkedReject> {
+        match self.payload {
+            Payload::Unsigned | Payload::Sha256(_) => Ok(None),
+            Payload::Streaming(kind) => ChunkedDecoder::new(kind, self.chain.clone(), head.headers()).map(Some),
+        }
     }
 
     /// The link's name for logs and revocation.

@@ -7,11 +7,11 @@
 
 use time::{Date, Duration, Month, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 
-use super::{MAX_EXPIRES_SECONDS, presigned::Presigned, reject::Reject};
-use crate::types::{AccessKeyId, LinkId, Region, Span};
+use super::{MAX_EXPIRES_SECONDS, Mechanism, claim::Claim, presigned::Presigned, reject::Reject};
+use crate::types::{AccessKeyId, LinkId, Region, Signature, Span};
 
 /// How far a signer's clock may be ahead, as AWS allows.
-const SKEW: Duration = Duration::minutes(15);
+pub(super) const SKEW: Duration = Duration::minutes(15);
 
 /// What a link must fit at this moment.
 #[derive(Clone, Copy, Debug)]
@@ -24,15 +24,15 @@ pub struct Terms<'a> {
     pub max_expires: Span,
 }
 
-/// A presigned request within its time and with the right scope, whose signature is still to be verified. Only
-/// [`Presigned::in_force`] makes it.
+/// A signed request within its time and with the right scope, whose signature is still to be verified. Only
+/// [`Presigned::in_force`] and [`HeaderSigned::in_force`](super::HeaderSigned::in_force) make it.
 ///
 /// ```compile_fail
 /// fn log(link: &postern::sigv4::InForce<'_>) { println!("{link:?}"); }
 /// ```
 #[derive(Clone)]
 pub struct InForce<'h> {
-    pub(super) presigned: Presigned<'h>,
+    pub(super) claim: Claim<'h>,
     pub(super) region: Region,
     pub(super) expires_at: OffsetDateTime,
 }
@@ -47,7 +47,8 @@ impl<'h> Presigned<'h> {
             });
         }
         let now = terms.now;
-        let expires_at = self
+        let claim = self.claim;
+        let expires_at = claim
             .signed_at
             .saturating_add(Duration::seconds(i64::from(self.expires_seconds)));
         if life == 0 || now >= expires_at {
@@ -57,16 +58,19 @@ impl<'h> Presigned<'h> {
                 server_time: now,
             });
         }
-        if self.signed_at > now.saturating_add(SKEW) {
+        if claim.signed_at > now.saturating_add(SKEW) {
             return Err(Reject::NotYetValid {
-                signed_at: self.signed_at,
+                signed_at: claim.signed_at,
                 expires_at,
                 server_time: now,
             });
         }
-        let region = self.scope.check(self.date, terms)?;
+        let region = claim
+            .scope
+            .check(&claim.date, terms)
+            .map_err(Mechanism::Presigned.rejecting())?;
         Ok(InForce {
-            presigned: self,
+            claim,
             region,
             expires_at,
         })
@@ -76,12 +80,12 @@ impl<'h> Presigned<'h> {
 impl InForce<'_> {
     /// The access key id that the credential names.
     pub fn access_key_id(&self) -> &AccessKeyId {
-        &self.presigned.access_key_id
+        &self.claim.access_key_id
     }
 
     /// The scope's date as `yyyyMMdd`, for [`signing_key`](super::signing_key).
     pub fn scope_date(&self) -> &str {
-        self.presigned.scope.date
+        self.claim.scope.date
     }
 
     /// The scope's region: one of those of the terms.
@@ -91,12 +95,12 @@ impl InForce<'_> {
 
     /// The link's name for logs and revocation; none where the signature's text is no signature.
     pub fn link_id(&self) -> Option<LinkId> {
-        self.presigned.link_id()
+        self.claim.signature.as_ref().map(Signature::link_id)
     }
 
     /// When the request was signed.
     pub fn signed_at(&self) -> OffsetDateTime {
-        self.presigned.signed_at
+        self.claim.signed_at
     }
 
     /// From when on it is expired.
@@ -107,7 +111,7 @@ impl InForce<'_> {
     /// The refusal, where no signer has this access key id.
     pub fn unknown_key(&self) -> Reject {
         Reject::UnknownAccessKeyId {
-            access_key_id: self.presigned.access_key_id.clone(),
+            access_key_id: self.claim.access_key_id.clone(),
         }
     }
 }

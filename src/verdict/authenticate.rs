@@ -4,7 +4,7 @@
 use crate::{
     policy::Signer,
     s3::{Call, ErrorCode, S3Error, Target},
-    sigv4::{self, InForce, Mechanism, Presigned, Reject, Terms, Verified},
+    sigv4::{self, HeaderSigned, InForce, Mechanism, Presigned, Reject, Terms, Verified},
     types::{Query, SigningKey},
 };
 
@@ -23,25 +23,30 @@ pub fn authenticate<'s>(
     query: &Query<'_>,
 ) -> Result<Authenticated<'s>, Refusal> {
     match Mechanism::of(circumstances.head, query)? {
-        Mechanism::Presigned => presigned(circumstances, query),
-        Mechanism::Header => Err(Refusal::HeaderAuthentication),
+        Mechanism::Presigned => {
+            let claim = Presigned::parse(query)?.in_force(&terms(circumstances))?;
+            signed(circumstances, &claim)
+        }
+        Mechanism::Header => {
+            let claim = HeaderSigned::parse(circumstances.head, query)?.in_force(&terms(circumstances))?;
+            signed(circumstances, &claim)
+        }
         Mechanism::Anonymous => Err(anonymous(circumstances, query)),
     }
 }
 
-fn presigned<'s>(circumstances: &Circumstances<'s>, query: &Query<'_>) -> Result<Authenticated<'s>, Refusal> {
+fn terms<'s>(circumstances: &Circumstances<'s>) -> Terms<'s> {
+    Terms {
+        now: circumstances.now,
+        regions: &circumstances.settings.regions,
+        max_expires: circumstances.settings.max_expires,
+    }
+}
+
+fn signed<'s>(circumstances: &Circumstances<'s>, claim: &InForce<'_>) -> Result<Authenticated<'s>, Refusal> {
     let Circumstances {
-        snapshot,
-        settings,
-        now,
-        ..
+        snapshot, settings, ..
     } = *circumstances;
-    let terms = Terms {
-        now,
-        regions: &settings.regions,
-        max_expires: settings.max_expires,
-    };
-    let claim = Presigned::parse(query)?.in_force(&terms)?;
     let key = snapshot
         .key(claim.access_key_id().as_str())
         .ok_or_else(|| claim.unknown_key())?;
@@ -49,7 +54,7 @@ fn presigned<'s>(circumstances: &Circumstances<'s>, query: &Query<'_>) -> Result
     let signing_key = snapshot.signing_key(&key, date, region, |secret| {
         sigv4::signing_key(secret, date, region)
     });
-    let (verified, origin) = verify(circumstances, &claim, &signing_key)?;
+    let (verified, origin) = verify(circumstances, claim, &signing_key)?;
     let target = origin.target(settings).map_err(Refusal::Call)?;
     Ok(Authenticated {
         signer: key.signer(),

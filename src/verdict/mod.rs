@@ -16,7 +16,7 @@ pub use authenticate::{Authenticated, authenticate};
 pub use authorize::authorize;
 pub use origin::{PublicUrl, PublicUrlError};
 pub use permit::{Permit, Permitted, PermittedKey};
-pub use refusal::Refusal;
+pub use refusal::{Refusal, chunked_error};
 pub use settings::Settings;
 
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use time::{OffsetDateTime, macros::format_description};
 use crate::{
     policy::Denial,
     s3::{ErrorCode, S3Error, Target},
-    sigv4::{Mismatch, Reject},
+    sigv4::{ChunkedReject, Mechanism, Mismatch, Reject, ScopeReject},
     types::{Action, QueryError},
 };
 
@@ -18,9 +18,6 @@ pub enum Refusal {
     /// The signature, or how it was given.
     #[error(transparent)]
     Signature(#[from] Reject),
-    /// A signature in the `Authorization` header, which is not verified yet.
-    #[error("signed in the Authorization header, which is not verified yet")]
-    HeaderAuthentication,
     /// No signature at all.
     #[error("the request is not signed")]
     Anonymous,
@@ -47,7 +44,6 @@ impl Refusal {
         match self {
             Self::Query(_) => "MalformedQuery",
             Self::Signature(reject) => reject.name(),
-            Self::HeaderAuthentication => "HeaderAuthentication",
             Self::Anonymous => "Anonymous",
             Self::Call(error) => error.code().name(),
             Self::Denied {
@@ -66,8 +62,6 @@ impl Refusal {
         match self {
             Self::Query(_) => S3Error::new(ErrorCode::InvalidURI),
             Self::Signature(reject) => rejected(reject),
-            Self::HeaderAuthentication => S3Error::new(ErrorCode::NotImplemented)
-                .message("Signatures in the Authorization header are not implemented; use a presigned URL."),
             Self::Anonymous | Self::Denied { .. } => S3Error::new(ErrorCode::AccessDenied),
             Self::Call(error) => error.clone(),
         }
@@ -94,8 +88,6 @@ fn reason(denial: &Denial) -> String {
 fn rejected(reject: &Reject) -> S3Error {
     let parameters =
         |message: String| S3Error::new(ErrorCode::AuthorizationQueryParametersError).message(message);
-    let credential =
-        |what: String| parameters(format!("Error parsing the X-Amz-Credential parameter; {what}"));
     let denied = |message: &'static str| S3Error::new(ErrorCode::AccessDenied).message(message);
     match reject {
         Reject::SeveralMechanisms { authorization } => S3Error::invalid_argument(
@@ -113,10 +105,6 @@ fn rejected(reject: &Reject) -> S3Error {
         Reject::MissingParameter => S3Error::new(ErrorCode::AuthorizationQueryParametersError),
         Reject::Algorithm => parameters(
             "X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256\"".to_owned(),
-        ),
-        Reject::CredentialMalformed => credential(
-            "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\"."
-                .to_owned(),
         ),
         Reject::DateMalformed => parameters(
             "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"".to_owned(),
@@ -141,21 +129,18 @@ fn rejected(reject: &Reject) -> S3Error {
             .with("X-Amz-Date", (signed_at.unix_timestamp_nanos() / 1_000_000).to_string())
             .with("Expires", instant(*expires_at))
             .with("ServerTime", instant(*server_time)),
-        Reject::ScopeDateMalformed { given } => credential(format!(
-            "incorrect date format \"{given}\". This date in the credential must be in the format \"yyyyMMdd\"."
-        )),
-        Reject::ScopeDateDiffers { given, expected } => parameters(format!(
-            "Invalid credential date \"{given}\". This date is not the same as X-Amz-Date: \"{expected}\"."
-        )),
-        Reject::Region { given, expected } => {
-            credential(format!("the region '{given}' is wrong; expecting '{expected}'")).with("Region", expected)
-        }
-        Reject::Service { given } => {
-            credential(format!("incorrect service \"{given}\". This endpoint belongs to \"s3\"."))
-        }
-        Reject::Terminator { given } => {
-            credential(format!("incorrect terminal \"{given}\". This endpoint uses \"aws4_request\"."))
-        }
+        Reject::Scope { mechanism, reject } => scope(*mechanism, reject),
+        Reject::AuthorizationMalformed => S3Error::new(ErrorCode::AuthorizationHeaderMalformed).message(
+            "The authorization header is malformed; the authorization header requires three components: Credential, \
+             SignedHeaders, and Signature.",
+        ),
+        Reject::DateMissing => denied("AWS authentication requires a valid Date or x-amz-date header"),
+        Reject::TooSkewed { signed_at, server_time } => S3Error::new(ErrorCode::RequestTimeTooSkewed)
+            .with("RequestTime", basic_instant(*signed_at))
+            .with("ServerTime", instant(*server_time))
+            .with("MaxAllowedSkewMilliseconds", "900000"),
+        Reject::PayloadHashMissing => S3Error::new(ErrorCode::InvalidRequest)
+            .message("Missing required header for this request: x-amz-content-sha256"),
         Reject::UnknownAccessKeyId { access_key_id } => {
             S3Error::new(ErrorCode::InvalidAccessKeyId).with("AWSAccessKeyId", access_key_id.as_str())
         }
@@ -179,6 +164,68 @@ fn rejected(reject: &Reject) -> S3Error {
     }
 }
 
+/// The credential is told of in the same words for both ways of sending it, behind other ones.
+fn scope(mechanism: Mechanism, reject: &ScopeReject) -> S3Error {
+    let (code, lead) = match mechanism {
+        Mechanism::Header => (
+            ErrorCode::AuthorizationHeaderMalformed,
+            "The authorization header is malformed; ",
+        ),
+        Mechanism::Presigned | Mechanism::Anonymous => (
+            ErrorCode::AuthorizationQueryParametersError,
+            "Error parsing the X-Amz-Credential parameter; ",
+        ),
+    };
+    let error = |what: String| S3Error::new(code).message(format!("{lead}{what}"));
+    match reject {
+        ScopeReject::CredentialMalformed => error(
+            "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".".to_owned(),
+        ),
+        ScopeReject::DateMalformed { given } => error(format!(
+            "incorrect date format \"{given}\". This date in the credential must be in the format \"yyyyMMdd\"."
+        )),
+        ScopeReject::DateDiffers { given, expected } => {
+            let what = format!(
+                "Invalid credential date \"{given}\". This date is not the same as X-Amz-Date: \"{expected}\"."
+            );
+            match mechanism {
+                Mechanism::Header => error(what),
+                Mechanism::Presigned | Mechanism::Anonymous => S3Error::new(code).message(what),
+            }
+        }
+        ScopeReject::Region { given, expected } => {
+            error(format!("the region '{given}' is wrong; expecting '{expected}'")).with("Region", expected)
+        }
+        ScopeReject::Service { given } => {
+            error(format!("incorrect service \"{given}\". This endpoint belongs to \"s3\"."))
+        }
+        ScopeReject::Terminator { given } => {
+            error(format!("incorrect terminal \"{given}\". This endpoint uses \"aws4_request\"."))
+        }
+    }
+}
+
+/// What the client is told of a body that is not what its chunks were declared to be.
+pub fn chunked_error(reject: &ChunkedReject) -> S3Error {
+    match reject {
+        ChunkedReject::Unsupported => S3Error::new(ErrorCode::NotImplemented)
+            .message("Bodies signed with AWS4-ECDSA-P256-SHA256 are not implemented."),
+        ChunkedReject::LengthMissing => S3Error::new(ErrorCode::MissingContentLength),
+        ChunkedReject::LengthMalformed { given } => {
+            S3Error::invalid_argument("Invalid Argument", "x-amz-decoded-content-length", given)
+        }
+        ChunkedReject::Malformed | ChunkedReject::TooLong => {
+            S3Error::new(ErrorCode::InvalidRequest).message("The chunked body is malformed.")
+        }
+        ChunkedReject::SmallChunk { chunk, size } => S3Error::new(ErrorCode::InvalidChunkSizeError)
+            .with("Chunk", chunk.to_string())
+            .with("BadChunkSize", size.to_string()),
+        ChunkedReject::Signature => S3Error::new(ErrorCode::SignatureDoesNotMatch),
+        ChunkedReject::Trailer => S3Error::new(ErrorCode::MalformedTrailerError),
+        ChunkedReject::Incomplete => S3Error::new(ErrorCode::IncompleteBody),
+    }
+}
+
 fn mismatched(mismatch: &Mismatch) -> S3Error {
     let bytes = |bytes: &[u8]| {
         bytes
@@ -197,6 +244,13 @@ fn mismatched(mismatch: &Mismatch) -> S3Error {
             "CanonicalRequestBytes",
             bytes(mismatch.canonical_request.expose_bytes()),
         )
+}
+
+/// `20261124T120000Z`
+fn basic_instant(at: OffsetDateTime) -> String {
+    at.to_offset(time::UtcOffset::UTC)
+        .format(format_description!("[year][month][day]T[hour][minute][second]Z"))
+        .unwrap_or_default()
 }
 
 /// `2026-11-24T12:00:00Z`

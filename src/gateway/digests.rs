@@ -125,10 +125,7 @@ mod tests {
                 digests.update(back);
                 let digested = digests.finish();
                 assert_eq!(hex::encode(&digested.checksum.as_ref().unwrap().value), expected);
-                assert_eq!(
-                    digested.etag().as_str(),
-                    "25f9e794323b453885f5181f1b624d0b"
-                );
+                assert_eq!(digested.etag().as_str(), "25f9e794323b453885f5181f1b624d0b");
                 assert_eq!(digested.length, 9);
             }
         }

@@ -13,9 +13,9 @@ pub(super) enum Failure {
     /// The head cannot be taken.
     #[error(transparent)]
     Head(#[from] HeadError),
-    /// The verdict says no. The flag tells whether the connection can be used again.
-    #[error("{0}")]
-    Refused(Refusal, bool),
+    /// The verdict says no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// The body is not what was signed.
     #[error("the body's SHA-256 is not the one that was signed")]
     PayloadHash {
@@ -27,6 +27,21 @@ pub(super) enum Failure {
     /// A body that nobody asked for did not end in time.
     #[error("the request has a body that is too long or too slow for a request that needs none")]
     UnwantedBody,
+    /// The body ended, or broke off, before all that was declared of it had come.
+    #[error("the body ended before all of it had come")]
+    CutBody,
+    /// The client sent nothing for too long.
+    #[error("the client stopped sending its body")]
+    SilentBody,
+    /// A document that is longer than any of its kind.
+    #[error("the document in the body has more than {most} bytes")]
+    DocumentTooLong {
+        /// The most that are taken.
+        most: usize,
+    },
+    /// A task of ours was stopped, as at shutdown.
+    #[error("the request was interrupted by a shutdown")]
+    Interrupted,
     /// The call does not fit the object: a precondition, a range, a part.
     #[error("{}", .0.code().name())]
     Call(S3Error),
@@ -46,9 +61,13 @@ impl Failure {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Head(_) => "MalformedHead",
-            Self::Refused(refusal, _) => refusal.name(),
+            Self::Refused(refusal) => refusal.name(),
             Self::PayloadHash { .. } => "PayloadHash",
             Self::UnwantedBody => "UnwantedBody",
+            Self::CutBody => "CutBody",
+            Self::SilentBody => "SilentBody",
+            Self::DocumentTooLong { .. } => "DocumentTooLong",
+            Self::Interrupted => "Interrupted",
             Self::Call(error) => error.code().name(),
             Self::NoSuchKey(_) => "NoSuchKey",
             Self::HiddenKey => "HiddenKey",
@@ -69,12 +88,17 @@ impl Failure {
         match self {
             Self::Head(_) => S3Error::new(ErrorCode::InvalidRequest)
                 .message("The request must name exactly one valid host."),
-            Self::Refused(refusal, _) => refusal.s3_error(),
+            Self::Refused(refusal) => refusal.s3_error(),
             Self::PayloadHash { declared, computed } => S3Error::new(ErrorCode::XAmzContentSHA256Mismatch)
                 .with("ClientComputedContentSHA256", declared)
                 .with("S3ComputedContentSHA256", computed),
             Self::UnwantedBody => S3Error::new(ErrorCode::InvalidRequest)
                 .message("The request must not have a body of this size."),
+            Self::CutBody => S3Error::new(ErrorCode::IncompleteBody),
+            Self::SilentBody => S3Error::new(ErrorCode::RequestTimeout),
+            Self::DocumentTooLong { most } => S3Error::new(ErrorCode::MaxMessageLengthExceeded)
+                .with("MaxMessageLengthBytes", most.to_string()),
+            Self::Interrupted => S3Error::new(ErrorCode::ServiceUnavailable),
             Self::Call(error) => error.clone(),
             Self::NoSuchKey(key) => S3Error::new(ErrorCode::NoSuchKey).with("Key", key),
             Self::HiddenKey => S3Error::new(ErrorCode::AccessDenied),
@@ -96,17 +120,31 @@ impl Failure {
         }
     }
 
-    /// Can another request follow on this connection?
-    pub(super) fn keeps_connection(&self) -> bool {
+    /// Is it a fault of ours, or of the disk, that an operator must see?
+    pub(super) fn is_fault(&self) -> bool {
         match self {
-            Self::Refused(_, keeps) => *keeps,
-            Self::UnwantedBody => false,
+            Self::Store(error) => match error {
+                StoreError::Unreadable { .. }
+                | StoreError::Unwritable { .. }
+                | StoreError::Full { .. }
+                | StoreError::ReadOnly { .. } => true,
+                StoreError::NoSuchBucket(_)
+                | StoreError::NoSuchKey
+                | StoreError::ConditionFailed
+                | StoreError::BucketNotEmpty(_)
+                | StoreError::NameTaken { .. } => false,
+            },
+            Self::Interrupted => true,
             Self::Head(_)
+            | Self::Refused(_)
             | Self::PayloadHash { .. }
+            | Self::UnwantedBody
+            | Self::CutBody
+            | Self::SilentBody
+            | Self::DocumentTooLong { .. }
             | Self::Call(_)
             | Self::NoSuchKey(_)
-            | Self::HiddenKey
-            | Self::Store(_) => true,
+            | Self::HiddenKey => false,
         }
     }
 }

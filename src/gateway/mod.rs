@@ -11,6 +11,7 @@ mod digests;
 mod failure;
 mod intake;
 mod ops;
+mod payload;
 mod request_id;
 mod respond;
 
@@ -78,21 +79,28 @@ impl<S: Store> Gateway<S> {
         B: http_body::Body<Data = Bytes> + Unpin,
     {
         let request_id = self.0.request_ids.next();
-        let (parts, body) = request.into_parts();
+        let (parts, mut body) = request.into_parts();
         let method = parts.method.clone();
-        let answer = match intake::head(parts, peer.scheme) {
-            Ok(head) => self.answer(&head, body).await,
-            Err(error) => Err(Failure::Head(error)),
+        let (answer, reusable) = match intake::head(parts, peer.scheme) {
+            Ok(head) => {
+                let answer = self.answer(&head, &mut body).await;
+                (answer, intake::settle(&head, &mut body).await)
+            }
+            Err(error) => (Err(Failure::Head(error)), false),
         };
-        respond::respond(answer, &method, request_id, self.0.request_ids.host_id(), peer)
+        let mut response = respond::respond(answer, &method, request_id, self.0.request_ids.host_id(), peer);
+        if !reusable {
+            respond::close(&mut response);
+        }
+        response
     }
 
     /// The way of a request, from head to answer.
-    async fn answer<B>(&self, head: &RequestHead, body: B) -> Result<Response<Body>, Failure>
+    async fn answer<B>(&self, head: &RequestHead, body: &mut B) -> Result<Response<Body>, Failure>
     where
         B: http_body::Body<Data = Bytes> + Unpin,
     {
-        let decision = {
+        let permit = {
             // One snapshot and one moment: no request sees half of one policy and half of another.
             let snapshot = self.0.live.snapshot();
             let (settings, now) = (&self.0.settings, self.0.clock.now());
@@ -101,11 +109,14 @@ impl<S: Store> Gateway<S> {
                 snapshot: &snapshot,
                 settings,
                 now,
-            })
+            })?
         };
-        let received = intake::settle(head, body).await;
-        let permit = decision.map_err(|refusal| Failure::Refused(refusal, received.keeps_connection()))?;
-        received.matches(permit.verified().payload())?;
-        ops::execute(permit, &self.0.store).await
+        let work = ops::Work {
+            store: &self.0.store,
+            settings: &self.0.settings,
+            head,
+            body,
+        };
+        ops::execute(permit, work).await
     }
 }

@@ -1,5 +1,5 @@
 //! A request's body, held against what its signature says of it. There are three ways to take one, and each ends only once what was
-//! declared holds: [`nothing`](Payload::nothing), a short [`document`](Payload::document), and
+//! declared holds: [`nothing`](Payload::nothing), a short [document](Payload::checked_document), and
 //! [`store`](Payload::store), which streams an object in constant memory.
 //!
 //! The body is not asked for before one of them is called: a client that waits for `100 Continue` sends nothing that is not
@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use tokio::task::JoinHandle;
 
 use crate::{
+    s3::{DeclaredChecksum, Integrity},
     sigv4::{ChunkedDecoder, Decoded, Payload as Declared, Verified},
     store::Upload,
     types::{ChecksumAlgorithm, RequestHead},
@@ -66,9 +67,22 @@ where
         })
     }
 
+    /// Content of the store itself, which nobody has declared anything of.
+    pub(super) fn of_store(body: &'r mut B) -> Self {
+        Self {
+            body,
+            declared: Declared::Unsigned,
+            chunked: None,
+            input: Bytes::new(),
+        }
+    }
+
     /// Takes a body that should be none, within a bound.
     pub(super) async fn nothing(self) -> Result<(), Failure> {
-        if self.body.is_end_stream() && self.chunked.is_none() && !matches!(self.declared, Declared::Sha256(_)) {
+        if self.body.is_end_stream()
+            && self.chunked.is_none()
+            && !matches!(self.declared, Declared::Sha256(_))
+        {
             return Ok(());
         }
         let mut left = MOST_UNWANTED;
@@ -82,22 +96,32 @@ where
         self.take(take).await.map(drop)
     }
 
-    /// Takes a body of at most `most` bytes: one of S3's XML documents.
-    pub(super) async fn document(self, most: usize) -> Result<(Bytes, HeaderMap), Failure> {
+    /// Takes a body of at most `most` bytes, one of S3's XML documents, and holds it against what else was declared of it.
+    pub(super) async fn checked_document(self, most: usize, integrity: &Integrity) -> Result<Bytes, Failure> {
+        let algorithm = integrity.checksum.as_ref().map(DeclaredChecksum::algorithm);
+        let mut digests = Digests::new(false, algorithm);
         let mut document = BytesMut::new();
         let take = |data: &Bytes| {
             if document.len().saturating_add(data.len()) > most {
                 return Err(Failure::DocumentTooLong { most });
             }
+            digests.update(data);
             document.extend_from_slice(data);
             Ok(())
         };
         let trailers = self.take(take).await?;
-        Ok((document.freeze(), trailers))
+        let digested = digests.finish();
+        integrity
+            .check(digested.md5, digested.checksum, &trailers)
+            .map_err(Failure::Call)?;
+        Ok(document.freeze())
     }
 
     /// Takes the whole body piece by piece, then holds it against its declared hash.
-    async fn take(mut self, mut take: impl FnMut(&Bytes) -> Result<(), Failure>) -> Result<HeaderMap, Failure> {
+    async fn take(
+        mut self,
+        mut take: impl FnMut(&Bytes) -> Result<(), Failure>,
+    ) -> Result<HeaderMap, Failure> {
         let mut hash = matches!(self.declared, Declared::Sha256(_)).then(Sha256::new);
         while let Some(data) = self.next().await? {
             if let Some(hash) = &mut hash {

@@ -21,7 +21,7 @@ pub(super) fn respond(
         Err(failure) => {
             let response = error(&failure, method, request_id, host_id);
             let (status, reason) = (response.status().as_u16(), failure.name());
-            if response.status().is_server_error() && reason == "Unreadable" {
+            if failure.is_fault() {
                 tracing::error!(%request_id, %peer, %method, status, reason, "failed: {failure}");
             } else {
                 tracing::info!(%request_id, %peer, %method, status, reason, "refused: {failure}");
@@ -42,6 +42,12 @@ pub(super) fn respond(
     response
 }
 
+/// Says that no other request can follow on this connection.
+pub(super) fn close(response: &mut Response<Body>) {
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+}
+
 fn error(failure: &Failure, method: &Method, request_id: RequestId, host_id: &str) -> Response<Body> {
     let error = failure.s3_error();
     // An answer to HEAD has no body, so its code is told by the status alone, as on AWS.
@@ -54,8 +60,5 @@ fn error(failure: &Failure, method: &Method, request_id: RequestId, host_id: &st
     *response.status_mut() = error.code().status();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
-    if !failure.keeps_connection() {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
     response
 }

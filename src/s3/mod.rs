@@ -16,12 +16,12 @@ mod unset;
 mod xml;
 
 pub use call::{
-    Call, CopyObject, DeclaredChecksum, Integrity, ListBuckets, ListObjects, Need, ObjectAttribute, ReadObject, Start,
-    WriteObject, token,
+    Call, CopyObject, DeclaredChecksum, Integrity, ListBuckets, ListObjects, Need, ObjectAttribute,
+    ReadObject, Start, WriteObject, token,
 };
 pub use documents::{
-    DeleteEntry, DeleteRequest, Deletion, ListEntry, ListPage, buckets, copied, create_bucket, deletions, location,
-    object_attributes, objects_v1, objects_v2, tag_set, tags,
+    DeleteEntry, DeleteRequest, Deletion, ListEntry, ListPage, buckets, copied, create_bucket, deletions,
+    location, object_attributes, objects_v1, objects_v2, tag_set, tags,
 };
 pub use error::S3Error;
 pub use error_code::ErrorCode;

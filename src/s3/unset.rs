@@ -48,7 +48,9 @@ fn setting(operation: Operation) -> Option<Setting> {
         Operation::GetBucketLogging => Empty("BucketLoggingStatus"),
         Operation::GetBucketNotificationConfiguration => Empty("NotificationConfiguration"),
         Operation::GetBucketOwnershipControls => Ownership,
-        Operation::GetBucketPolicy | Operation::GetBucketPolicyStatus => Missing(ErrorCode::NoSuchBucketPolicy),
+        Operation::GetBucketPolicy | Operation::GetBucketPolicyStatus => {
+            Missing(ErrorCode::NoSuchBucketPolicy)
+        }
         Operation::GetBucketReplication => Missing(ErrorCode::ReplicationConfigurationNotFoundError),
         Operation::GetBucketRequestPayment => Value("RequestPaymentConfiguration", "Payer", "BucketOwner"),
         Operation::GetBucketTagging => Missing(ErrorCode::NoSuchTagSet),
@@ -82,7 +84,9 @@ mod tests {
             let error = unset(operation, "000000000000").unwrap().unwrap_err();
             assert_eq!((error.code(), error.code().status().as_u16()), (code, 404));
         }
-        let versioning = unset(Operation::GetBucketVersioning, "000000000000").unwrap().unwrap();
+        let versioning = unset(Operation::GetBucketVersioning, "000000000000")
+            .unwrap()
+            .unwrap();
         assert_eq!(
             String::from_utf8(versioning).unwrap(),
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<VersioningConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"/>"
@@ -91,7 +95,11 @@ mod tests {
 
     #[test]
     fn what_stores_something_is_no_setting() {
-        for operation in [Operation::PutBucketCors, Operation::GetObject, Operation::ListParts] {
+        for operation in [
+            Operation::PutBucketCors,
+            Operation::GetObject,
+            Operation::ListParts,
+        ] {
             assert!(!is_setting(operation));
         }
     }

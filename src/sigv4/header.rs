@@ -32,8 +32,12 @@ impl<'h> HeaderSigned<'h> {
     /// Checks the shape: the algorithm, the three components, the credential, the date.
     pub fn parse(head: &'h RequestHead, query: &'h Query<'h>) -> Result<Self, Reject> {
         let value = head.headers().get(AUTHORIZATION);
-        let text = value.and_then(|value| value.to_str().ok()).ok_or(Reject::AuthorizationMalformed)?;
-        let components = text.strip_prefix(ALGORITHM).and_then(|rest| rest.strip_prefix(' '));
+        let text = value
+            .and_then(|value| value.to_str().ok())
+            .ok_or(Reject::AuthorizationMalformed)?;
+        let components = text
+            .strip_prefix(ALGORITHM)
+            .and_then(|rest| rest.strip_prefix(' '));
         let components = components.ok_or_else(|| Reject::UnsupportedAuthorization {
             authorization: ErrorText::new(text),
         })?;
@@ -64,8 +68,16 @@ impl<'h> HeaderSigned<'h> {
                 server_time: terms.now,
             });
         }
-        let region = self.claim.scope.check(&self.claim.date, terms).map_err(Mechanism::Header.rejecting())?;
-        let expires_at = self.claim.signed_at.saturating_add(SKEW).saturating_add(Duration::SECOND);
+        let region = self
+            .claim
+            .scope
+            .check(&self.claim.date, terms)
+            .map_err(Mechanism::Header.rejecting())?;
+        let expires_at = self
+            .claim
+            .signed_at
+            .saturating_add(SKEW)
+            .saturating_add(Duration::SECOND);
         Ok(InForce {
             claim: self.claim,
             region,
@@ -96,7 +108,9 @@ fn three(components: &str) -> Result<[&str; 3], Reject> {
         }
     }
     match found {
-        [Some(credential), Some(signed_headers), Some(signature)] => Ok([credential, signed_headers, signature]),
+        [Some(credential), Some(signed_headers), Some(signature)] => {
+            Ok([credential, signed_headers, signature])
+        }
         [_, _, _] => Err(Reject::AuthorizationMalformed),
     }
 }

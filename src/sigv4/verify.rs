@@ -107,7 +107,14 @@ impl InForce<'_> {
             signed_at: claim.signed_at,
             expires_at: self.expires_at,
             payload,
-            chain: Chain::of(payload, key, &claim.date, claim.scope.date, self.region.as_str(), signature),
+            chain: Chain::of(
+                payload,
+                key,
+                &claim.date,
+                claim.scope.date,
+                self.region.as_str(),
+                signature,
+            ),
             mechanism: claim.mechanism,
             link_id: signature.link_id(),
             signature: signature.clone(),
@@ -185,7 +192,9 @@ impl Verified {
     pub fn chunked(&self, head: &RequestHead) -> Result<Option<ChunkedDecoder>, ChunkedReject> {
         match self.payload {
             Payload::Unsigned | Payload::Sha256(_) => Ok(None),
-            Payload::Streaming(kind) => ChunkedDecoder::new(kind, self.chain.clone(), head.headers()).map(Some),
+            Payload::Streaming(kind) => {
+                ChunkedDecoder::new(kind, self.chain.clone(), head.headers()).map(Some)
+            }
         }
     }
 

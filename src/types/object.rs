@@ -22,6 +22,11 @@ impl ETag {
         Self(hex::encode(digest))
     }
 
+    /// Is it the MD5 of the content? Those of parts and of dropped-in files have other forms.
+    pub fn is_md5(&self) -> bool {
+        self.0.len() == 32 && self.0.bytes().all(|b| b.is_ascii_hexdigit())
+    }
+
     /// The tag without quotes.
     pub fn as_str(&self) -> &str {
         &self.0

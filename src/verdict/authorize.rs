@@ -37,15 +37,19 @@ pub fn authorize(
     .map_err(Refusal::Call)?;
     let operation = call.operation();
     let statement = match operation.action() {
-        Some(action) => Some(allowed(circumstances, signer, action, resource(operation, &target))?),
+        Some(action) => Some(allowed(
+            circumstances,
+            signer,
+            action,
+            resource(operation, &target),
+        )?),
         None => None,
     };
     for need in call.further_needs(&target) {
         let resource = Resource::Object(need.bucket, need.key);
         allowed(circumstances, signer, need.action, resource)?;
     }
-    let permitted = permitted(call, target)
-        .ok_or_else(|| not_implemented(operation))?;
+    let permitted = permitted(call, target).ok_or_else(|| not_implemented(operation))?;
     Ok(Permit {
         permitted,
         verified,
@@ -91,7 +95,9 @@ fn permitted(call: Call, target: Target) -> Option<Permitted> {
         }
         (Call::GetObjectTagging, Target::Object(bucket, key)) => Permitted::GetObjectTagging(bucket, key),
         (Call::PutObjectTagging, Target::Object(bucket, key)) => Permitted::PutObjectTagging(bucket, key),
-        (Call::DeleteObjectTagging, Target::Object(bucket, key)) => Permitted::DeleteObjectTagging(bucket, key),
+        (Call::DeleteObjectTagging, Target::Object(bucket, key)) => {
+            Permitted::DeleteObjectTagging(bucket, key)
+        }
         (Call::Unset(setting), Target::Object(bucket, key)) => Permitted::UnsetOfObject(bucket, key, setting),
         (Call::DeleteObjects, Target::Bucket(bucket)) => Permitted::DeleteObjects(bucket),
         (Call::ListObjects(list), Target::Bucket(bucket)) => Permitted::ListObjects(bucket, list),

@@ -5,9 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     policy::{Decision, Denial, Snapshot, StatementReference},
-    s3::{
-        CopyObject, ListBuckets, ListObjects, ObjectAttribute, Operation, ReadObject, Target, WriteObject,
-    },
+    s3::{CopyObject, ListBuckets, ListObjects, ObjectAttribute, Operation, ReadObject, Target, WriteObject},
     sigv4::Verified,
     types::{Action, BucketName, ObjectKey, Resource, WriteCondition},
 };

@@ -179,7 +179,8 @@ fn scope(mechanism: Mechanism, reject: &ScopeReject) -> S3Error {
     let error = |what: String| S3Error::new(code).message(format!("{lead}{what}"));
     match reject {
         ScopeReject::CredentialMalformed => error(
-            "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".".to_owned(),
+            "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\"."
+                .to_owned(),
         ),
         ScopeReject::DateMalformed { given } => error(format!(
             "incorrect date format \"{given}\". This date in the credential must be in the format \"yyyyMMdd\"."
@@ -196,12 +197,12 @@ fn scope(mechanism: Mechanism, reject: &ScopeReject) -> S3Error {
         ScopeReject::Region { given, expected } => {
             error(format!("the region '{given}' is wrong; expecting '{expected}'")).with("Region", expected)
         }
-        ScopeReject::Service { given } => {
-            error(format!("incorrect service \"{given}\". This endpoint belongs to \"s3\"."))
-        }
-        ScopeReject::Terminator { given } => {
-            error(format!("incorrect terminal \"{given}\". This endpoint uses \"aws4_request\"."))
-        }
+        ScopeReject::Service { given } => error(format!(
+            "incorrect service \"{given}\". This endpoint belongs to \"s3\"."
+        )),
+        ScopeReject::Terminator { given } => error(format!(
+            "incorrect terminal \"{given}\". This endpoint uses \"aws4_request\"."
+        )),
     }
 }
 

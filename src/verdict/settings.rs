@@ -19,6 +19,13 @@ pub struct Settings {
     pub account_id: String,
 }
 
+impl Settings {
+    /// The gateway's own region: the first of those that a scope may name.
+    pub fn region(&self) -> &str {
+        self.regions.first().map_or("us-east-1", Region::as_str)
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {

@@ -7,22 +7,29 @@ use crate::{
     s3::{ReadObject, read_object},
     store::{Content, FileBody, Object, Store, StoreError},
     types::{BucketName, ObjectKey},
+    verdict::Permit,
 };
 
 use super::{Body, Failure};
 
-/// Opens the object. A signer who may not list the bucket is not told that a key does not exist, as on AWS.
+/// Opens the object.
 pub(super) async fn open<S: Store>(
     store: &S,
+    permit: &Permit,
     bucket: &BucketName,
     key: &ObjectKey,
-    may_list: bool,
 ) -> Result<Object, Failure> {
-    store.open(bucket, key).await.map_err(|error| match error {
-        StoreError::NoSuchKey if may_list => Failure::NoSuchKey(key.as_str().to_owned()),
+    let opened = store.open(bucket, key).await;
+    opened.map_err(|error| unopened(error, permit, bucket, key))
+}
+
+/// A signer who may not list the bucket is not told that a key does not exist, as on AWS.
+pub(super) fn unopened(error: StoreError, permit: &Permit, bucket: &BucketName, key: &ObjectKey) -> Failure {
+    match error {
+        StoreError::NoSuchKey if permit.may_list(bucket) => Failure::NoSuchKey(key.as_str().to_owned()),
         StoreError::NoSuchKey => Failure::HiddenKey,
         other => Failure::Store(other),
-    })
+    }
 }
 
 /// Answers from the object's attributes and, where `with_bytes`, streams what was asked for.

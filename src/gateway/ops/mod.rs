@@ -1,26 +1,152 @@
 //! What is done under a permit: one file per operation.
 
+mod copy_object;
+mod create_bucket;
+mod delete_bucket;
+mod delete_object;
+mod delete_objects;
+mod get_bucket_location;
 mod get_object;
+mod get_object_attributes;
+mod head_bucket;
+mod list_buckets;
+mod list_objects;
+mod put_object;
+mod tagging;
+mod unset;
 
-use http::Response;
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body::Body as HttpBody;
 
 use crate::{
-    store::Store,
-    verdict::{Permit, Permitted},
+    s3::{ErrorCode, S3Error},
+    store::{Store, StoreError},
+    types::{BucketName, ObjectKey, RequestHead, WriteCondition},
+    verdict::{Permit, Permitted, Settings},
 };
 
-use super::{Body, Failure};
+use super::{Body, Failure, payload::Payload};
+
+/// What an operation works with besides its permit.
+pub(super) struct Work<'g, S, B> {
+    pub(super) store: &'g S,
+    pub(super) settings: &'g Settings,
+    pub(super) head: &'g RequestHead,
+    pub(super) body: &'g mut B,
+}
 
 /// Does what the permit allows, and nothing else: the names come out of it.
-pub(super) async fn execute<S: Store>(permit: Permit, store: &S) -> Result<Response<Body>, Failure> {
+pub(super) async fn execute<S, B>(permit: Permit, work: Work<'_, S, B>) -> Result<Response<Body>, Failure>
+where
+    S: Store,
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    let Work {
+        store,
+        settings,
+        head,
+        body,
+    } = work;
+    let payload = Payload::new(head, permit.verified(), body)?;
+    match permit.permitted() {
+        Permitted::PutObject(bucket, key, write) => {
+            return put_object::put(store, bucket, key, write, payload).await;
+        }
+        Permitted::DeleteObjects(bucket) => {
+            return delete_objects::delete(store, &permit, bucket, head, payload).await;
+        }
+        Permitted::PutObjectTagging(bucket, key) => {
+            return tagging::put(store, &permit, (bucket, key), head, payload).await;
+        }
+        Permitted::CreateBucket(bucket) => {
+            return create_bucket::create(store, settings, bucket, head, payload).await;
+        }
+        _ => payload.nothing().await?,
+    }
     match permit.permitted() {
         Permitted::GetObject(bucket, key, read) => {
-            let found = get_object::open(store, bucket, key, permit.may_list(bucket)).await?;
+            let found = get_object::open(store, &permit, bucket, key).await?;
             get_object::answer(found, read, true)
         }
         Permitted::HeadObject(bucket, key, read) => {
-            let found = get_object::open(store, bucket, key, permit.may_list(bucket)).await?;
+            let found = get_object::open(store, &permit, bucket, key).await?;
             get_object::answer(found, read, false)
         }
+        Permitted::GetObjectAttributes(bucket, key, wanted) => {
+            get_object_attributes::answer(get_object::open(store, &permit, bucket, key).await?, wanted)
+        }
+        Permitted::CopyObject(bucket, key, copy) => {
+            copy_object::copy(store, &permit, (bucket, key), copy).await
+        }
+        Permitted::DeleteObject(bucket, key, condition) => {
+            delete_object::delete(store, bucket, key, condition).await
+        }
+        Permitted::GetObjectTagging(bucket, key) => {
+            tagging::answer(get_object::open(store, &permit, bucket, key).await?)
+        }
+        Permitted::DeleteObjectTagging(bucket, key) => tagging::delete(store, &permit, bucket, key).await,
+        Permitted::ListObjects(bucket, list) => {
+            list_objects::list(store, settings, bucket, list, list_objects::Version::One).await
+        }
+        Permitted::ListObjectsV2(bucket, list) => {
+            list_objects::list(store, settings, bucket, list, list_objects::Version::Two).await
+        }
+        Permitted::ListBuckets(list) => list_buckets::list(store, settings, list).await,
+        Permitted::HeadBucket(bucket) => head_bucket::head(store, settings, bucket).await,
+        Permitted::DeleteBucket(bucket) => delete_bucket::delete(store, bucket).await,
+        Permitted::GetBucketLocation(bucket) => get_bucket_location::answer(store, settings, bucket).await,
+        Permitted::UnsetOfBucket(bucket, setting) => {
+            unset::of_bucket(store, settings, bucket, *setting).await
+        }
+        Permitted::UnsetOfObject(bucket, key, setting) => {
+            get_object::open(store, &permit, bucket, key).await?;
+            unset::answer(settings, *setting)
+        }
+        // Their bodies are wanted: they are answered above.
+        Permitted::PutObject(..)
+        | Permitted::DeleteObjects(_)
+        | Permitted::PutObjectTagging(..)
+        | Permitted::CreateBucket(_) => Err(Failure::Interrupted),
+    }
+}
+
+/// An answer with a document.
+fn document(xml: Vec<u8>) -> Response<Body> {
+    let length = xml.len();
+    let mut response = Response::new(Body::Text(xml.into()));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    response
+}
+
+/// An answer without a body.
+fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = status;
+    response
+}
+
+/// Refuses a bucket that is not there.
+async fn existing<S: Store>(store: &S, bucket: &BucketName) -> Result<(), Failure> {
+    match store.bucket_exists(bucket).await.map_err(Failure::Store)? {
+        true => Ok(()),
+        false => Err(Failure::Store(StoreError::NoSuchBucket(bucket.clone()))),
+    }
+}
+
+/// What a write or a deletion failed for, with what AWS tells of it: the condition's name, the key that is not there.
+fn unwritten(error: StoreError, key: &ObjectKey, condition: &WriteCondition) -> Failure {
+    let name = match condition {
+        WriteCondition::Absent => "If-None-Match",
+        WriteCondition::Matches(_) | WriteCondition::Always => "If-Match",
+    };
+    match error {
+        StoreError::ConditionFailed => {
+            Failure::Call(S3Error::new(ErrorCode::PreconditionFailed).with("Condition", name))
+        }
+        StoreError::NoSuchKey => Failure::NoSuchKey(key.as_str().to_owned()),
+        other => Failure::Store(other),
     }
 }

@@ -88,7 +88,9 @@ fn source(given: &str) -> Result<(BucketName, ObjectKey), S3Error> {
     const SHAPE: &str = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey";
     // Some clients send a space as `+`, as in a query; a plus itself arrives as %2B from all of them.
     let spaced = path.replace('+', " ");
-    let decoded = percent_decode_str(&spaced).decode_utf8().map_err(|_| refused(SHAPE))?;
+    let decoded = percent_decode_str(&spaced)
+        .decode_utf8()
+        .map_err(|_| refused(SHAPE))?;
     let (bucket, key) = decoded
         .strip_prefix('/')
         .unwrap_or(&decoded)

@@ -55,14 +55,20 @@ impl ListObjects {
 
     pub(super) fn parse_v2(query: &Query<'_>) -> Result<Self, S3Error> {
         if let Some(version) = query.first("list-type").filter(|version| *version != "2") {
-            return Err(S3Error::invalid_argument("Invalid List Type specified in Request", "list-type", version));
+            return Err(S3Error::invalid_argument(
+                "Invalid List Type specified in Request",
+                "list-type",
+                version,
+            ));
         }
         let mut list = Self::parse(query)?;
         list.start = Start {
             after: given(query, "start-after"),
             token: token_of(query)?,
         };
-        list.with_owner = query.first("fetch-owner").is_some_and(|text| text.eq_ignore_ascii_case("true"));
+        list.with_owner = query
+            .first("fetch-owner")
+            .is_some_and(|text| text.eq_ignore_ascii_case("true"));
         Ok(list)
     }
 
@@ -148,7 +154,10 @@ fn token_of(query: &Query<'_>) -> Result<Option<(String, String)>, S3Error> {
 
 /// A parameter that is the same empty and absent.
 fn given(query: &Query<'_>, name: &str) -> Option<String> {
-    query.first(name).filter(|text| !text.is_empty()).map(str::to_owned)
+    query
+        .first(name)
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
 }
 
 fn count(query: &Query<'_>, name: &'static str, default: usize) -> Result<usize, S3Error> {
@@ -157,8 +166,16 @@ fn count(query: &Query<'_>, name: &'static str, default: usize) -> Result<usize,
     };
     match text.parse::<i32>() {
         Ok(number) => usize::try_from(number).map_err(|_| {
-            S3Error::invalid_argument("Argument max-keys must be an integer between 0 and 2147483647", name, text)
+            S3Error::invalid_argument(
+                "Argument max-keys must be an integer between 0 and 2147483647",
+                name,
+                text,
+            )
         }),
-        Err(_) => Err(S3Error::invalid_argument("Provided max-keys not an integer or within integer range", name, text)),
+        Err(_) => Err(S3Error::invalid_argument(
+            "Provided max-keys not an integer or within integer range",
+            name,
+            text,
+        )),
     }
 }

@@ -181,10 +181,16 @@ impl Call {
         let own = |action| Need { action, bucket, key };
         match self {
             Self::GetObjectAttributes(_) => vec![own(Action::GetObject)],
-            Self::PutObject(write) if !write.properties.tags.is_empty() => vec![own(Action::PutObjectTagging)],
+            Self::PutObject(write) if !write.properties.tags.is_empty() => {
+                vec![own(Action::PutObjectTagging)]
+            }
             Self::CopyObject(copy) => {
                 let (bucket, key) = (&copy.source.0, &copy.source.1);
-                let source = Need { action: Action::GetObject, bucket, key };
+                let source = Need {
+                    action: Action::GetObject,
+                    bucket,
+                    key,
+                };
                 let tags = copy.tags.as_ref().is_some_and(|tags| !tags.is_empty());
                 let tags = tags.then(|| own(Action::PutObjectTagging));
                 std::iter::once(source).chain(tags).collect()
@@ -218,8 +224,14 @@ fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 /// A client that names the bucket's owner wants to be refused when it is another's: AWS's `AccessDenied`.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html>
 fn expected_owner(headers: &HeaderMap, account_id: &str) -> Result<(), S3Error> {
-    for name in ["x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"] {
-        if headers.get(name).is_some_and(|owner| owner.as_bytes() != account_id.as_bytes()) {
+    for name in [
+        "x-amz-expected-bucket-owner",
+        "x-amz-source-expected-bucket-owner",
+    ] {
+        if headers
+            .get(name)
+            .is_some_and(|owner| owner.as_bytes() != account_id.as_bytes())
+        {
             return Err(S3Error::new(ErrorCode::AccessDenied));
         }
     }
@@ -237,7 +249,10 @@ fn object_lock(headers: &HeaderMap) -> Result<(), S3Error> {
 fn wanted(headers: &HeaderMap) -> Result<BTreeSet<ObjectAttribute>, S3Error> {
     const NAME: &str = "x-amz-object-attributes";
     let lines = headers.get_all(NAME).iter().filter_map(|line| line.to_str().ok());
-    let names = lines.flat_map(|line| line.split(',')).map(str::trim).filter(|name| !name.is_empty());
+    let names = lines
+        .flat_map(|line| line.split(','))
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
     let wanted = names
         .map(|name| {
             Ok(match name {
@@ -246,7 +261,13 @@ fn wanted(headers: &HeaderMap) -> Result<BTreeSet<ObjectAttribute>, S3Error> {
                 "ObjectParts" => ObjectAttribute::ObjectParts,
                 "StorageClass" => ObjectAttribute::StorageClass,
                 "ObjectSize" => ObjectAttribute::ObjectSize,
-                other => return Err(S3Error::invalid_argument("Invalid attribute name specified.", NAME, other)),
+                other => {
+                    return Err(S3Error::invalid_argument(
+                        "Invalid attribute name specified.",
+                        NAME,
+                        other,
+                    ));
+                }
             })
         })
         .collect::<Result<BTreeSet<_>, _>>()?;

@@ -78,7 +78,9 @@ fn user_metadata(headers: &HeaderMap) -> Result<std::collections::BTreeMap<Strin
             continue;
         };
         let lines = headers.get_all(name).iter();
-        let lines: Vec<_> = lines.map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
+        let lines: Vec<_> = lines
+            .map(|line| String::from_utf8_lossy(line.as_bytes()))
+            .collect();
         let value = lines.join(",");
         size = size.saturating_add(own.len()).saturating_add(value.len());
         metadata.insert(own.to_owned(), value);

@@ -76,7 +76,10 @@ impl Integrity {
         let content_md5 = headers.get("content-md5").map(|value| {
             let bytes = STANDARD.decode(value.as_bytes()).unwrap_or_default();
             let digest = <[u8; 16]>::try_from(bytes);
-            digest.map_err(|_| S3Error::new(ErrorCode::InvalidDigest).with("Content-MD5", text(headers, "content-md5").unwrap_or_default()))
+            digest.map_err(|_| {
+                S3Error::new(ErrorCode::InvalidDigest)
+                    .with("Content-MD5", text(headers, "content-md5").unwrap_or_default())
+            })
         });
         Ok(Self {
             content_md5: content_md5.transpose()?,
@@ -101,9 +104,9 @@ impl Integrity {
         let declared = match &self.checksum {
             None => return Ok(None),
             Some(DeclaredChecksum::Value(checksum)) => checksum.clone(),
-            Some(DeclaredChecksum::Trailer(algorithm)) => value(trailers, *algorithm)?.ok_or_else(|| {
-                S3Error::new(ErrorCode::MalformedTrailerError)
-            })?,
+            Some(DeclaredChecksum::Trailer(algorithm)) => {
+                value(trailers, *algorithm)?.ok_or_else(|| S3Error::new(ErrorCode::MalformedTrailerError))?
+            }
         };
         if computed.as_ref() == Some(&declared) {
             return Ok(Some(declared));
@@ -156,23 +159,37 @@ fn declared_checksum(headers: &HeaderMap) -> Result<Option<DeclaredChecksum>, S3
         if let Some(checksum) = value(headers, algorithm)?
             && found.replace(DeclaredChecksum::Value(checksum)).is_some()
         {
-            return Err(refused("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."));
+            return Err(refused(
+                "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
+            ));
         }
     }
     let trailers = headers.get_all("x-amz-trailer").iter();
-    let trailers = trailers.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
-    for name in trailers.map(str::trim).filter(|name| name.starts_with("x-amz-checksum-")) {
-        let algorithm = ChecksumAlgorithm::ALL.into_iter().find(|algorithm| algorithm.header() == name);
-        let algorithm = algorithm.ok_or_else(|| refused("The value specified in the x-amz-trailer header is not supported"))?;
+    let trailers = trailers
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','));
+    for name in trailers
+        .map(str::trim)
+        .filter(|name| name.starts_with("x-amz-checksum-"))
+    {
+        let algorithm = ChecksumAlgorithm::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.header() == name);
+        let algorithm = algorithm
+            .ok_or_else(|| refused("The value specified in the x-amz-trailer header is not supported"))?;
         if found.replace(DeclaredChecksum::Trailer(algorithm)).is_some() {
-            return Err(refused("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."));
+            return Err(refused(
+                "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
+            ));
         }
     }
     if let Some(name) = text(headers, "x-amz-sdk-checksum-algorithm") {
         let named = ChecksumAlgorithm::parse(name)
             .ok_or_else(|| refused("Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]"))?;
         if found.as_ref().is_some_and(|found| found.algorithm() != named) {
-            return Err(refused("Value for x-amz-sdk-checksum-algorithm header is invalid."));
+            return Err(refused(
+                "Value for x-amz-sdk-checksum-algorithm header is invalid.",
+            ));
         }
     }
     Ok(found)

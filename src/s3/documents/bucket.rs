@@ -57,7 +57,11 @@ pub fn create_bucket(document: &[u8], region: &str) -> Result<(), S3Error> {
     }
     let root = Element::parse(document, "CreateBucketConfiguration")?;
     root.only(&["LocationConstraint", "Tags", "Location", "Bucket"])?;
-    if root.children.iter().any(|child| child.name != "LocationConstraint") {
+    if root
+        .children
+        .iter()
+        .any(|child| child.name != "LocationConstraint")
+    {
         return Err(S3Error::new(ErrorCode::NotImplemented)
             .message("Tags, Location and Bucket of a CreateBucketConfiguration are not implemented."));
     }
@@ -79,13 +83,19 @@ mod tests {
     #[test]
     fn a_bucket_is_made_in_the_gateways_region_alone() {
         let body = |region: &str| {
-            format!("<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>")
+            format!(
+                "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>"
+            )
         };
         for (document, region, expected) in [
             (String::new(), "eu-west-1", None),
             (body("eu-west-1"), "eu-west-1", None),
             (body(""), "us-east-1", None),
-            (body("mars"), "us-east-1", Some(ErrorCode::InvalidLocationConstraint)),
+            (
+                body("mars"),
+                "us-east-1",
+                Some(ErrorCode::InvalidLocationConstraint),
+            ),
             (
                 body("us-west-2"),
                 "eu-west-1",
@@ -93,7 +103,9 @@ mod tests {
             ),
             ("<x/>".to_owned(), "us-east-1", Some(ErrorCode::MalformedXML)),
         ] {
-            let outcome = create_bucket(document.as_bytes(), region).err().map(|error| error.code());
+            let outcome = create_bucket(document.as_bytes(), region)
+                .err()
+                .map(|error| error.code());
             assert_eq!(outcome, expected, "{document}");
         }
     }
@@ -101,7 +113,10 @@ mod tests {
     #[test]
     fn the_first_region_has_no_name() {
         let text = |region| String::from_utf8(location(region)).unwrap();
-        assert!(text("us-east-1").ends_with("<LocationConstraint xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"/>"));
+        assert!(
+            text("us-east-1")
+                .ends_with("<LocationConstraint xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"/>")
+        );
         assert!(text("eu-west-1").ends_with(">eu-west-1</LocationConstraint>"));
     }
 }

@@ -45,7 +45,9 @@ impl DeleteRequest {
     pub fn parse(document: &[u8]) -> Result<Self, S3Error> {
         let root = Element::parse(document, "Delete")?;
         root.only(&["Object", "Quiet"])?;
-        let quiet = root.child("Quiet")?.is_some_and(|text| text.trim().eq_ignore_ascii_case("true"));
+        let quiet = root
+            .child("Quiet")?
+            .is_some_and(|text| text.trim().eq_ignore_ascii_case("true"));
         let objects = root.children.iter().filter(|child| child.name == "Object");
         let entries = objects.map(DeleteEntry::parse).collect::<Result<Vec<_>, _>>()?;
         if !(1..=MOST_KEYS).contains(&entries.len()) {
@@ -58,12 +60,17 @@ impl DeleteRequest {
 impl DeleteEntry {
     fn parse(object: &Element) -> Result<Self, S3Error> {
         object.only(&["Key", "VersionId", "ETag", "LastModifiedTime", "Size"])?;
-        let key = object.child("Key")?.filter(|key| !key.is_empty()).ok_or_else(malformed)?;
+        let key = object
+            .child("Key")?
+            .filter(|key| !key.is_empty())
+            .ok_or_else(malformed)?;
         let condition = match object.child("ETag")? {
             Some(tag) => WriteCondition::Matches(tag.trim().trim_matches('"').to_owned()),
             None => WriteCondition::Always,
         };
-        let version = object.child("VersionId")?.filter(|version| !["", "null"].contains(version));
+        let version = object
+            .child("VersionId")?
+            .filter(|version| !["", "null"].contains(version));
         let further = object.child("LastModifiedTime")?.or(object.child("Size")?);
         let problem = match (version, further) {
             (Some(_), _) => Some(S3Error::new(ErrorCode::NoSuchVersion)),
@@ -114,7 +121,13 @@ mod tests {
         let read: Vec<_> = request
             .entries
             .iter()
-            .map(|entry| (entry.key.as_str(), entry.condition.clone(), entry.problem.is_some()))
+            .map(|entry| {
+                (
+                    entry.key.as_str(),
+                    entry.condition.clone(),
+                    entry.problem.is_some(),
+                )
+            })
             .collect();
         assert_eq!(
             read,
@@ -128,7 +141,10 @@ mod tests {
 
     #[test]
     fn what_is_no_list_of_keys_is_malformed() {
-        let many = format!("<Delete>{}</Delete>", "<Object><Key>k</Key></Object>".repeat(1001));
+        let many = format!(
+            "<Delete>{}</Delete>",
+            "<Object><Key>k</Key></Object>".repeat(1001)
+        );
         for body in [
             "<Delete/>",
             "<Delete><Object/></Delete>",

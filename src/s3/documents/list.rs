@@ -52,7 +52,10 @@ pub struct ListPage<'p> {
 pub fn objects_v1(page: &ListPage<'_>) -> Vec<u8> {
     let ListPage { call, .. } = page;
     let mut document = page.begin();
-    document.text("Marker", &page.name(call.start.after.as_deref().unwrap_or_default()));
+    document.text(
+        "Marker",
+        &page.name(call.start.after.as_deref().unwrap_or_default()),
+    );
     // Without a delimiter a client goes on behind the last key of the page.
     if let (true, Some(_), Some(last)) = (page.more, &call.delimiter, page.entries.last()) {
         document.text("NextMarker", &page.name(last.name()));
@@ -116,7 +119,9 @@ impl ListPage<'_> {
         }
         for entry in self.entries {
             if let ListEntry::CommonPrefix(prefix) = entry {
-                document.element("CommonPrefixes", |element| element.text("Prefix", &self.name(prefix)));
+                document.element("CommonPrefixes", |element| {
+                    element.text("Prefix", &self.name(prefix))
+                });
             }
         }
         document.finish()
@@ -160,7 +165,10 @@ mod tests {
             last_modified: datetime!(2026-11-24 12:00 UTC),
             properties: Properties::default(),
         };
-        let keys: Vec<_> = entries.iter().map(|(name, _)| ObjectKey::parse(name).unwrap()).collect();
+        let keys: Vec<_> = entries
+            .iter()
+            .map(|(name, _)| ObjectKey::parse(name).unwrap())
+            .collect();
         let entries: Vec<_> = entries
             .iter()
             .zip(&keys)

@@ -40,7 +40,11 @@ pub fn tags(document: &[u8]) -> Result<Vec<Tag>, S3Error> {
             value: text("Value")?,
         })
     };
-    let tags = set.children.iter().map(tag).collect::<Result<Vec<_>, S3Error>>()?;
+    let tags = set
+        .children
+        .iter()
+        .map(tag)
+        .collect::<Result<Vec<_>, S3Error>>()?;
     check(&tags)?;
     Ok(tags)
 }
@@ -77,10 +81,7 @@ mod tests {
                 b"<Tagging><TagSet/><Other/></Tagging>".to_vec(),
                 ErrorCode::MalformedXML,
             ),
-            (
-                tag_set(&[tag("a", ""), tag("a", "")]),
-                ErrorCode::InvalidTag,
-            ),
+            (tag_set(&[tag("a", ""), tag("a", "")]), ErrorCode::InvalidTag),
             (tag_set(&[tag("", "")]), ErrorCode::InvalidTag),
             (tag_set(&[tag(&"k".repeat(129), "")]), ErrorCode::InvalidTag),
             (tag_set(&[tag("k", &"v".repeat(257))]), ErrorCode::InvalidTag),

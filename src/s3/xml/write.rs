@@ -82,7 +82,9 @@ impl Document {
     /// The text of the root itself, for a document that is one element.
     pub(in crate::s3) fn finish_with(mut self, text: &str) -> Vec<u8> {
         self.open();
-        _ = self.writer.write_event(Event::Text(BytesText::new(&allowed(text))));
+        _ = self
+            .writer
+            .write_event(Event::Text(BytesText::new(&allowed(text))));
         self.finish()
     }
 

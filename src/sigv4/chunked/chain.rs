@@ -68,10 +68,19 @@ impl Chain {
         for name in names {
             hash.update(name.as_bytes());
             hash.update(b":");
-            hash.update(trailers.get(name).map(|value| value.as_bytes()).unwrap_or_default());
+            hash.update(
+                trailers
+                    .get(name)
+                    .map(|value| value.as_bytes())
+                    .unwrap_or_default(),
+            );
             hash.update(b"\n");
         }
-        self.holds("AWS4-HMAC-SHA256-TRAILER", &hex::encode(hash.finalize()), signature)
+        self.holds(
+            "AWS4-HMAC-SHA256-TRAILER",
+            &hex::encode(hash.finalize()),
+            signature,
+        )
     }
 
     fn holds(&self, algorithm: &str, hashes: &str, signature: &Signature) -> Result<(), ChunkedReject> {

@@ -85,7 +85,11 @@ struct Chunk {
 
 impl ChunkedDecoder {
     /// A decoder for a body of this kind. `chain` is there where chunks are signed; `headers` name the decoded length and the trailers.
-    pub(super) fn new(kind: Streaming, chain: Option<Chain>, headers: &HeaderMap) -> Result<Self, ChunkedReject> {
+    pub(super) fn new(
+        kind: Streaming,
+        chain: Option<Chain>,
+        headers: &HeaderMap,
+    ) -> Result<Self, ChunkedReject> {
         let (signed, trailing) = match kind {
             Streaming::UnsignedTrailer => (false, true),
             Streaming::Hmac => (true, false),
@@ -185,7 +189,9 @@ impl ChunkedDecoder {
         } else if !matches!(self.state, State::Trailers) {
             return Err(ChunkedReject::Malformed);
         }
-        String::from_utf8(line).map(Some).map_err(|_| ChunkedReject::Malformed)
+        String::from_utf8(line)
+            .map(Some)
+            .map_err(|_| ChunkedReject::Malformed)
     }
 
     fn read_line(&mut self, line: &str) -> Result<(), ChunkedReject> {
@@ -204,14 +210,23 @@ impl ChunkedDecoder {
     fn begin_chunk(&mut self, line: &str) -> Result<(), ChunkedReject> {
         let (digits, signature) = match (line.split_once(';'), &self.chain) {
             (Some((digits, extension)), Some(_)) => {
-                let text = extension.strip_prefix("chunk-signature=").ok_or(ChunkedReject::Malformed)?;
-                (digits, Some(Signature::parse(text).ok_or(ChunkedReject::Signature)?))
+                let text = extension
+                    .strip_prefix("chunk-signature=")
+                    .ok_or(ChunkedReject::Malformed)?;
+                (
+                    digits,
+                    Some(Signature::parse(text).ok_or(ChunkedReject::Signature)?),
+                )
             }
             (None, None) => (line, None),
             (Some(_), None) | (None, Some(_)) => return Err(ChunkedReject::Malformed),
         };
-        let shaped = (1..=MAX_SIZE_DIGITS).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit());
-        let size = u64::from_str_radix(digits, 16).ok().filter(|_| shaped).ok_or(ChunkedReject::Malformed)?;
+        let shaped =
+            (1..=MAX_SIZE_DIGITS).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit());
+        let size = u64::from_str_radix(digits, 16)
+            .ok()
+            .filter(|_| shaped)
+            .ok_or(ChunkedReject::Malformed)?;
         if size > 0 && self.chain.is_some() && self.chunk.number > 0 && self.chunk.size < MIN_CHUNK_BYTES {
             return Err(ChunkedReject::SmallChunk {
                 chunk: self.chunk.number,
@@ -285,16 +300,26 @@ impl ChunkedDecoder {
 }
 
 fn decoded_length(headers: &HeaderMap) -> Result<u64, ChunkedReject> {
-    let value = headers.get("x-amz-decoded-content-length").ok_or(ChunkedReject::LengthMissing)?;
+    let value = headers
+        .get("x-amz-decoded-content-length")
+        .ok_or(ChunkedReject::LengthMissing)?;
     let text = String::from_utf8_lossy(value.as_bytes());
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    text.parse().ok().filter(|_| digits).ok_or_else(|| ChunkedReject::LengthMalformed {
-        given: text.into_owned(),
-    })
+    text.parse()
+        .ok()
+        .filter(|_| digits)
+        .ok_or_else(|| ChunkedReject::LengthMalformed {
+            given: text.into_owned(),
+        })
 }
 
 fn announced(headers: &HeaderMap) -> Vec<String> {
-    let lines = headers.get_all("x-amz-trailer").iter().filter_map(|line| line.to_str().ok());
-    let names = lines.flat_map(|line| line.split(',')).map(|name| name.trim().to_ascii_lowercase());
+    let lines = headers
+        .get_all("x-amz-trailer")
+        .iter()
+        .filter_map(|line| line.to_str().ok());
+    let names = lines
+        .flat_map(|line| line.split(','))
+        .map(|name| name.trim().to_ascii_lowercase());
     names.filter(|name| !name.is_empty()).collect()
 }

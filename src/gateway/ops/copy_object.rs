@@ -1,0 +1,86 @@
+//! CopyObject.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>
+
+use http::Response;
+
+use crate::{
+    s3::{CopyObject, ErrorCode, S3Error, copied},
+    store::{Content, FileBody, Object, Store, Upload},
+    types::{BucketName, Checksum, ETag, ObjectKey, Properties},
+    verdict::Permit,
+};
+
+use super::{Body, Failure, Payload, document, get_object, unwritten};
+
+/// AWS's largest object that is copied in one request.
+const MAX_BYTES: u64 = 5 * 1024 * 1024 * 1024;
+
+/// Copies within the store. The content is read only where something of it must be computed: the store may share it otherwise.
+pub(super) async fn copy<S: Store>(
+    store: &S,
+    permit: &Permit,
+    target: (&BucketName, &ObjectKey),
+    copy: &CopyObject,
+) -> Result<Response<Body>, Failure> {
+    let (source_bucket, source_key) = &copy.source;
+    let source = get_object::open(store, permit, source_bucket, source_key).await?;
+    let attributes = &source.attributes;
+    if let Some(condition) = copy.source_conditions.failed(attributes) {
+        let error = S3Error::new(ErrorCode::PreconditionFailed).with("Condition", condition);
+        return Err(Failure::Call(error));
+    }
+    if attributes.size > MAX_BYTES {
+        return Err(Failure::Call(S3Error::new(ErrorCode::InvalidRequest).message(
+            "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120",
+        )));
+    }
+    let mut properties = said_of_the_copy(copy, &attributes.properties);
+    let copies_tags = copy.tags.is_none() && !properties.tags.is_empty();
+    if copies_tags && !permit.may_copy_tags((source_bucket, source_key), target) {
+        return Err(Failure::Call(S3Error::new(ErrorCode::AccessDenied)));
+    }
+    let (bucket, key) = target;
+    let mut upload = store
+        .upload(bucket, Some(attributes.size))
+        .await
+        .map_err(Failure::Store)?;
+    let (etag, checksum) = fill(&mut upload, copy, &source).await?;
+    properties.checksum = checksum;
+    let stored = upload
+        .commit(key, etag, properties, copy.condition.clone())
+        .await
+        .map_err(|error| unwritten(error, key, &copy.condition))?;
+    Ok(document(copied(&stored)))
+}
+
+fn said_of_the_copy(copy: &CopyObject, source: &Properties) -> Properties {
+    let said = copy.properties.as_ref().unwrap_or(source);
+    Properties {
+        tags: copy.tags.clone().unwrap_or_else(|| source.tags.clone()),
+        storage_class: copy.storage_class.clone(),
+        checksum: None,
+        ..said.clone()
+    }
+}
+
+/// The content, with its ETag and checksum: those of the source where they are what AWS would compute.
+async fn fill<U: Upload>(
+    upload: &mut U,
+    copy: &CopyObject,
+    source: &Object,
+) -> Result<(ETag, Option<Checksum>), Failure> {
+    let attributes = &source.attributes;
+    let kept = attributes.properties.checksum.as_ref();
+    let wanted = copy.checksum.or(kept.map(|checksum| checksum.algorithm));
+    if attributes.etag.is_md5() && wanted == kept.map(|checksum| checksum.algorithm) {
+        upload
+            .write_from(&source.content, 0..attributes.size)
+            .await
+            .map_err(Failure::Store)?;
+        return Ok((attributes.etag.clone(), kept.cloned()));
+    }
+    let Content::File(file) = &source.content;
+    let mut content = FileBody::new(file.clone(), 0..attributes.size);
+    let received = Payload::of_store(&mut content).store(upload, wanted).await?;
+    Ok((received.digested.etag(), received.digested.checksum))
+}

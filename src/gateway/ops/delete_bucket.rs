@@ -1,0 +1,14 @@
+//! DeleteBucket: an empty one.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucket.html>
+
+use http::{Response, StatusCode};
+
+use crate::{store::Store, types::BucketName};
+
+use super::{Body, Failure, empty};
+
+/// Removes the bucket.
+pub(super) async fn delete<S: Store>(store: &S, bucket: &BucketName) -> Result<Response<Body>, Failure> {
+    store.delete_bucket(bucket).await.map_err(Failure::Store)?;
+    Ok(empty(StatusCode::NO_CONTENT))
+}

@@ -1,0 +1,25 @@
+//! DeleteObject.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html>
+
+use http::{Response, StatusCode};
+
+use crate::{
+    store::Store,
+    types::{BucketName, ObjectKey, WriteCondition},
+};
+
+use super::{Body, Failure, empty, unwritten};
+
+/// Removes the object. That there is none is no failure.
+pub(super) async fn delete<S: Store>(
+    store: &S,
+    bucket: &BucketName,
+    key: &ObjectKey,
+    condition: &WriteCondition,
+) -> Result<Response<Body>, Failure> {
+    store
+        .delete(bucket, key, condition.clone())
+        .await
+        .map_err(|error| unwritten(error, key, condition))?;
+    Ok(empty(StatusCode::NO_CONTENT))
+}

@@ -1,0 +1,69 @@
+//! DeleteObjects: up to 1,000 keys, each with its own permit.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>
+
+use bytes::Bytes;
+use http::Response;
+
+use crate::{
+    s3::{DeleteEntry, DeleteRequest, Deletion, ErrorCode, Integrity, S3Error, deletions},
+    store::Store,
+    types::{BucketName, RequestHead},
+    verdict::Permit,
+};
+
+use super::{Body, Failure, HttpBody, Payload, document, existing, unwritten};
+
+/// Room for 1,000 of the longest keys, escaped.
+const LONGEST_DOCUMENT: usize = 8 * 1024 * 1024;
+
+/// Reads the keys, asks for each, and tells what became of it.
+pub(super) async fn delete<S, B>(
+    store: &S,
+    permit: &Permit,
+    bucket: &BucketName,
+    head: &RequestHead,
+    payload: Payload<'_, B>,
+) -> Result<Response<Body>, Failure>
+where
+    S: Store,
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    let integrity = Integrity::parse(head.headers()).map_err(Failure::Call)?;
+    if integrity == Integrity::default() {
+        return Err(Failure::Call(
+            S3Error::new(ErrorCode::InvalidRequest)
+                .message("Missing required header for this request: Content-MD5"),
+        ));
+    }
+    let body = payload.checked_document(LONGEST_DOCUMENT, &integrity).await?;
+    let request = DeleteRequest::parse(&body).map_err(Failure::Call)?;
+    existing(store, bucket).await?;
+    let mut done = Vec::with_capacity(request.entries.len());
+    for entry in request.entries {
+        let outcome = one(store, permit, bucket, &entry)
+            .await
+            .map_err(|failure| failure.s3_error());
+        done.push(Deletion {
+            key: entry.key,
+            outcome,
+        });
+    }
+    Ok(document(deletions(&done, request.quiet)))
+}
+
+async fn one<S: Store>(
+    store: &S,
+    permit: &Permit,
+    bucket: &BucketName,
+    entry: &DeleteEntry,
+) -> Result<(), Failure> {
+    let key = entry.object_key().map_err(Failure::Call)?;
+    let permitted = permit.delete(bucket, key).map_err(Failure::Refused)?;
+    if let Some(problem) = &entry.problem {
+        return Err(Failure::Call(problem.clone()));
+    }
+    store
+        .delete(permitted.bucket(), permitted.key(), entry.condition.clone())
+        .await
+        .map_err(|error| unwritten(error, permitted.key(), &entry.condition))
+}

@@ -12,12 +12,16 @@ use crate::types::BucketName;
 pub struct Settings {
     /// The folder that holds one folder per bucket. It is made where it is missing.
     pub root: PathBuf,
+    /// Is an upload on stable storage before it is answered? Without it, what was answered in the last seconds before a power cut may be lost,
+    /// each object whole or not there.
+    pub durable: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             root: PathBuf::from("data"),
+            durable: true,
         }
     }
 }

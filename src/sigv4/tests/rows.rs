@@ -136,11 +136,18 @@ fn a_wrong_scope_tells_what_was_given_and_what_was_expected() {
             .verify_at(SIGNED_AT)
             .unwrap_err()
     };
-    let Reject::Region { given, expected } = refused("A%2F20130524%2Fmars%0A%2Fs3%2Faws4_request") else {
+    let Reject::Scope {
+        reject: ScopeReject::Region { given, expected },
+        ..
+    } = refused("A%2F20130524%2Fmars%0A%2Fs3%2Faws4_request")
+    else {
         panic!("not the region");
     };
     assert_eq!((given.as_str(), expected.as_str()), ("mars\n", "us-east-1"));
-    let Reject::ScopeDateDiffers { given, expected } = refused("A%2F20130523%2Fmars%2Fs3%2Faws4_request")
+    let Reject::Scope {
+        reject: ScopeReject::DateDiffers { given, expected },
+        ..
+    } = refused("A%2F20130523%2Fmars%2Fs3%2Faws4_request")
     else {
         panic!("not the date");
     };

@@ -1,29 +1,47 @@
-//! What a file dropped into a bucket says of itself: its metadata and key go in, attributes come out. Its content type comes
+//! What is known of a file in a bucket: the file goes in, attributes come out. Those of a file that was dropped in are its own: its content type comes
 //! from the key's extension, its ETag from identity, size and time.
 
-use std::{fs::Metadata, os::unix::fs::MetadataExt};
+use std::{
+    fs::{File, Metadata},
+    os::unix::fs::MetadataExt,
+};
 
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use crate::types::{ETag, ObjectAttributes, ObjectKey, Properties};
 
+use super::metadata::{Bucket, Record};
+
 /// What S3 says of an object whose type nobody gave.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
 const UNKNOWN_TYPE: &str = "binary/octet-stream";
 
-/// The attributes of a regular file. The time is cut to whole seconds, as S3 keeps it; the ETag tells nanoseconds apart.
-pub(super) fn of_file(metadata: &Metadata, key: &ObjectKey) -> ObjectAttributes {
+/// The attributes of a regular file: those that are kept with it, and for a file that was dropped in or changed by hand what it says of
+/// itself. The time is cut to whole seconds, as S3 keeps it; the ETag of a dropped-in file tells nanoseconds apart.
+pub(super) fn of(bucket: Bucket<'_>, file: &File, metadata: &Metadata, key: &ObjectKey) -> ObjectAttributes {
+    let (etag, properties) = match Record::of(bucket, file, metadata) {
+        Some(record) => (ETag::new(record.etag.clone()), record.properties()),
+        None => {
+            let properties = Properties {
+                content_type: content_type(key),
+                ..Properties::default()
+            };
+            (etag(metadata), properties)
+        }
+    };
+    written(metadata, etag, properties)
+}
+
+/// The attributes of a file of which everything is known.
+pub(super) fn written(metadata: &Metadata, etag: ETag, properties: Properties) -> ObjectAttributes {
     let last_modified = OffsetDateTime::from_unix_timestamp(metadata.mtime());
     ObjectAttributes {
         size: metadata.size(),
-        etag: etag(metadata),
+        etag,
         // A file system may hold a time that no calendar has.
         last_modified: last_modified.unwrap_or(OffsetDateTime::UNIX_EPOCH),
-        properties: Properties {
-            content_type: content_type(key),
-            ..Properties::default()
-        },
+        properties,
     }
 }
 

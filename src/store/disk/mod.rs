@@ -2,30 +2,36 @@
 //! and link to it.
 
 mod attributes;
+mod buckets;
 mod confine;
 mod folding;
 mod lock;
 pub mod mapping;
-mod read;
-mod write;
+mod metadata;
+mod place;
+pub mod read;
+mod remove;
+mod structure;
+mod sweep;
+mod temporary;
+mod upload;
 
 pub use read::FileBody;
-pub use write::DiskUpload;
+pub use upload::DiskUpload;
 
 use std::{
     collections::HashMap,
     fs::{self, File},
+    hash::{DefaultHasher, Hash, Hasher},
     io,
     os::fd::AsFd,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
 };
 
 use rustix::io::Errno;
 
-use time::OffsetDateTime;
-
-use crate::types::{BucketName, ObjectKey, Tag, WriteCondition};
+use crate::types::{BucketName, ObjectAttributes, ObjectKey, Tag, WriteCondition};
 
 use super::{Bucket, BucketFolder, Content, ListQuery, Object, OpenError, Page, Settings, Store, StoreError};
 use confine::Wait;
@@ -38,6 +44,12 @@ struct Folders {
     root: Folder,
     /// Buckets that are folders elsewhere.
     mounted: HashMap<BucketName, Folder>,
+    /// Is a change on stable storage before it is told?
+    durable: bool,
+    /// Can the file system exchange two names? It is taken for one that can until it says otherwise.
+    exchange: AtomicBool,
+    /// One of these is held while what a name stands for changes.
+    locks: [Mutex<()>; 64],
     /// Held for its lock.
     _lock: Option<File>,
 }
@@ -67,11 +79,18 @@ impl DiskStore {
                 return Err(OpenError::DuplicateBucket(bucket.name.clone()));
             }
         }
-        Ok(Self(Arc::new(Folders {
+        let folders = Folders {
             root,
             mounted,
+            durable: settings.durable,
+            exchange: AtomicBool::new(true),
+            locks: std::array::from_fn(|_| Mutex::new(())),
             _lock: lock,
-        })))
+        };
+        if folders._lock.is_some() {
+            folders.sweep();
+        }
+        Ok(Self(Arc::new(folders)))
     }
 }
 
@@ -111,7 +130,24 @@ impl Folders {
         }
     }
 
-    fn find(&self, bucket: &BucketName, key: &ObjectKey, wait: Wait) -> Result<Object, Failure> {
+    /// Finds an object, waiting for the disk as long as it takes.
+    fn find_now(&self, bucket: &BucketName, key: &ObjectKey) -> Result<(ObjectAttributes, File), StoreError> {
+        self.find(bucket, key, Wait::Allowed)
+            .map_err(|failure| match failure {
+                Failure::Told(error) => error,
+                Failure::WouldWait => StoreError::Unreadable {
+                    path: self.root.path.clone(),
+                    source: io::ErrorKind::WouldBlock.into(),
+                },
+            })
+    }
+
+    fn find(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        wait: Wait,
+    ) -> Result<(ObjectAttributes, File), Failure> {
         let (folder, bucket_path) = self.bucket(bucket);
         let mut path = mapping::to_path(key);
         if !bucket_path.is_empty() {
@@ -133,11 +169,11 @@ impl Folders {
                 Wait::Allowed => return Err(Failure::Told(StoreError::NoSuchKey)),
             }
         }
-        let attributes = attributes::of_file(&metadata, key);
-        Ok(Object {
-            attributes,
-            content: Content::File(Arc::new(file)),
-        })
+        let bucket = metadata::Bucket {
+            folder: folder.opened.as_fd(),
+            path: &bucket_path,
+        };
+        Ok((attributes::of(bucket, &file, &metadata, key), file))
     }
 
     fn open_at(
@@ -189,33 +225,23 @@ impl Folders {
         }
     }
 
-    fn buckets(&self) -> Result<Vec<Bucket>, StoreError> {
-        let unreadable = |source| StoreError::Unreadable {
-            path: self.root.path.clone(),
-            source,
-        };
-        let mut names: Vec<_> = self.mounted.keys().cloned().collect();
-        for entry in fs::read_dir(&self.root.path).map_err(unreadable)? {
-            let entry = entry.map_err(unreadable)?;
-            let name = entry
-                .file_name()
-                .to_str()
-                .and_then(|name| BucketName::parse(name).ok());
-            if let (Some(name), true) = (name, entry.file_type().is_ok_and(|kind| kind.is_dir())) {
-                names.push(name);
-            }
-        }
-        names.sort();
-        names.dedup();
-        let created = OffsetDateTime::UNIX_EPOCH;
-        Ok(names.into_iter().map(|name| Bucket { name, created }).collect())
+    /// A path below a bucket, for messages.
+    fn path_of(&self, bucket: &BucketName, path: &str) -> PathBuf {
+        let (folder, bucket_path) = self.bucket(bucket);
+        folder.path.join(bucket_path).join(path)
     }
 
-    fn read_only(&self, bucket: &BucketName) -> StoreError {
-        let (folder, path) = self.bucket(bucket);
-        StoreError::ReadOnly {
-            path: folder.path.join(path),
-        }
+    /// Held while a name of this key's first folder changes: whatever can be in the way of a key shares it.
+    fn lock(&self, bucket: &BucketName, key: &ObjectKey) -> MutexGuard<'_, ()> {
+        let path = mapping::to_path(key);
+        let first = path.split('/').next().unwrap_or_default();
+        let mut hash = DefaultHasher::new();
+        (bucket, first).hash(&mut hash);
+        let [only, ..] = &self.locks;
+        let at = usize::try_from(hash.finish() % self.locks.len() as u64).unwrap_or(0);
+        let lock = self.locks.get(at).unwrap_or(only);
+        // Nothing is protected but the order of system calls: a panic elsewhere leaves nothing half done in memory.
+        lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -231,58 +257,50 @@ impl Store for DiskStore {
     type Upload = DiskUpload;
 
     async fn open(&self, bucket: &BucketName, key: &ObjectKey) -> Result<Object, StoreError> {
+        let object = |(attributes, file)| Object {
+            attributes,
+            content: Content::File(Arc::new(file)),
+        };
         match self.0.find(bucket, key, Wait::Never) {
-            Ok(object) => return Ok(object),
+            Ok(found) => return Ok(object(found)),
             Err(Failure::Told(error)) => return Err(error),
             Err(Failure::WouldWait) => {}
         }
         let (bucket, key) = (bucket.clone(), key.clone());
-        off_thread(&self.0, move |folders| {
-            folders
-                .find(&bucket, &key, Wait::Allowed)
-                .map_err(|failure| match failure {
-                    Failure::Told(error) => error,
-                    Failure::WouldWait => StoreError::Unreadable {
-                        path: folders.root.path.clone(),
-                        source: io::ErrorKind::WouldBlock.into(),
-                    },
-                })
-        })
-        .await
+        off_thread(&self.0, move |folders| folders.find_now(&bucket, &key))
+            .await
+            .map(object)
     }
 
     async fn upload(&self, bucket: &BucketName, _length: Option<u64>) -> Result<DiskUpload, StoreError> {
-        Err(self.0.read_only(bucket))
+        if !self.bucket_exists(bucket).await? {
+            return Err(StoreError::NoSuchBucket(bucket.clone()));
+        }
+        Ok(DiskUpload::new(self.0.clone(), bucket.clone()))
     }
 
     async fn delete(
         &self,
         bucket: &BucketName,
-        _key: &ObjectKey,
-        _condition: WriteCondition,
+        key: &ObjectKey,
+        condition: WriteCondition,
     ) -> Result<(), StoreError> {
-        Err(self.0.read_only(bucket))
+        let (bucket, key) = (bucket.clone(), key.clone());
+        off_thread(&self.0, move |folders| folders.delete(&bucket, &key, &condition)).await
     }
 
     async fn replace_tags(
         &self,
         bucket: &BucketName,
-        _key: &ObjectKey,
-        _tags: Vec<Tag>,
+        key: &ObjectKey,
+        tags: Vec<Tag>,
     ) -> Result<(), StoreError> {
-        Err(self.0.read_only(bucket))
+        let (bucket, key) = (bucket.clone(), key.clone());
+        off_thread(&self.0, move |folders| folders.replace_tags(&bucket, &key, tags)).await
     }
 
     async fn list(&self, _bucket: &BucketName, _query: ListQuery) -> Result<Page, StoreError> {
         Ok(Page::default())
-    }
-
-    async fn create_bucket(&self, bucket: &BucketName) -> Result<bool, StoreError> {
-        Err(self.0.read_only(bucket))
-    }
-
-    async fn delete_bucket(&self, bucket: &BucketName) -> Result<(), StoreError> {
-        Err(self.0.read_only(bucket))
     }
 
     async fn bucket_exists(&self, bucket: &BucketName) -> Result<bool, StoreError> {
@@ -293,7 +311,39 @@ impl Store for DiskStore {
     async fn buckets(&self) -> Result<Vec<Bucket>, StoreError> {
         off_thread(&self.0, Folders::buckets).await
     }
+
+    async fn create_bucket(&self, bucket: &BucketName) -> Result<bool, StoreError> {
+        let bucket = bucket.clone();
+        off_thread(&self.0, move |folders| folders.create_bucket(&bucket)).await
+    }
+
+    async fn delete_bucket(&self, bucket: &BucketName) -> Result<(), StoreError> {
+        let bucket = bucket.clone();
+        off_thread(&self.0, move |folders| folders.delete_bucket(&bucket)).await
+    }
 }
+
+/// What the system says of a write, as the operator should read it.
+fn fault(path: PathBuf, error: io::Error) -> StoreError {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            StoreError::Full { path }
+        }
+        io::ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly { path },
+        _ => StoreError::Unwritable { path, source: error },
+    }
+}
+
+/// A point at which a test kills the process.
+#[cfg(test)]
+fn failpoint(name: &str) {
+    tests::crash::reached(name);
+}
+
+/// A point at which a test kills the process.
+#[cfg(not(test))]
+#[inline(always)]
+fn failpoint(_name: &str) {}
 
 /// Does what may wait for a disk on the blocking pool.
 async fn off_thread<T: Send + 'static>(

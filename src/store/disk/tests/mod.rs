@@ -1,3 +1,5 @@
+pub(super) mod crash;
+
 use std::os::unix::fs::symlink;
 
 use super::*;

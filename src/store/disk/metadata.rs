@@ -1,0 +1,241 @@
+//! What is kept with an object's file: its ETag and what its writer said of it. A file goes in and a record comes out, or none, for a file
+//! that was dropped in or changed by hand.
+//!
+//! The record is one extended attribute, so that data and metadata appear in one rename. One that is too long for that, or a file system
+//! that has no attributes, makes it spill: into a file of the bucket's own, named by the identity of the file that it describes (inode, size
+//! and time, all of which are known before the rename and do not change with it).
+
+use std::{
+    collections::BTreeMap,
+    fs::{File, Metadata},
+    io::{self, Read, Write},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::fs::MetadataExt,
+    },
+};
+
+use rustix::{
+    fs::{self as rfs, AtFlags, Mode, OFlags, XattrFlags},
+    io::Errno,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::types::{Checksum, ChecksumAlgorithm, ETag, ObjectKey, Properties, Tag};
+
+use super::{confine, temporary};
+
+/// The attribute's name.
+const ATTRIBUTE: &str = "user.postern";
+/// The form of the record. Another one is not understood: the file counts as dropped in.
+const VERSION: u8 = 1;
+/// The longest attribute: ext4 holds about 4 KiB for all of a file's.
+const MAX_ATTRIBUTE_BYTES: usize = 3 * 1024;
+/// The longest spilled record that is read: many times what the limits on metadata and tags allow.
+const MAX_SPILL_BYTES: u64 = 256 * 1024;
+/// The bucket's own folder of spilled records.
+pub(super) const SPILLED: &str = "~!metadata";
+/// What the attribute says where the record is spilled.
+const SPILL_MARK: &[u8] = b"{\"spilled\":1}";
+
+/// What is kept with a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Record {
+    version: u8,
+    /// The size and the time (nanoseconds since 1970) that the file has while the record describes it.
+    size: u64,
+    modified: i64,
+    pub(super) etag: String,
+    content_type: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cache_control: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    content_disposition: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    content_encoding: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    content_language: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    website_redirect_location: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    storage_class: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    user_metadata: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tags: Vec<(String, String)>,
+    /// Algorithm by AWS's name, value in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    checksum: Option<(String, String)>,
+    /// Whose record it is, in a spilled one: so that one left behind can be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+}
+
+impl Record {
+    /// The record of a file as it is now.
+    pub(super) fn new(file: &Metadata, etag: &ETag, said: &Properties) -> Self {
+        let said = said.clone();
+        Self {
+            version: VERSION,
+            size: file.size(),
+            modified: modified(file),
+            etag: etag.as_str().to_owned(),
+            content_type: said.content_type,
+            cache_control: said.cache_control,
+            content_disposition: said.content_disposition,
+            content_encoding: said.content_encoding,
+            content_language: said.content_language,
+            expires: said.expires,
+            website_redirect_location: said.website_redirect_location,
+            storage_class: said.storage_class,
+            user_metadata: said.user_metadata,
+            tags: said.tags.into_iter().map(|tag| (tag.key, tag.value)).collect(),
+            checksum: said
+                .checksum
+                .map(|checksum| (checksum.algorithm.name().to_owned(), hex::encode(checksum.value))),
+            key: None,
+        }
+    }
+
+    /// What the writer said.
+    pub(super) fn properties(self) -> Properties {
+        let checksum = self.checksum.and_then(|(name, value)| {
+            Some(Checksum {
+                algorithm: ChecksumAlgorithm::parse(&name)?,
+                value: hex::decode(value).ok()?,
+            })
+        });
+        Properties {
+            content_type: self.content_type,
+            cache_control: self.cache_control,
+            content_disposition: self.content_disposition,
+            content_encoding: self.content_encoding,
+            content_language: self.content_language,
+            expires: self.expires,
+            website_redirect_location: self.website_redirect_location,
+            storage_class: self.storage_class,
+            user_metadata: self.user_metadata,
+            tags: self
+                .tags
+                .into_iter()
+                .map(|(key, value)| Tag { key, value })
+                .collect(),
+            checksum,
+        }
+    }
+
+    /// Does it describe the file as it is now? One changed by hand counts as dropped in.
+    fn describes(&self, file: &Metadata) -> bool {
+        self.version == VERSION && self.size == file.size() && self.modified == modified(file)
+    }
+
+    /// Puts the record beside the data of a file that is not visible yet, or replaces it. `bucket` is the bucket's folder. A spilled
+    /// record is on stable storage when this returns; the attribute is once the file is.
+    pub(super) fn write(mut self, bucket: BorrowedFd<'_>, file: &File, key: &ObjectKey) -> io::Result<()> {
+        let text = serde_json::to_vec(&self)?;
+        if text.len() <= MAX_ATTRIBUTE_BYTES {
+            match rfs::fsetxattr(file, ATTRIBUTE, &text, XattrFlags::empty()) {
+                Ok(()) => return Ok(()),
+                // Too many attributes of others on this file, or none at all on this file system.
+                Err(Errno::NOSPC | Errno::TOOBIG | Errno::RANGE | Errno::OPNOTSUPP | Errno::PERM) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.key = Some(key.as_str().to_owned());
+        spill(
+            bucket,
+            &spill_name(&file.metadata()?),
+            &serde_json::to_vec(&self)?,
+        )?;
+        match rfs::fsetxattr(file, ATTRIBUTE, SPILL_MARK, XattrFlags::empty()) {
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::PERM) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The record of an open file, if there is one that describes it.
+    pub(super) fn of(bucket: Bucket<'_>, file: &File, metadata: &Metadata) -> Option<Self> {
+        let mut buffer = [0; MAX_ATTRIBUTE_BYTES];
+        let spilled = match rfs::fgetxattr(file, ATTRIBUTE, &mut buffer) {
+            Ok(length) => {
+                let text = buffer.get(..length)?;
+                if text != SPILL_MARK {
+                    let record: Self = serde_json::from_slice(text).ok()?;
+                    return Some(record).filter(|record| record.describes(metadata));
+                }
+                true
+            }
+            Err(Errno::OPNOTSUPP) => true,
+            Err(_) => false,
+        };
+        if !spilled {
+            return None;
+        }
+        let record: Self = serde_json::from_slice(&bucket.spilled(&spill_name(metadata))?).ok()?;
+        Some(record).filter(|record| record.describes(metadata))
+    }
+}
+
+/// A bucket's folder: an open one above it, and the path from there, empty where it is the bucket itself.
+#[derive(Clone, Copy)]
+pub(super) struct Bucket<'f> {
+    pub(super) folder: BorrowedFd<'f>,
+    pub(super) path: &'f str,
+}
+
+impl Bucket<'_> {
+    fn spilled(&self, name: &str) -> Option<Vec<u8>> {
+        let path = match self.path {
+            "" => format!("{SPILLED}/{name}"),
+            bucket => format!("{bucket}/{SPILLED}/{name}"),
+        };
+        let file = confine::open(self.folder, &path, confine::Wait::Allowed).ok()?;
+        let mut text = Vec::new();
+        file.take(MAX_SPILL_BYTES).read_to_end(&mut text).ok()?;
+        Some(text)
+    }
+}
+
+/// The name of the spilled record of a file, whether there is one or not.
+pub(super) fn spill_name(file: &Metadata) -> String {
+    format!("{:x}-{:x}-{:x}", file.ino(), file.size(), modified(file))
+}
+
+/// Removes the spilled record of a file that is gone. That there is none is the rule.
+pub(super) fn remove_spilled(bucket: BorrowedFd<'_>, name: &str) {
+    if let Ok(folder) = confine::open(bucket, SPILLED, confine::Wait::Allowed) {
+        _ = rfs::unlinkat(&folder, name, AtFlags::empty());
+    }
+}
+
+/// The key in a spilled record, where it is one.
+pub(super) fn key_of_spilled(text: &[u8]) -> Option<ObjectKey> {
+    let record: Record = serde_json::from_slice(text).ok()?;
+    ObjectKey::parse(&record.key?).ok()
+}
+
+fn modified(file: &Metadata) -> i64 {
+    file.mtime()
+        .saturating_mul(1_000_000_000)
+        .saturating_add(file.mtime_nsec())
+}
+
+fn spill(bucket: BorrowedFd<'_>, name: &str, text: &[u8]) -> io::Result<()> {
+    let temporary = temporary::folder(bucket)?;
+    let spilled = temporary::own_folder(bucket, SPILLED)?;
+    let beside = temporary::name()?;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let mut file = File::from(rfs::openat(
+        &temporary,
+        &beside,
+        flags,
+        Mode::from_raw_mode(0o600),
+    )?);
+    file.write_all(text)?;
+    file.sync_all()?;
+    rfs::renameat(&temporary, &beside, &spilled, name)?;
+    rfs::fsync(spilled.as_fd())?;
+    Ok(())
+}

@@ -1,0 +1,221 @@
+//! The moment in which an object becomes visible: a written file goes in, and is durable, described and under its name when this
+//! returns, whole, in place of the one before; or nothing has changed.
+
+use std::{
+    fs::File,
+    io,
+    os::fd::{AsFd, BorrowedFd},
+};
+
+use rustix::{
+    fs::{self as rfs, AtFlags, FileType, Mode},
+    io::Errno,
+};
+
+use crate::{
+    store::StoreError,
+    types::{BucketName, ETag, ObjectAttributes, ObjectKey, Properties, WriteCondition},
+};
+
+use super::{
+    Folders, attributes, confine, fault, folding,
+    mapping::{self, OBJECT_OF_FOLDER},
+    metadata::{self, Record},
+    structure,
+    temporary::Temporary,
+};
+
+/// How often a folder may vanish between its making and its use before that is an error: somebody is deleting by hand.
+const MOST_TRIES: usize = 100;
+
+/// Where an object goes.
+pub(super) struct Placing<'p> {
+    pub(super) folders: &'p Folders,
+    pub(super) bucket: &'p BucketName,
+    pub(super) key: &'p ObjectKey,
+}
+
+impl Placing<'_> {
+    /// Describes the file, syncs it, holds the condition against what is there, and renames.
+    pub(super) fn place(
+        &self,
+        file: Temporary,
+        etag: &ETag,
+        properties: Properties,
+        condition: &WriteCondition,
+    ) -> Result<ObjectAttributes, StoreError> {
+        let failed = |error| self.folders.unwritable(self.bucket, error);
+        let bucket = self.folders.open_bucket(self.bucket)?;
+        let written = file.file.metadata().map_err(failed)?;
+        Record::new(&written, etag, &properties)
+            .write(bucket.as_fd(), &file.file, self.key)
+            .map_err(failed)?;
+        super::failpoint("described");
+        if self.folders.durable {
+            file.file.sync_all().map_err(failed)?;
+        }
+        super::failpoint("synced");
+        let changed = {
+            let _guard = self.folders.lock(self.bucket, self.key);
+            let before = self.holds(condition)?;
+            let changed = self.rename(bucket.as_fd(), &file)?;
+            super::failpoint("renamed");
+            file.placed();
+            if let Some(spilled) = before {
+                metadata::remove_spilled(bucket.as_fd(), &spilled);
+            }
+            changed
+        };
+        if self.folders.durable {
+            for folder in &changed {
+                rfs::fsync(folder).map_err(|error| failed(error.into()))?;
+            }
+        }
+        Ok(attributes::written(&written, etag.clone(), properties))
+    }
+
+    /// Holds the condition against the object that is there; the name of its spilled record, should it have one, comes out.
+    pub(super) fn holds(&self, condition: &WriteCondition) -> Result<Option<String>, StoreError> {
+        let found = match self.folders.find_now(self.bucket, self.key) {
+            Ok(object) => Some(object),
+            Err(StoreError::NoSuchKey) => None,
+            Err(error) => return Err(error),
+        };
+        match (condition, &found) {
+            (WriteCondition::Always, _) | (WriteCondition::Absent, None) => {}
+            (WriteCondition::Absent, Some(_)) => return Err(StoreError::ConditionFailed),
+            (WriteCondition::Matches(_), None) => return Err(StoreError::NoSuchKey),
+            (WriteCondition::Matches(tag), Some((attributes, _))) => {
+                if tag != "*" && tag != attributes.etag.as_str() {
+                    return Err(StoreError::ConditionFailed);
+                }
+            }
+        }
+        let spilled = found.and_then(|(_, file)| Some(metadata::spill_name(&file.metadata().ok()?)));
+        Ok(spilled)
+    }
+
+    /// Renames into place. The folders whose entries have changed come out, the innermost first.
+    fn rename(&self, bucket: BorrowedFd<'_>, file: &Temporary) -> Result<Vec<File>, StoreError> {
+        let path = mapping::to_path(self.key);
+        let failed = |error: Errno| self.folders.unwritable_at(self.bucket, &path, error.into());
+        for _ in 0..MOST_TRIES {
+            let (front, name) = path.rsplit_once('/').unwrap_or(("", &path));
+            let mut changed = self.folder(bucket, front).map_err(failed)?;
+            let Some(parent) = changed.first() else { break };
+            self.spelled(parent, name, &path)?;
+            let renamed = match kind_of(parent.as_fd(), name).map_err(failed)? {
+                None | Some(FileType::RegularFile) => rfs::renameat(&file.folder, &file.name, parent, name),
+                Some(FileType::Directory) => {
+                    let inner = structure::open_folder(parent.as_fd(), name).map_err(failed)?;
+                    let renamed = rfs::renameat(&file.folder, &file.name, &inner, OBJECT_OF_FOLDER);
+                    changed.insert(0, inner);
+                    renamed
+                }
+                Some(_) => return Err(self.taken(&path)),
+            };
+            match renamed {
+                Ok(()) => return Ok(changed),
+                // Somebody removed a folder, or made one, in between.
+                Err(Errno::NOENT | Errno::ISDIR | Errno::NOTDIR) => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Err(failed(Errno::NOENT))
+    }
+
+    /// Opens a folder below the bucket and makes what is missing of it. It comes out first, behind it those above it in which
+    /// something was made.
+    fn folder(&self, bucket: BorrowedFd<'_>, path: &str) -> Result<Vec<File>, Errno> {
+        let mut changed = vec![
+            bucket
+                .try_clone_to_owned()
+                .map(File::from)
+                .map_err(|_| Errno::MFILE)?,
+        ];
+        let mut made_in = Vec::new();
+        for name in path.split('/').filter(|name| !name.is_empty()) {
+            let Some(at) = changed.pop() else { break };
+            let inner = match structure::open_folder(at.as_fd(), name) {
+                Err(Errno::NOENT) => {
+                    match rfs::mkdirat(&at, name, Mode::from_raw_mode(0o777)) {
+                        Ok(()) | Err(Errno::EXIST) => {}
+                        Err(error) => return Err(error),
+                    }
+                    made_in.push(at.as_fd().try_clone_to_owned().map_err(|_| Errno::MFILE)?.into());
+                    structure::open_folder(at.as_fd(), name)?
+                }
+                // An object is in the way: it becomes the object of a folder.
+                Err(Errno::NOTDIR) if kind_of(at.as_fd(), name)? == Some(FileType::RegularFile) => {
+                    structure::make_folder_of_object(bucket, at.as_fd(), name, &self.folders.exchange)?;
+                    made_in.push(at.as_fd().try_clone_to_owned().map_err(|_| Errno::MFILE)?.into());
+                    structure::open_folder(at.as_fd(), name)?
+                }
+                opened => opened?,
+            };
+            changed.push(inner);
+        }
+        changed.extend(made_in.into_iter().rev());
+        Ok(changed)
+    }
+
+    /// Where the file system folds names, another spelling of this one must not be there.
+    fn spelled(&self, parent: &File, name: &str, path: &str) -> Result<(), StoreError> {
+        let (folder, bucket_path) = self.folders.bucket(self.bucket);
+        if !folder.folds || matches!(kind_of(parent.as_fd(), name), Ok(None)) {
+            return Ok(());
+        }
+        let whole = match bucket_path.as_str() {
+            "" => path.to_owned(),
+            bucket => format!("{bucket}/{path}"),
+        };
+        match folding::is_spelled(&folder.path, &whole) {
+            true => Ok(()),
+            false => Err(self.taken(path)),
+        }
+    }
+
+    fn taken(&self, path: &str) -> StoreError {
+        StoreError::NameTaken {
+            path: self.folders.path_of(self.bucket, path),
+        }
+    }
+}
+
+/// What stands under a name, symlinks not followed.
+fn kind_of(folder: BorrowedFd<'_>, name: &str) -> Result<Option<FileType>, Errno> {
+    match rfs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(found) => Ok(Some(FileType::from_raw_mode(found.st_mode))),
+        Err(Errno::NOENT) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+impl Folders {
+    /// Opens a bucket's folder.
+    pub(super) fn open_bucket(&self, bucket: &BucketName) -> Result<File, StoreError> {
+        let (folder, path) = self.bucket(bucket);
+        let opened = match path.as_str() {
+            "" => folder.opened.try_clone().map_err(|_| Errno::MFILE),
+            path => confine::open(folder.opened.as_fd(), path, confine::Wait::Allowed),
+        };
+        match opened {
+            Ok(opened) if opened.metadata().is_ok_and(|metadata| metadata.is_dir()) => Ok(opened),
+            Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => {
+                Err(StoreError::NoSuchBucket(bucket.clone()))
+            }
+            Err(error) => Err(StoreError::Unreadable {
+                path: folder.path.join(path),
+                source: error.into(),
+            }),
+        }
+    }
+
+    pub(super) fn unwritable(&self, bucket: &BucketName, error: io::Error) -> StoreError {
+        self.unwritable_at(bucket, "", error)
+    }
+
+    pub(super) fn unwritable_at(&self, bucket: &BucketName, path: &str, error: io::Error) -> StoreError {
+        fault(self.path_of(bucket, path), error)
+    }
+}

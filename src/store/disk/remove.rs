@@ -1,0 +1,86 @@
+//! Removing objects, and replacing their tags: what changes an object that is there.
+
+use std::os::fd::AsFd;
+
+use rustix::{
+    fs::{self as rfs, AtFlags},
+    io::Errno,
+};
+
+use crate::{
+    store::StoreError,
+    types::{BucketName, ObjectKey, Tag, WriteCondition},
+};
+
+use super::{
+    Folders, confine,
+    mapping::{self, OBJECT_OF_FOLDER},
+    metadata::{self, Record},
+    place::Placing,
+    structure,
+};
+
+impl Folders {
+    /// Removes an object and the folders that only it kept.
+    pub(super) fn delete(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        condition: &WriteCondition,
+    ) -> Result<(), StoreError> {
+        let opened = self.open_bucket(bucket)?;
+        let _guard = self.lock(bucket, key);
+        let placing = Placing {
+            folders: self,
+            bucket,
+            key,
+        };
+        let Some(spilled) = placing.holds(condition)? else {
+            return Ok(());
+        };
+        let mut path = mapping::to_path(key);
+        let is_folder = confine::open(opened.as_fd(), &path, confine::Wait::Allowed)
+            .is_ok_and(|file| file.metadata().is_ok_and(|metadata| metadata.is_dir()));
+        if is_folder {
+            path = format!("{path}/{OBJECT_OF_FOLDER}");
+        }
+        let failed = |error: Errno| self.unwritable_at(bucket, &path, error.into());
+        let (front, name) = path.rsplit_once('/').unwrap_or(("", &path));
+        let parent = match front {
+            "" => opened.try_clone().map_err(|_| failed(Errno::MFILE))?,
+            front => confine::open(opened.as_fd(), front, confine::Wait::Allowed).map_err(failed)?,
+        };
+        match rfs::unlinkat(&parent, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(failed(error)),
+        }
+        if self.durable {
+            rfs::fsync(&parent).map_err(failed)?;
+        }
+        metadata::remove_spilled(opened.as_fd(), &spilled);
+        structure::remove_empty_folders(opened.as_fd(), front);
+        Ok(())
+    }
+
+    /// Writes the object's record anew. A dropped-in file gets one, with the ETag that it has.
+    pub(super) fn replace_tags(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        tags: Vec<Tag>,
+    ) -> Result<(), StoreError> {
+        let opened = self.open_bucket(bucket)?;
+        let _guard = self.lock(bucket, key);
+        let (attributes, file) = self.find_now(bucket, key)?;
+        let failed = |error| self.unwritable_at(bucket, &mapping::to_path(key), error);
+        let metadata = file.metadata().map_err(failed)?;
+        let mut properties = attributes.properties;
+        properties.tags = tags;
+        let record = Record::new(&metadata, &attributes.etag, &properties);
+        record.write(opened.as_fd(), &file, key).map_err(failed)?;
+        if self.durable {
+            file.sync_all().map_err(failed)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,208 @@
+//! An object on its way to the disk. A small one stays in memory until it is committed, and then costs one hop to another thread; a larger
+//! one goes to a temporary file in batches, the next of which is gathered while one is written.
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    ops::Range,
+    os::{fd::AsFd, unix::fs::FileExt},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use rustix::{fs as rfs, io::Errno};
+use tokio::task::JoinHandle;
+
+use crate::{
+    store::{Content, StoreError, Upload},
+    types::{BucketName, ETag, ObjectAttributes, ObjectKey, Properties, WriteCondition},
+};
+
+use super::{Folders, off_thread, place::Placing, temporary::Temporary};
+
+/// The most bytes that are gathered before they are written: at most twice as many are in memory.
+const BATCH_BYTES: usize = 1024 * 1024;
+/// The most bytes that one call copies, so that a shutdown need not wait for gigabytes.
+const COPIED_AT_ONCE: u64 = 64 * 1024 * 1024;
+/// The piece in which a copy goes through memory where the kernel cannot do it.
+const COPY_BUFFER: usize = 256 * 1024;
+
+/// An object on its way to the disk.
+pub struct DiskUpload {
+    folders: Arc<Folders>,
+    bucket: BucketName,
+    gathered: Vec<Bytes>,
+    gathered_bytes: usize,
+    file: Target,
+}
+
+/// Where the bytes go.
+enum Target {
+    /// Nowhere yet.
+    Memory,
+    /// Into this file.
+    File(Temporary),
+    /// Into the file that comes back from another thread.
+    Writing(JoinHandle<Result<Temporary, StoreError>>),
+}
+
+impl DiskUpload {
+    pub(super) fn new(folders: Arc<Folders>, bucket: BucketName) -> Self {
+        Self {
+            folders,
+            bucket,
+            gathered: Vec::new(),
+            gathered_bytes: 0,
+            file: Target::Memory,
+        }
+    }
+
+    /// The file, once nothing is being written to it; none where everything is in memory.
+    async fn file(&mut self) -> Result<Option<Temporary>, StoreError> {
+        match std::mem::replace(&mut self.file, Target::Memory) {
+            Target::Memory => Ok(None),
+            Target::File(file) => Ok(Some(file)),
+            Target::Writing(task) => match task.await {
+                Ok(written) => written.map(Some),
+                Err(error) => Err(self.folders.unwritable(&self.bucket, io::Error::other(error))),
+            },
+        }
+    }
+
+    /// Begins to write what is gathered.
+    async fn flush(&mut self) -> Result<(), StoreError> {
+        let file = self.file().await?;
+        let batch = std::mem::take(&mut self.gathered);
+        self.gathered_bytes = 0;
+        let (folders, bucket) = (self.folders.clone(), self.bucket.clone());
+        self.file = Target::Writing(tokio::task::spawn_blocking(move || {
+            write_all(&folders, &bucket, file, &batch)
+        }));
+        Ok(())
+    }
+}
+
+impl Upload for DiskUpload {
+    async fn write(&mut self, data: Bytes) -> Result<(), StoreError> {
+        self.gathered_bytes = self.gathered_bytes.saturating_add(data.len());
+        self.gathered.push(data);
+        if self.gathered_bytes >= BATCH_BYTES {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    async fn write_from(&mut self, content: &Content, range: Range<u64>) -> Result<(), StoreError> {
+        let Content::File(source) = content;
+        let mut from = range.start;
+        self.flush().await?;
+        while from < range.end {
+            let Some(file) = self.file().await? else { break };
+            let source = source.clone();
+            let length = range.end.saturating_sub(from).min(COPIED_AT_ONCE);
+            let bucket = self.bucket.clone();
+            let file = off_thread(&self.folders, move |folders| {
+                copy(&source, from, length, &file.file)
+                    .map_err(|error| folders.unwritable(&bucket, error))?;
+                Ok(file)
+            })
+            .await?;
+            self.file = Target::File(file);
+            from = from.saturating_add(length);
+        }
+        Ok(())
+    }
+
+    async fn commit(
+        mut self,
+        key: &ObjectKey,
+        etag: ETag,
+        properties: Properties,
+        condition: WriteCondition,
+    ) -> Result<ObjectAttributes, StoreError> {
+        let file = self.file().await?;
+        let batch = std::mem::take(&mut self.gathered);
+        let (bucket, key) = (self.bucket.clone(), key.clone());
+        off_thread(&self.folders.clone(), move |folders| {
+            let file = write_all(folders, &bucket, file, &batch)?;
+            Placing {
+                folders,
+                bucket: &bucket,
+                key: &key,
+            }
+            .place(file, &etag, properties, &condition)
+        })
+        .await
+    }
+}
+
+/// A large file takes a while to remove: not on an async thread.
+impl Drop for DiskUpload {
+    fn drop(&mut self) {
+        if let (Target::File(file), Ok(runtime)) = (
+            std::mem::replace(&mut self.file, Target::Memory),
+            tokio::runtime::Handle::try_current(),
+        ) {
+            runtime.spawn_blocking(move || drop(file));
+        }
+    }
+}
+
+/// Appends a batch, to a fresh file where there is none yet.
+fn write_all(
+    folders: &Folders,
+    bucket: &BucketName,
+    file: Option<Temporary>,
+    batch: &[Bytes],
+) -> Result<Temporary, StoreError> {
+    let failed = |error| folders.unwritable(bucket, error);
+    let mut file = match file {
+        Some(file) => file,
+        None => Temporary::create(folders.open_bucket(bucket)?.as_fd()).map_err(failed)?,
+    };
+    for data in batch {
+        file.file.write_all(data).map_err(failed)?;
+    }
+    Ok(file)
+}
+
+/// Appends a range of another file: shared where the file system can, copied by the kernel where it can, else through memory.
+fn copy(source: &File, mut from: u64, length: u64, target: &File) -> io::Result<()> {
+    let end = from.saturating_add(length);
+    while from < end {
+        let left = usize::try_from(end.saturating_sub(from)).unwrap_or(usize::MAX);
+        match copied_by_kernel(source, &mut from, target, left) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+                return copy_through_memory(source, from, end, target);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+fn copied_by_kernel(source: &File, from: &mut u64, target: &File, length: usize) -> Result<usize, Errno> {
+    rfs::copy_file_range(source, Some(from), target, None, length)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn copied_by_kernel(_: &File, _: &mut u64, _: &File, _: usize) -> Result<usize, Errno> {
+    Err(Errno::NOSYS)
+}
+
+fn copy_through_memory(source: &File, mut from: u64, end: u64, mut target: &File) -> io::Result<()> {
+    let mut buffer = vec![0; COPY_BUFFER];
+    while from < end {
+        let wanted = usize::try_from(end.saturating_sub(from))
+            .unwrap_or(COPY_BUFFER)
+            .min(COPY_BUFFER);
+        let piece = buffer.get_mut(..wanted).unwrap_or_default();
+        source.read_exact_at(piece, from)?;
+        target.write_all(piece)?;
+        from = from.saturating_add(wanted as u64);
+    }
+    Ok(())
+}

@@ -91,7 +91,14 @@ impl TestGateway {
         };
         let (live, _) = Live::load(settings, clock.clone()).unwrap();
         let watcher = live.watch().unwrap();
-        let store = DiskStore::open(&store::Settings { root: path("data") }, &[]).unwrap();
+        let store = DiskStore::open(
+            &store::Settings {
+                root: path("data"),
+                ..store::Settings::default()
+            },
+            &[],
+        )
+        .unwrap();
         let mut server = wishes.server.unwrap_or_default();
         server.listen = "127.0.0.1:0".to_owned();
         if wishes.tls {

@@ -329,10 +329,7 @@ mod tests {
     fn what_changes_nothing_is_taken() {
         let plain = Ok(Call::GetObject(ReadObject::default()));
         assert_eq!(read("versionId=null", &[]), plain);
-        assert_eq!(
-            read("x-id=GetObject", &[("x-amz-checksum-mode", "ENABLED")]),
-            plain
-        );
+        assert_eq!(read("x-id=GetObject", &[]), plain);
         assert_eq!(
             read("", &[("x-amz-expected-bucket-owner", "000000000000")]),
             plain

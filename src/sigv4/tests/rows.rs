@@ -7,8 +7,8 @@ use time::{Duration, OffsetDateTime, macros::datetime};
 
 use super::{
     super::{
-        AddressingStyle, Endpoint, Presigned, Reject, SignRequest, Target, Terms, canonical, presign,
-        signing_key,
+        AddressingStyle, Endpoint, Presigned, Reject, ScopeReject, SignRequest, Target, Terms, canonical,
+        presign, signing_key,
     },
     Request, SECRET, example, name,
 };

@@ -12,6 +12,7 @@ struct Sample {
 fn settings(root: &Path) -> Settings {
     Settings {
         root: root.to_owned(),
+        ..Settings::default()
     }
 }
 

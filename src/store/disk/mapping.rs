@@ -6,7 +6,7 @@
 //! the dots of `.` and `..` as `%hh`; one too long for a file name is cut into folders `~+piece` and a last `~=piece`.
 //! `~@` is the object named like its folder, `~!` is the store's own and never a key.
 
-use std::path::Path;
+use std::{borrow::Cow, path::Path};
 
 use crate::types::ObjectKey;
 
@@ -15,7 +15,8 @@ pub const OBJECT_OF_FOLDER: &str = "~@";
 /// The prefix of the store's own names.
 pub const OWN_PREFIX: &str = "~!";
 const ESCAPED: &str = "~=";
-const CONTINUED: &str = "~+";
+/// The prefix of a folder that holds the rest of a name too long for one.
+pub(super) const CONTINUED: &str = "~+";
 /// The longest file name, in bytes, on the file systems that are used.
 const MAX_NAME_BYTES: usize = 255;
 /// Where a name over 255 bytes is cut.
@@ -29,11 +30,7 @@ pub fn to_path(key: &ObjectKey) -> String {
         if at > 0 {
             path.push('/');
         }
-        if is_own_name(segment) {
-            path.push_str(segment);
-        } else {
-            push_escaped(&mut path, segment);
-        }
+        push_segment(&mut path, segment);
     }
     path
 }
@@ -65,6 +62,46 @@ pub fn from_path(path: &Path) -> Option<ObjectKey> {
     // Whatever is not the one spelling of its key (a needless escape, a cut elsewhere, pieces without an end) falls here.
     let key = ObjectKey::parse(&key).ok()?;
     (to_path(&key) == text).then_some(key)
+}
+
+/// The segment of a key that a path of one component, or of continuation folders and one, stands for; none where it is no segment's.
+pub(super) fn segment(path: &str) -> Option<Cow<'_, str>> {
+    if is_own_name(path) && !path.contains('/') {
+        return Some(Cow::Borrowed(path));
+    }
+    let mut body = String::new();
+    let mut pieces = path.split('/').peekable();
+    while let Some(piece) = pieces.next() {
+        let prefix = if pieces.peek().is_some() {
+            CONTINUED
+        } else {
+            ESCAPED
+        };
+        body.push_str(piece.strip_prefix(prefix)?);
+    }
+    let mut segment = String::with_capacity(body.len());
+    unescape(&mut segment, &body)?;
+    (segment_path(&segment) == path).then_some(Cow::Owned(segment))
+}
+
+/// Can a file or a folder of this name be a segment of a key by itself?
+pub(super) fn is_segment(name: &str) -> bool {
+    segment(name).is_some()
+}
+
+/// The path of one segment: one component, or continuation folders and one.
+pub(super) fn segment_path(segment: &str) -> String {
+    let mut path = String::with_capacity(segment.len() + ESCAPED.len());
+    push_segment(&mut path, segment);
+    path
+}
+
+fn push_segment(path: &mut String, segment: &str) {
+    if is_own_name(segment) {
+        path.push_str(segment);
+    } else {
+        push_escaped(path, segment);
+    }
 }
 
 fn is_own_name(segment: &str) -> bool {

@@ -5,6 +5,7 @@ mod attributes;
 mod buckets;
 mod confine;
 mod folding;
+mod list;
 mod lock;
 pub mod mapping;
 mod metadata;
@@ -48,6 +49,7 @@ struct Folders {
     durable: bool,
     /// Can the file system exchange two names? It is taken for one that can until it says otherwise.
     exchange: AtomicBool,
+    listings: list::Listings,
     /// One of these is held while what a name stands for changes.
     locks: [Mutex<()>; 64],
     /// Held for its lock.
@@ -84,6 +86,7 @@ impl DiskStore {
             mounted,
             durable: settings.durable,
             exchange: AtomicBool::new(true),
+            listings: list::Listings::new(),
             locks: std::array::from_fn(|_| Mutex::new(())),
             _lock: lock,
         };
@@ -299,8 +302,9 @@ impl Store for DiskStore {
         off_thread(&self.0, move |folders| folders.replace_tags(&bucket, &key, tags)).await
     }
 
-    async fn list(&self, _bucket: &BucketName, _query: ListQuery) -> Result<Page, StoreError> {
-        Ok(Page::default())
+    async fn list(&self, bucket: &BucketName, query: ListQuery) -> Result<Page, StoreError> {
+        let bucket = bucket.clone();
+        off_thread(&self.0, move |folders| folders.list(&bucket, &query)).await
     }
 
     async fn bucket_exists(&self, bucket: &BucketName) -> Result<bool, StoreError> {

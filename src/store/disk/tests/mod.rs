@@ -1,8 +1,46 @@
 pub(super) mod crash;
+mod listing;
 
 use std::os::unix::fs::symlink;
 
+use bytes::Bytes;
+
 use super::*;
+use crate::{
+    store::Upload,
+    types::{ETag, Properties},
+};
+
+/// Stores an object, as the gateway does.
+async fn stored(
+    store: &DiskStore,
+    key: &str,
+    content: &[u8],
+    properties: Properties,
+    condition: WriteCondition,
+) -> Result<ObjectAttributes, StoreError> {
+    let mut upload = store.upload(&BucketName::parse("abc").unwrap(), None).await?;
+    for piece in content.chunks(700_000) {
+        upload.write(Bytes::copy_from_slice(piece)).await?;
+    }
+    let etag = ETag::new(format!("tag-of-{}", content.len()));
+    upload
+        .commit(&ObjectKey::parse(key).unwrap(), etag, properties, condition)
+        .await
+}
+
+fn put(store: &DiskStore, key: &str, content: &[u8]) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime
+        .block_on(stored(
+            store,
+            key,
+            content,
+            Properties::default(),
+            WriteCondition::Always,
+        ))
+        .unwrap_or_else(|error| panic!("{key:?}: {error}"));
+}
 
 struct Sample {
     folder: tempfile::TempDir,

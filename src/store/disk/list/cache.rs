@@ -1,0 +1,114 @@
+//! Sorted folders, kept while they do not change: a folder's identity and time go in, its names come out if they are those of that time.
+
+use std::{
+    fs::{File, Metadata},
+    io,
+    os::unix::fs::MetadataExt,
+    sync::Arc,
+};
+
+use quick_cache::{Weighter, sync};
+use time::{Duration, OffsetDateTime};
+
+use super::names::Names;
+
+/// A folder that changed so shortly before it was read may have changed once more in the same tick of the file system's clock: such a
+/// reading is good for the page at hand and not kept.
+const TICK: Duration = Duration::milliseconds(100);
+/// What an entry takes besides its names.
+const OVERHEAD: u64 = 128;
+
+/// A folder and the time of its last change, to the nanosecond.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Version {
+    device: u64,
+    inode: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Version {
+    fn of(folder: &Metadata) -> Self {
+        Self {
+            device: folder.dev(),
+            inode: folder.ino(),
+            modified: (folder.mtime(), folder.mtime_nsec()),
+            changed: (folder.ctime(), folder.ctime_nsec()),
+        }
+    }
+
+    /// Had some time passed since the last change?
+    fn is_settled(&self, at: OffsetDateTime) -> bool {
+        let (seconds, nanoseconds) = self.modified.max(self.changed);
+        OffsetDateTime::from_unix_timestamp(seconds)
+            .is_ok_and(|changed| changed + Duration::nanoseconds(nanoseconds) + TICK < at)
+    }
+}
+
+#[derive(Clone)]
+struct Weight;
+
+impl Weighter<Version, Arc<Names>> for Weight {
+    fn weight(&self, _: &Version, names: &Arc<Names>) -> u64 {
+        names.weight().saturating_add(OVERHEAD)
+    }
+}
+
+/// The folders that were sorted last, within a budget of bytes.
+pub(super) struct Cache {
+    kept: sync::Cache<Version, Arc<Names>, Weight>,
+    #[cfg(test)]
+    scans: std::sync::atomic::AtomicU64,
+}
+
+impl Cache {
+    pub(super) fn new(budget: u64) -> Self {
+        // One shard, so that one large folder may take all of it.
+        let options = quick_cache::OptionsBuilder::new()
+            .estimated_items_capacity(1024)
+            .weight_capacity(budget)
+            .shards(1)
+            .build();
+        let kept = match options {
+            Ok(options) => sync::Cache::with_options(
+                options,
+                Weight,
+                Default::default(),
+                sync::DefaultLifecycle::default(),
+            ),
+            Err(_) => sync::Cache::with_weighter(1024, budget, Weight),
+        };
+        Self {
+            kept,
+            #[cfg(test)]
+            scans: Default::default(),
+        }
+    }
+
+    /// The names of an open folder: kept ones, or those that `read` finds.
+    pub(super) fn names(
+        &self,
+        folder: &File,
+        now: impl Fn() -> OffsetDateTime,
+        read: impl FnOnce() -> io::Result<Names>,
+    ) -> io::Result<Arc<Names>> {
+        let version = Version::of(&folder.metadata()?);
+        if let Some(kept) = self.kept.get(&version) {
+            return Ok(kept);
+        }
+        let settled = version.is_settled(now());
+        #[cfg(test)]
+        self.scans.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let names = Arc::new(read()?);
+        // Changed while it was read: what was found may be neither the one nor the other.
+        if settled && Version::of(&folder.metadata()?) == version {
+            self.kept.insert(version, names.clone());
+        }
+        Ok(names)
+    }
+
+    #[cfg(test)]
+    pub(super) fn scans(&self) -> u64 {
+        self.scans.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}

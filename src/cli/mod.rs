@@ -2,9 +2,11 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // a command's answer goes to standard output, its complaints to standard error
 
 mod check;
+mod environment;
 mod health;
 mod logging;
 mod presign;
+mod seed;
 mod serve;
 
 use std::{
@@ -33,7 +35,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the gateway
-    Serve,
+    Serve(serve::Args),
     /// Print a presigned URL and nothing else; needs no server
     Presign(presign::Args),
     /// Are configuration and policy valid, and what may each signer do?
@@ -58,7 +60,7 @@ type Problem = Box<dyn std::error::Error + Send + Sync>;
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match &cli.command {
-        Command::Serve => serve::run(&cli),
+        Command::Serve(args) => serve::run(&cli, args),
         Command::Presign(args) => presign::run(&cli, args),
         Command::Check(args) => check::run(&cli, args),
         Command::Health => health::run(&cli),
@@ -76,10 +78,19 @@ pub fn run() -> ExitCode {
 impl Cli {
     fn config(&self) -> Result<Config, ConfigError> {
         let default = Path::new(DEFAULT_CONFIG);
-        let file = self
-            .config
-            .as_deref()
-            .or_else(|| default.exists().then_some(default));
+        self.config_from(
+            self.config
+                .as_deref()
+                .or_else(|| default.exists().then_some(default)),
+        )
+    }
+
+    /// The configuration without the file that is looked for when nobody says.
+    fn explicit_config(&self) -> Result<Config, ConfigError> {
+        self.config_from(self.config.as_deref())
+    }
+
+    fn config_from(&self, file: Option<&Path>) -> Result<Config, ConfigError> {
         // A variable that is no UTF-8 is none of ours.
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));

@@ -1,6 +1,9 @@
 //! `postern serve`: runs the gateway until it is told to stop.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use http::Method;
 
@@ -8,52 +11,156 @@ use crate::{
     clock::Clock,
     config::Config,
     gateway::Gateway,
-    live::{self, Live},
+    live::{self, Live, Watcher, given::Keys},
     server::{self, AdminListener, PublicListener, Readiness},
     sigv4::{self, AddressingStyle, Endpoint, SignRequest},
-    store::{DiskStore, Store},
+    store::{BucketFolder, DiskStore, Store},
     types::{Action, BucketName, ObjectKey, Resource, Scheme, Span},
 };
 
-use super::{Cli, Outcome, Problem, logging};
+use super::{Cli, Outcome, Problem, environment::Environment, logging, seed};
 
 /// What the sample link opens.
 const SAMPLE_KEY: &str = "test.txt";
 /// How long the printed sample link lives.
 const SAMPLE_EXPIRES: Span = Span::from_seconds(15 * 60);
 
-pub(super) fn run(cli: &Cli) -> Result<Outcome, Problem> {
-    let config = cli.config()?;
-    logging::start(&config.log);
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?
-        .block_on(serve(config))
+/// Serves the configured store, or one folder as one bucket.
+///
+/// Without a configuration: POSTERN_ACCESS_KEY_ID and POSTERN_SECRET_ACCESS_KEY are keys that may do everything, POSTERN_BUCKETS
+/// names buckets to make (a,b), POSTERN_SEED a folder to copy in. Any setting is a variable too: POSTERN_SERVER__LISTEN.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// A folder to serve as a bucket; config.toml and the policy file are then left alone
+    #[arg(value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// The bucket's name; without it the folder's own
+    #[arg(long, value_name = "NAME", requires = "folder")]
+    bucket: Option<String>,
+    /// Each folder in this one is a bucket: copy its files in where there is no such object yet
+    #[arg(long, value_name = "FOLDER")]
+    seed: Option<PathBuf>,
+    /// Where there are neither given keys nor a policy file: make keys for this run that may do everything, and print them
+    #[arg(long)]
+    generate_keys: bool,
 }
 
-async fn serve(config: Config) -> Result<Outcome, Problem> {
+pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
+    let environment = Environment::read(|name| std::env::var(name).ok())?;
+    let mut config = match &args.folder {
+        Some(_) => cli.explicit_config()?,
+        None => cli.config()?,
+    };
+    let scratch = match &args.folder {
+        Some(folder) => Some(Scratch::around(folder, args.bucket.as_deref(), &mut config)?),
+        None => None,
+    };
+    logging::start(&config.log);
+    let served = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(serve(config, args, environment));
+    drop(scratch);
+    served
+}
+
+/// A folder for what a store of one folder needs besides it, gone when the store ends.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn around(folder: &Path, name: Option<&str>, config: &mut Config) -> Result<Self, Problem> {
+        let path = folder
+            .canonicalize()
+            .map_err(|error| format!("{}: cannot be served: {error}", folder.display()))?;
+        let own = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let name = name.unwrap_or(&own);
+        let name = BucketName::parse(name)
+            .map_err(|error| format!("{name:?} is {error}; name the bucket with --bucket NAME"))?;
+        let mut random = [0; 8];
+        getrandom::fill(&mut random)?;
+        let scratch = std::env::temp_dir().join(format!("postern-{}", hex::encode(random)));
+        config.storage.root = scratch.clone();
+        config.buckets.push(BucketFolder { name, path });
+        Ok(Self(scratch))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Who may sign.
+enum Who {
+    /// Whoever the policy file says.
+    PolicyFile,
+    /// The holder of these keys, who was told them otherwise.
+    Given(Keys),
+    /// The holder of these keys, which are made for this run and printed.
+    Generated(Keys),
+}
+
+fn who(config: &Config, args: &Args, environment: &mut Environment) -> Result<Who, Problem> {
+    if let Some(keys) = environment.keys.take() {
+        return Ok(Who::Given(keys));
+    }
+    let has_file = config.policy.file.symlink_metadata().is_ok();
+    if args.folder.is_some() || (args.generate_keys && !has_file) {
+        return Ok(Who::Generated(Keys::random()?));
+    }
+    Ok(Who::PolicyFile)
+}
+
+fn policy(who: &Who, config: &Config, clock: &Clock) -> Result<(Live, Option<Watcher>), Problem> {
+    match who {
+        Who::PolicyFile => {
+            if let Some(fresh) = live::fresh::write_where_missing(&config.policy.file)? {
+                println!(
+                    "wrote {} with a fresh key for the signer {:?}",
+                    fresh.path.display(),
+                    fresh.signer
+                );
+            }
+            let (policy, warnings) = Live::load(config.policy.clone(), clock.clone())?;
+            for warning in warnings {
+                tracing::warn!("{warning}");
+            }
+            let watcher = policy.watch()?;
+            reload_on_hangup(policy.clone())?;
+            Ok((policy, Some(watcher)))
+        }
+        Who::Given(keys) | Who::Generated(keys) => Ok((Live::given(keys, clock.clone())?, None)),
+    }
+}
+
+async fn serve(config: Config, args: &Args, mut environment: Environment) -> Result<Outcome, Problem> {
     let stop = server::termination()?;
-    if let Some(fresh) = live::fresh::write_where_missing(&config.policy.file)? {
-        println!(
-            "wrote {} with a fresh key for the signer {:?}",
-            fresh.path.display(),
-            fresh.signer
-        );
-    }
     let clock = Clock::system();
-    let (policy, warnings) = Live::load(config.policy.clone(), clock.clone())?;
-    for warning in warnings {
-        tracing::warn!("{warning}");
-    }
+    let who = who(&config, args, &mut environment)?;
+    let (policy, _watcher) = policy(&who, &config, &clock)?;
     let store = DiskStore::open(&config.storage, &config.buckets)?;
+    for bucket in &environment.buckets {
+        store.create_bucket(bucket).await?;
+    }
+    if let Some(folder) = args.seed.as_ref().or(environment.seed.as_ref()) {
+        let seeded = seed::seed(&store, folder).await?;
+        for skipped in &seeded.skipped {
+            tracing::warn!("not seeded: {skipped}");
+        }
+        println!("seeded {} objects, {} were there", seeded.copied, seeded.kept);
+    }
     let public = PublicListener::bind(&config.server).await?;
     let admin = AdminListener::bind(&config.admin).await?;
-    let _watcher = policy.watch()?;
-    reload_on_hangup(policy.clone())?;
 
     let origin = origin(public.scheme(), public.address());
     println!("postern listens on {origin}");
     println!("admin listens on http://{}", admin.address());
+    tell(&who, &origin, &config);
     if let Some(link) = sample_link(&origin, &policy, &clock, &config, &store).await {
         println!("try it: {link}");
     }
@@ -62,6 +169,29 @@ async fn serve(config: Config) -> Result<Outcome, Problem> {
     let gateway = Gateway::new(store, policy, clock, config.verdict);
     public.run(gateway, stop).await;
     Ok(Outcome::Yes)
+}
+
+/// Says whose keys count, and shows those that nobody knows yet.
+fn tell(who: &Who, origin: &str, config: &Config) {
+    match who {
+        Who::PolicyFile => {}
+        Who::Given(keys) => println!(
+            "the keys of {} from the environment may do everything; the policy file is not read",
+            keys.access_key_id
+        ),
+        Who::Generated(keys) => {
+            println!("these keys may do everything until this process ends:");
+            println!(
+                "  export AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={}",
+                keys.access_key_id,
+                keys.expose_secret()
+            );
+            println!(
+                "  export AWS_ENDPOINT_URL={origin} AWS_REGION={}",
+                config.verdict.region()
+            );
+        }
+    }
 }
 
 fn reload_on_hangup(policy: Live) -> std::io::Result<()> {

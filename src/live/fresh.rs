@@ -53,8 +53,8 @@ pub fn write_where_missing(path: &Path) -> Result<Option<FreshPolicy>, FreshErro
     if path.symlink_metadata().is_ok() {
         return Ok(None);
     }
-    let access_key_id = format!("AKIA{}", random(ID_LETTERS, 16)?.as_str());
-    let text = text(&access_key_id, &random(SECRET_LETTERS, 40)?);
+    let (access_key_id, secret_access_key) = random_keys()?;
+    let text = text(&access_key_id, &secret_access_key);
     let failed = |source| FreshError::Write {
         path: path.to_owned(),
         source,
@@ -94,6 +94,12 @@ fn place(path: &Path, text: &str) -> io::Result<()> {
     });
     _ = fs::remove_file(&beside);
     placed
+}
+
+/// A fresh pair of keys in AWS's form.
+pub(super) fn random_keys() -> Result<(String, Zeroizing<String>), getrandom::Error> {
+    let access_key_id = format!("AKIA{}", random(ID_LETTERS, 16)?.as_str());
+    Ok((access_key_id, random(SECRET_LETTERS, 40)?))
 }
 
 /// So many letters, each as likely as any other: both alphabets have a power of two of them.

@@ -10,6 +10,7 @@
 //! Has no counterpart on AWS, where a change of policy takes its time to reach everywhere; here it bites at once.
 
 pub mod fresh;
+pub mod given;
 mod in_force;
 mod notices;
 pub mod permissions;
@@ -151,6 +152,23 @@ impl Live {
             },
             warnings,
         ))
+    }
+
+    /// A policy without a file, in which these keys may do everything. There is nothing to watch.
+    pub fn given(keys: &given::Keys, clock: Clock) -> Result<Self, LoadError> {
+        let text = keys.policy();
+        let compiled = PolicyFile::parse(&text, given::SOURCE)?.compile(&References::default())?;
+        let settings = Settings {
+            file: PathBuf::from(given::SOURCE),
+            ..Settings::default()
+        };
+        let snapshot = Snapshot::new(compiled, 1, given::SOURCE.to_owned());
+        let (notices, _) = mpsc::channel();
+        Ok(Self {
+            in_force: Arc::new(InForce::new(settings, clock, snapshot, None)),
+            notices,
+            start: Arc::new(Mutex::new(None)),
+        })
     }
 
     /// The snapshot in force. Ask once per decision.

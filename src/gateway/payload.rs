@@ -141,7 +141,7 @@ where
         checksum: Option<ChecksumAlgorithm>,
     ) -> Result<Received, Failure> {
         let signed = matches!(self.declared, Declared::Sha256(_));
-        let mut hashing = Hashing::Here(Digests::new(signed, checksum));
+        let mut hashing = Hashing::Here(Box::new(Digests::new(signed, checksum)));
         loop {
             let batch = self.batch().await?;
             if batch.is_empty() {
@@ -220,12 +220,12 @@ where
 
 /// Hashing beside reading and writing: one batch at a time, on another thread where it is long.
 enum Hashing {
-    Here(Digests),
-    There(JoinHandle<Digests>),
+    Here(Box<Digests>),
+    There(JoinHandle<Box<Digests>>),
 }
 
 impl Hashing {
-    async fn here(self) -> Result<Digests, Failure> {
+    async fn here(self) -> Result<Box<Digests>, Failure> {
         match self {
             Self::Here(digests) => Ok(digests),
             Self::There(task) => task.await.map_err(|_| Failure::Interrupted),

@@ -4,7 +4,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 export AWS_CONFIG_FILE=$work/config AWS_SHARED_CREDENTIALS_FILE=$work/credentials AWS_MAX_ATTEMPTS=1
-printf '[default]\ns3 =\n  addressing_style = path\n' > config
+# Without the version, version 1 of the CLI signs links with Signature Version 2.
+printf '[default]\ns3 =\n  addressing_style = path\n  signature_version = s3v4\n' > config
 failed=0
 
 s3() { aws --endpoint-url "$ENDPOINT" s3 "$@"; }
@@ -28,7 +29,7 @@ put_and_get() { s3 cp small "s3://$BUCKET/small" && s3 cp "s3://$BUCKET/small" b
 put_and_get_middle() { s3 cp middle "s3://$BUCKET/middle" && s3 cp "s3://$BUCKET/middle" back && cmp middle back; }
 stream() { s3 cp - "s3://$BUCKET/streamed" < small && s3 cp "s3://$BUCKET/streamed" - | cmp small -; }
 sync() { s3 sync tree "s3://$BUCKET/tree/" && s3 sync "s3://$BUCKET/tree/" again && diff -r tree again && is "$(s3 sync tree "s3://$BUCKET/tree/")" ""; }
-list() { s3 ls "s3://$BUCKET/tree/" | grep -q 'PRE sub/' && s3 ls --recursive "s3://$BUCKET/" | grep -q 'two and a half'; }
+list() { s3 ls "s3://$BUCKET/tree/" | grep 'PRE sub/' && s3 ls --recursive "s3://$BUCKET/" | grep 'two and a half'; }
 move() { s3 mv "s3://$BUCKET/tree/one" "s3://$BUCKET/tree/eins" && s3 cp "s3://$BUCKET/tree/eins" - | grep -q 1 && refused 404 s3 cp "s3://$BUCKET/tree/one" -; }
 presign() { curl -sf "$(s3 presign "s3://$BUCKET/small")" | cmp small -; }
 metadata() {
@@ -38,7 +39,7 @@ metadata() {
 once() { api put-object --bucket "$BUCKET" --key once --body small --if-none-match '*' && refused PreconditionFailed api put-object --bucket "$BUCKET" --key once --body small --if-none-match '*'; }
 tags() { api put-object-tagging --bucket "$BUCKET" --key small --tagging 'TagSet=[{Key=a,Value=1}]' && is "$(api get-object-tagging --bucket "$BUCKET" --key small --query 'TagSet[0].Value')" 1; }
 wrong_secret() { AWS_SECRET_ACCESS_KEY=wrong refused SignatureDoesNotMatch api list-objects-v2 --bucket "$BUCKET"; }
-paging() { is "$(api list-objects-v2 --bucket "$BUCKET" --prefix tree/ --page-size 1 --query 'length(Contents[])' | tail -1)" 3; }
+paging() { is "$(api list-objects-v2 --bucket "$BUCKET" --prefix tree/ --page-size 1 --query 'Contents[].[Key]' | wc -l)" 3; }
 
 case_ "a bucket is made" s3 mb "s3://$BUCKET"
 case_ "buckets are listed" sh -c "aws --endpoint-url '$ENDPOINT' s3 ls | grep -q '$BUCKET'"

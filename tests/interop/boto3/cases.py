@@ -30,8 +30,10 @@ STRANGE_KEYS = [
 
 def client(secret=None, **config):
     return boto3.client(
-        "s3", endpoint_url=ENDPOINT, aws_secret_access_key=secret or os.environ["AWS_SECRET_ACCESS_KEY"],
-        config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path", **config.pop("s3", {})}, **config),
+        "s3", endpoint_url=ENDPOINT, aws_access_key_id=os.environ["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=secret or os.environ["AWS_SECRET_ACCESS_KEY"],
+        # Links are signed with Signature Version 2 unless it is told otherwise.
+        config=Config(signature_version="s3v4", retries={"max_attempts": 1}, s3={"addressing_style": "path", **config.pop("s3", {})}, **config),
     )
 
 

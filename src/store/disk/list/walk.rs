@@ -127,7 +127,8 @@ impl<'w> Walk<'w> {
     fn entry(&mut self, folder: &File, whole: &str, kind: Kind) -> Step {
         let prefix = self.query.prefix.as_str();
         let matches = whole.starts_with(prefix);
-        if !matches && !(kind == Kind::Folder && prefix.starts_with(whole)) {
+        let leads_to = kind == Kind::Folder && prefix.starts_with(whole);
+        if !matches && !leads_to {
             // In order, and `from` is never before the prefix: whatever follows is behind all that begins with it.
             return match whole.as_bytes() > prefix.as_bytes() {
                 true => ControlFlow::Break(Stop::End),

@@ -105,7 +105,7 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
         } else {
             AddressingStyle::Path
         },
-        bucket: &bucket,
+        bucket: Some(&bucket),
         key: key.as_ref(),
         headers: &args.headers,
         query: &args.query,

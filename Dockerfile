@@ -20,4 +20,5 @@ EXPOSE 9000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["postern", "health"]
 ENTRYPOINT ["postern"]
-CMD ["serve"]
+# Without keys and without a policy file: keys for this run, printed.
+CMD ["serve", "--generate-keys"]

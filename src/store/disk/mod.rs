@@ -228,6 +228,14 @@ impl Folders {
         }
     }
 
+    /// Is there a bucket of this name, as far as that can be told without waiting for the disk?
+    fn is_cached_bucket(&self, bucket: &BucketName) -> bool {
+        let (folder, path) = self.bucket(bucket);
+        path.is_empty()
+            || confine::open(folder.opened.as_fd(), &path, Wait::Never)
+                .is_ok_and(|file| file.metadata().is_ok_and(|metadata| metadata.is_dir()))
+    }
+
     /// A path below a bucket, for messages.
     fn path_of(&self, bucket: &BucketName, path: &str) -> PathBuf {
         let (folder, bucket_path) = self.bucket(bucket);
@@ -308,6 +316,9 @@ impl Store for DiskStore {
     }
 
     async fn bucket_exists(&self, bucket: &BucketName) -> Result<bool, StoreError> {
+        if self.0.is_cached_bucket(bucket) {
+            return Ok(true);
+        }
         let bucket = bucket.clone();
         off_thread(&self.0, move |folders| folders.bucket_folder(&bucket)).await
     }

@@ -7,9 +7,13 @@ use serde_json::{Value, json};
 use crate::{
     live::{self, Warning},
     policy::Snapshot,
+    store::{self, Invisible},
 };
 
 use super::{Cli, Outcome, Problem};
+
+/// How many files that are no objects are named.
+const MOST_NAMED: usize = 20;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -38,6 +42,11 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
         };
         format!("{}: allows {} {what}", grant.statement, grant.signer)
     }));
+    warnings.extend(no_objects(&store::invisible(
+        &config.storage,
+        &config.buckets,
+        MOST_NAMED,
+    )));
     if let Some(tls) = &config.server.tls {
         warnings.extend(
             [&tls.certificate, &tls.private_key]
@@ -52,6 +61,17 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
         people(&snapshot, &warnings, &config.policy.file);
     }
     Ok(Outcome::Yes)
+}
+
+/// What lies among the objects and is none.
+fn no_objects(invisible: &Invisible) -> Vec<String> {
+    let more = invisible.count.saturating_sub(invisible.found.len());
+    let named = invisible
+        .found
+        .iter()
+        .map(|(path, why)| format!("{}: no object: {why}", path.display()));
+    let rest = (more > 0).then(|| format!("{more} more files are no objects"));
+    named.chain(rest).collect()
 }
 
 fn invalid(args: &Args, problem: &str) -> Outcome {

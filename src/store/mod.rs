@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 
 use crate::types::{BucketName, ETag, ObjectAttributes, ObjectKey, Properties, Tag, WriteCondition};
 
-pub use disk::{DiskStore, DiskUpload, FileBody};
+pub use disk::{DiskStore, DiskUpload, FileBody, Invisible, invisible};
 pub use error::{OpenError, StoreError};
 pub use listing::{ListQuery, Listed, Page};
 pub use settings::{BucketFolder, Settings};

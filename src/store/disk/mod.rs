@@ -5,6 +5,7 @@ mod attributes;
 mod buckets;
 mod confine;
 mod folding;
+mod invisible;
 mod list;
 mod lock;
 pub mod mapping;
@@ -17,6 +18,7 @@ mod sweep;
 mod temporary;
 mod upload;
 
+pub use invisible::{Invisible, invisible};
 pub use read::FileBody;
 pub use upload::DiskUpload;
 

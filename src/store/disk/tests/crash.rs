@@ -1,3 +1,157 @@
-//! What a killed process leaves behind.
+//! What a killed process leaves behind: a child process writes and is killed with SIGKILL at a chosen point; then the store is opened again.
 
-pub(in crate::store::disk) fn reached(_name: &str) {}
+use std::{path::PathBuf, process::Command, sync::atomic::Ordering};
+
+use super::*;
+use crate::types::Tag;
+
+/// Names the point at which the child ends.
+const FAILPOINT: &str = "POSTERN_TEST_FAILPOINT";
+/// Names the child's store.
+const ROOT: &str = "POSTERN_TEST_CRASH_ROOT";
+/// What the child does.
+const SCENARIO: &str = "POSTERN_TEST_CRASH_SCENARIO";
+/// The name of the test that is the child.
+const CHILD: &str = "store::disk::tests::crash::the_child_that_is_killed";
+
+/// Ends this process, as a power cut would, if the point is the chosen one.
+pub(in crate::store::disk) fn reached(name: &str) {
+    if std::env::var(FAILPOINT).is_ok_and(|chosen| chosen == name) {
+        let own = rustix::process::getpid();
+        _ = rustix::process::kill_process(own, rustix::process::Signal::KILL);
+    }
+}
+
+fn spilled() -> Properties {
+    Properties {
+        content_type: "text/spilled".to_owned(),
+        tags: (0..10)
+            .map(|n| Tag {
+                key: format!("{n}{}", "k".repeat(100)),
+                value: "v".repeat(256),
+            })
+            .collect(),
+        ..Properties::default()
+    }
+}
+
+fn write(store: &DiskStore, key: &str, content: &[u8], properties: Properties) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let done = stored(store, key, content, properties, WriteCondition::Always);
+    runtime.block_on(done).unwrap();
+}
+
+/// Not a test by itself: without a root it does nothing.
+#[test]
+fn the_child_that_is_killed() {
+    let Ok(root) = std::env::var(ROOT) else { return };
+    let store = DiskStore::open(&settings(Path::new(&root)), &[]).unwrap();
+    match std::env::var(SCENARIO).unwrap().as_str() {
+        "new" => write(&store, "fresh/key", b"new", Properties::default()),
+        "replaced" => write(&store, "old", b"newer", Properties::default()),
+        "spilled" => write(&store, "old", b"newer", spilled()),
+        "large" => write(&store, "old", &vec![b'n'; 3_000_000], Properties::default()),
+        "folder" => write(&store, "old/below", b"new", Properties::default()),
+        "folder without exchange" => {
+            store.0.exchange.store(false, Ordering::Relaxed);
+            write(&store, "old/below", b"new", Properties::default());
+        }
+        other => panic!("{other}"),
+    }
+    std::process::exit(0);
+}
+
+/// Runs the child, and tells whether it was killed.
+fn killed(root: &Path, scenario: &str, failpoint: &str) -> bool {
+    let ended = Command::new(std::env::current_exe().unwrap())
+        .args([CHILD, "--exact", "--nocapture"])
+        .env(ROOT, root)
+        .env(SCENARIO, scenario)
+        .env(FAILPOINT, failpoint)
+        .output()
+        .unwrap();
+    !ended.status.success()
+}
+
+fn content(store: &DiskStore, key: &str) -> Option<(String, Vec<u8>)> {
+    let key = ObjectKey::parse(key).unwrap();
+    let (attributes, file) = store.0.find_now(&BucketName::parse("abc").unwrap(), &key).ok()?;
+    let mut content = Vec::new();
+    io::Read::read_to_end(&mut { file }, &mut content).unwrap();
+    Some((attributes.etag.as_str().to_owned(), content))
+}
+
+#[test]
+fn a_process_killed_at_any_point_leaves_the_old_object_or_the_new_and_no_litter() {
+    let points = [
+        "described",
+        "synced",
+        "renamed",
+        "linked",
+        "exchanged",
+        "journalled",
+        "unlinked",
+        "never",
+    ];
+    let mut reached = std::collections::BTreeSet::new();
+    for scenario in [
+        "new",
+        "replaced",
+        "spilled",
+        "large",
+        "folder",
+        "folder without exchange",
+    ] {
+        for point in points {
+            let folder = tempfile::tempdir().unwrap();
+            let root: PathBuf = folder.path().join("data");
+            fs::create_dir_all(root.join("abc")).unwrap();
+            let store = DiskStore::open(&settings(&root), &[]).unwrap();
+            write(&store, "old", b"older", Properties::default());
+            write(&store, "other", b"other", spilled());
+            drop(store);
+            let was_killed = killed(&root, scenario, point);
+            if was_killed {
+                reached.insert(point);
+            }
+
+            let case = format!("{scenario}, killed at {point}");
+            let store =
+                DiskStore::open(&settings(&root), &[]).unwrap_or_else(|error| panic!("{case}: {error}"));
+            let tagged = |content: &[u8]| (format!("tag-of-{}", content.len()), content.to_vec());
+            assert_eq!(content(&store, "other"), Some(tagged(b"other")), "{case}");
+            let old = content(&store, "old");
+            let new = match scenario {
+                "new" => content(&store, "fresh/key"),
+                "folder" | "folder without exchange" => content(&store, "old/below"),
+                _ => None,
+            };
+            let large = vec![b'n'; 3_000_000];
+            let replaced = match scenario {
+                "replaced" | "spilled" => Some(tagged(b"newer")),
+                "large" => Some(tagged(&large)),
+                _ => None,
+            };
+            assert!(
+                old == Some(tagged(b"older")) || (replaced.is_some() && old == replaced),
+                "{case}: the old object or the new, whole"
+            );
+            assert!(new.is_none() || new == Some(tagged(b"new")), "{case}");
+            if !was_killed {
+                let wanted = replaced.unwrap_or(tagged(b"new"));
+                assert_eq!(new.or(old), Some(wanted), "{case}");
+            }
+            // The record of `other` is spilled, and that of `old` where it was written so.
+            let own = sweep::own_names(&root.join("abc"));
+            let expected =
+                1 + usize::from(scenario == "spilled" && content(&store, "old") != Some(tagged(b"older")));
+            assert_eq!(own.len(), expected, "{case}: {own:?}");
+            assert!(
+                own.iter().all(|name| name.starts_with("~!metadata/")),
+                "{case}: {own:?}"
+            );
+        }
+    }
+    let all: std::collections::BTreeSet<_> = points.into_iter().filter(|point| *point != "never").collect();
+    assert_eq!(reached, all, "every point was reached in some scenario");
+}

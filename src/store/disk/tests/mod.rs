@@ -1,5 +1,9 @@
 pub(super) mod crash;
+mod full;
+mod kept;
 mod listing;
+mod model;
+mod races;
 
 use std::os::unix::fs::symlink;
 

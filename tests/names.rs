@@ -14,7 +14,7 @@ fn sign(gateway: &TestGateway, endpoint: &str, style: AddressingStyle, bucket: &
         method: &Method::GET,
         endpoint: &Endpoint::parse(endpoint).unwrap(),
         style,
-        bucket: &BucketName::parse(bucket).unwrap(),
+        bucket: Some(&BucketName::parse(bucket).unwrap()),
         key: Some(&ObjectKey::parse(key).unwrap()),
         headers: &[],
         query: &[],

@@ -96,7 +96,7 @@ async fn any_made_up_key_signs_without_complaint_and_is_refused() {
         method: &Method::GET,
         endpoint: &Endpoint::parse(&gateway.endpoint()).unwrap(),
         style: AddressingStyle::Path,
-        bucket: &bucket,
+        bucket: Some(&bucket),
         key: Some(&key),
         headers: &[],
         query: &[],

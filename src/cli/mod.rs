@@ -6,8 +6,10 @@ mod environment;
 mod health;
 mod logging;
 mod presign;
+mod s3_url;
 mod seed;
 mod serve;
+mod signing;
 
 use std::{
     path::{Path, PathBuf},

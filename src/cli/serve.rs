@@ -259,7 +259,7 @@ async fn sample_link(
         method: &Method::GET,
         endpoint: &Endpoint::parse(origin).ok()?,
         style: AddressingStyle::Path,
-        bucket: &bucket,
+        bucket: Some(&bucket),
         key: Some(&key),
         headers: &[],
         query: &[],

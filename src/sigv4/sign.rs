@@ -48,6 +48,16 @@ impl Endpoint {
             prefix: uri.path().trim_end_matches('/').to_owned(),
         })
     }
+
+    /// HTTP or HTTPS.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// The host, and the port where it is not the scheme's own.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
 }
 
 /// Where the bucket's name goes.
@@ -68,9 +78,9 @@ pub struct SignRequest<'a> {
     pub endpoint: &'a Endpoint,
     /// Where the bucket's name goes.
     pub style: AddressingStyle,
-    /// The bucket.
-    pub bucket: &'a BucketName,
-    /// The key; none for a request on the bucket.
+    /// The bucket; none for a request on the service, which lists buckets.
+    pub bucket: Option<&'a BucketName>,
+    /// The key; none for a request on the bucket. Without a bucket it counts for nothing.
     pub key: Option<&'a ObjectKey>,
     /// Headers that whoever uses the link must send as they are here. `host` is always signed and not among them.
     pub headers: &'a [(String, String)],
@@ -227,14 +237,17 @@ fn address(request: &SignRequest<'_>) -> (String, String) {
     let Endpoint {
         authority, prefix, ..
     } = request.endpoint;
+    let Some(bucket) = request.bucket else {
+        return (authority.clone(), format!("{prefix}/"));
+    };
     let mut path = Vec::from(prefix.as_bytes());
     let authority = match request.style {
         AddressingStyle::Path => {
             path.push(b'/');
-            path.extend_from_slice(request.bucket.as_str().as_bytes());
+            path.extend_from_slice(bucket.as_str().as_bytes());
             authority.clone()
         }
-        AddressingStyle::VirtualHost => format!("{}.{authority}", request.bucket),
+        AddressingStyle::VirtualHost => format!("{bucket}.{authority}"),
     };
     if request.key.is_some() || request.style == AddressingStyle::VirtualHost {
         path.push(b'/');

@@ -186,7 +186,7 @@ impl TestGateway {
             method,
             endpoint: &Endpoint::parse(&self.endpoint()).unwrap(),
             style: AddressingStyle::Path,
-            bucket: &BucketName::parse(BUCKET).unwrap(),
+            bucket: Some(&BucketName::parse(BUCKET).unwrap()),
             key: key.as_ref(),
             headers: &owned(headers),
             query: &owned(query),

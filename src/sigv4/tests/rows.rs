@@ -205,7 +205,7 @@ fn a_session_token_with_a_permanent_key_is_told_only_once_the_signature_holds() 
         method: &Method::GET,
         endpoint: &endpoint,
         style: AddressingStyle::Path,
-        bucket: &BucketName::parse("films").unwrap(),
+        bucket: Some(&BucketName::parse("films").unwrap()),
         key: Some(&ObjectKey::parse("a.mp4").unwrap()),
         headers: &[],
         query: &[],

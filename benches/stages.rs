@@ -1,7 +1,7 @@
 //! The cost of each stage of a request: verifying a presigned GET with a warm signing key, a decision over 1,000 statements, a key's path.
 #![allow(clippy::unwrap_used, missing_docs)] // a benchmark may stop at the first surprise
 
-use std::{hint::black_box, time::Duration};
+use std::{hint::black_box, sync::Arc, time::Duration};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::{HeaderMap, Method};
@@ -78,7 +78,7 @@ fn stages(criterion: &mut Criterion) {
         });
     });
 
-    let small = snapshot(1);
+    let small = Arc::new(snapshot(1));
     let settings = Settings {
         virtual_host_domains: vec!["s3.amazonaws.com".to_owned()],
         ..Settings::default()

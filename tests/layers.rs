@@ -14,7 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("policy", &["types"]),
     ("verdict", &["types", "s3", "sigv4", "policy"]),
     ("clock", &["types"]),
-    ("store", &["types"]),
+    ("store", &["types", "clock"]),
     ("live", &["types", "policy", "clock"]),
     (
         "gateway",

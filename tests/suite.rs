@@ -10,6 +10,7 @@ mod errors;
 mod layers;
 mod logs;
 mod names;
+mod objects;
 mod reading;
 mod reload;
 mod story;

@@ -8,14 +8,14 @@ use postern::{
     types::{RequestHead, Scheme},
     verdict::{Circumstances, Settings, decide},
 };
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use time::macros::datetime;
 
-static SNAPSHOT: LazyLock<Snapshot> = LazyLock::new(|| {
+static SNAPSHOT: LazyLock<Arc<Snapshot>> = LazyLock::new(|| {
     let text = "[[signer]]\nname = 'a'\naccess_key_id = 'AKIA'\nsecret_access_key = 's'\n\
         [[signer.statement]]\nEffect = 'Allow'\nAction = 's3:*'\nResource = '*'\n";
     let compiled = PolicyFile::parse(text, "policy.toml").unwrap().compile(&References::new()).unwrap();
-    Snapshot::new(compiled, 1, String::new())
+    Arc::new(Snapshot::new(compiled, 1, String::new()))
 });
 
 fuzz_target!(|data: &[u8]| {

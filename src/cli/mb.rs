@@ -2,11 +2,10 @@
 
 use bytes::Bytes;
 use http::Method;
-use http_body_util::{Either, Full};
 
 use super::{
     Cli, Outcome, Problem,
-    client::{self, Call},
+    client::{self, Call, Sent},
     s3_url::S3Url,
     signing::SigningArgs,
 };
@@ -36,7 +35,7 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
                  <LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>"
             ),
         };
-        let body = Either::Left(Full::new(Bytes::from(body)));
+        let body = Sent::Small(Bytes::from(body));
         client.send_body(Method::PUT, call, body).await?;
         println!("made s3://{bucket}");
         Ok(Outcome::Yes)

@@ -10,7 +10,7 @@ use crate::{
     config::Config,
     live,
     policy::Snapshot,
-    sigv4::{self, AddressingStyle, Endpoint, SignError, SignRequest, SignedUrl},
+    sigv4::{self, AddressingStyle, Endpoint, SignError, SignRequest, SignedRequest, SignedUrl},
     types::{AccessKeyId, BucketName, ObjectKey, Region, Scheme, SecretKey, Span},
 };
 
@@ -94,27 +94,43 @@ impl Signing {
         })
     }
 
-    /// Signs one request from now on.
+    /// A link that works for a while from now on.
     pub(super) fn presign(&self, asked: Asked<'_>, expires: Span) -> Result<SignedUrl, SignError> {
-        let Asked {
-            method,
-            bucket,
-            key,
-            headers,
-            query,
-        } = asked;
-        let request = SignRequest {
-            method,
+        let (id, secret) = (&self.keys.access_key_id, &self.keys.secret_access_key);
+        sigv4::presign(
+            &self.request(asked),
+            id,
+            secret,
+            &self.region,
+            self.clock.now(),
+            expires,
+        )
+    }
+
+    /// A request to be sent now. `payload` is its `x-amz-content-sha256`.
+    pub(super) fn sign(&self, asked: Asked<'_>, payload: &str) -> Result<SignedRequest, SignError> {
+        let (id, secret) = (&self.keys.access_key_id, &self.keys.secret_access_key);
+        sigv4::sign_header(
+            &self.request(asked),
+            id,
+            secret,
+            &self.region,
+            self.clock.now(),
+            payload,
+        )
+    }
+
+    fn request<'a>(&'a self, asked: Asked<'a>) -> SignRequest<'a> {
+        SignRequest {
+            method: asked.method,
             endpoint: &self.endpoint,
             style: self.style,
-            bucket,
-            key,
-            headers,
-            query,
+            bucket: asked.bucket,
+            key: asked.key,
+            headers: asked.headers,
+            query: asked.query,
             session_token: self.keys.session_token.as_deref(),
-        };
-        let (id, secret) = (&self.keys.access_key_id, &self.keys.secret_access_key);
-        sigv4::presign(&request, id, secret, &self.region, self.clock.now(), expires)
+        }
     }
 
     /// Where requests go.

@@ -47,6 +47,7 @@ mod presigned;
 mod reject;
 mod scope;
 mod sign;
+mod sign_header;
 mod signing_key;
 #[cfg(test)]
 mod tests;
@@ -60,6 +61,7 @@ pub use payload::{Payload, Streaming};
 pub use presigned::Presigned;
 pub use reject::{ErrorText, Mismatch, Reject, ScopeReject};
 pub use sign::{AddressingStyle, Endpoint, SignError, SignRequest, SignedUrl, presign};
+pub use sign_header::{SignedRequest, sign_header};
 pub use signing_key::signing_key;
 pub use verify::{Target, Verified};
 pub use window::{InForce, Terms};

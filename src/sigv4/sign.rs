@@ -78,9 +78,9 @@ pub struct SignRequest<'a> {
     pub endpoint: &'a Endpoint,
     /// Where the bucket's name goes.
     pub style: AddressingStyle,
-    /// The bucket; none for a request on the service, which lists buckets.
+    /// The bucket; none for a request on the service.
     pub bucket: Option<&'a BucketName>,
-    /// The key; none for a request on the bucket. Without a bucket it counts for nothing.
+    /// The key; none for a request on the bucket.
     pub key: Option<&'a ObjectKey>,
     /// Headers that whoever uses the link must send as they are here. `host` is always signed and not among them.
     pub headers: &'a [(String, String)],
@@ -216,10 +216,7 @@ pub fn presign(
     let mac = signed(&key, &string_to_sign.bytes());
     let signature = Signature::new(mac.finalize().into_bytes().into());
 
-    let scheme = match request.endpoint.scheme {
-        Scheme::Http => "http",
-        Scheme::Https => "https",
-    };
+    let scheme = scheme(request.endpoint);
     let mut sorted = Vec::new();
     put_query(&mut sorted, &query);
     let sorted = String::from_utf8_lossy(&sorted);
@@ -232,31 +229,37 @@ pub fn presign(
     })
 }
 
+/// As a URL writes it.
+pub(super) fn scheme(endpoint: &Endpoint) -> &'static str {
+    match endpoint.scheme {
+        Scheme::Http => "http",
+        Scheme::Https => "https",
+    }
+}
+
 /// Host and encoded path of a request.
-fn address(request: &SignRequest<'_>) -> (String, String) {
+pub(super) fn address(request: &SignRequest<'_>) -> (String, String) {
     let Endpoint {
         authority, prefix, ..
     } = request.endpoint;
-    let Some(bucket) = request.bucket else {
-        return (authority.clone(), format!("{prefix}/"));
-    };
     let mut path = Vec::from(prefix.as_bytes());
-    let authority = match request.style {
-        AddressingStyle::Path => {
+    let authority = match (request.style, request.bucket) {
+        (AddressingStyle::Path, Some(bucket)) => {
             path.push(b'/');
             path.extend_from_slice(bucket.as_str().as_bytes());
             authority.clone()
         }
-        AddressingStyle::VirtualHost => format!("{bucket}.{authority}"),
+        (AddressingStyle::VirtualHost, Some(bucket)) => format!("{bucket}.{authority}"),
+        (AddressingStyle::Path | AddressingStyle::VirtualHost, None) => authority.clone(),
     };
-    if request.key.is_some() || request.style == AddressingStyle::VirtualHost {
+    if request.key.is_some() || request.bucket.is_none() || request.style == AddressingStyle::VirtualHost {
         path.push(b'/');
     }
     put_key(&mut path, request.key.map_or("", ObjectKey::as_str));
     (authority, String::from_utf8_lossy(&path).into_owned())
 }
 
-fn encoded_query<'a>(
+pub(super) fn encoded_query<'a>(
     own: impl Iterator<Item = (&'a str, &'a str)>,
     extra: &'a [(String, String)],
 ) -> Result<String, SignError> {
@@ -277,7 +280,7 @@ fn encoded_query<'a>(
     Ok(String::from_utf8_lossy(&raw).into_owned())
 }
 
-fn checked_headers(headers: &[(String, String)]) -> Result<HeaderMap, SignError> {
+pub(super) fn checked_headers(headers: &[(String, String)]) -> Result<HeaderMap, SignError> {
     let mut checked = HeaderMap::new();
     for (name, value) in headers {
         let refused = || SignError::Header(name.clone());

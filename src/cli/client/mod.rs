@@ -1,5 +1,5 @@
-//! A small S3 client for people: requests are presigned by our own signer and sent with hyper, streaming both ways. A request goes in, an
-//! answer or a [`ClientError`] comes out. A signed URL is a credential as long as it lives, so no error and no log holds one.
+//! A small S3 client for people: requests are signed by our own signer and sent with hyper, streaming both ways. A request goes in, an
+//! answer or a [`ClientError`] comes out. A signed request is a credential for 15 minutes, so no error and no log holds its headers.
 
 mod error;
 pub(super) mod listing;
@@ -18,8 +18,9 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
+use sha2::{Digest, Sha256};
 
-use crate::types::{BucketName, ObjectKey, Region, Scheme, Span};
+use crate::types::{BucketName, ObjectKey, Region, Scheme};
 
 use super::{
     Cli, Outcome, Problem,
@@ -27,8 +28,8 @@ use super::{
 };
 pub(super) use error::{ClientError, Refusal};
 
-/// How long a signed request lives: as long as a clock may be wrong for a request that is signed by header.
-const LIFE: Span = Span::from_seconds(15 * 60);
+/// What a body is signed as that is sent while it is read.
+const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 /// How long connecting may take.
 const CONNECTING: Duration = Duration::from_secs(10);
 /// How long an answer may pause.
@@ -36,13 +37,18 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// The most of an answer that is read into memory: a page of a listing has under 4 MiB.
 const MOST_TEXT: usize = 16 << 20;
 
-/// A request's body: a few bytes at most, or pieces from a channel.
-pub(super) type RequestBody = Either<Full<Bytes>, Channel<Bytes, io::Error>>;
+/// A request's body.
+pub(super) enum Sent {
+    /// A few bytes, or none.
+    Small(Bytes),
+    /// Pieces, as many bytes as the call's `content-length` says.
+    Stream(Channel<Bytes, io::Error>),
+}
 
 /// Sends requests to one endpoint.
 #[derive(Clone)]
 pub(super) struct S3Client {
-    http: Client<HttpsConnector<HttpConnector>, RequestBody>,
+    http: Client<HttpsConnector<HttpConnector>, Either<Full<Bytes>, Channel<Bytes, io::Error>>>,
     signing: Arc<Signing>,
 }
 
@@ -93,15 +99,15 @@ impl S3Client {
         method: Method,
         call: Call<'_>,
     ) -> Result<Response<Incoming>, ClientError> {
-        self.send_body(method, call, Either::Left(Full::default())).await
+        self.send_body(method, call, Sent::Small(Bytes::new())).await
     }
 
-    /// Sends a request with a body, whose length its headers tell.
+    /// Sends a request with a body.
     pub(super) async fn send_body(
         &self,
         method: Method,
         call: Call<'_>,
-        body: RequestBody,
+        body: Sent,
     ) -> Result<Response<Incoming>, ClientError> {
         let asked = Asked {
             method: &method,
@@ -110,16 +116,22 @@ impl S3Client {
             headers: call.headers,
             query: call.query,
         };
-        let url = self.signing.presign(asked, LIFE)?.into_string();
-        // The parser's error would tell nothing but a kind; still, nothing of the URL may leave.
-        let uri: Uri = url.parse().map_err(|_| ClientError::Address(self.authority()))?;
-        let mut request = Request::builder().method(method).uri(uri);
-        for (name, value) in call.headers {
-            request = request.header(name, value);
-        }
-        let request = request
+        let (payload, body) = match body {
+            Sent::Small(bytes) => (
+                hex::encode(Sha256::digest(&bytes)),
+                Either::Left(Full::new(bytes)),
+            ),
+            Sent::Stream(pieces) => (UNSIGNED_PAYLOAD.to_owned(), Either::Right(pieces)),
+        };
+        let signed = self.signing.sign(asked, &payload)?;
+        let unaddressable = || ClientError::Address(self.authority());
+        let uri: Uri = signed.url.parse().map_err(|_| unaddressable())?;
+        let mut request = Request::builder()
+            .method(method)
+            .uri(uri)
             .body(body)
-            .map_err(|_| ClientError::Address(self.authority()))?;
+            .map_err(|_| unaddressable())?;
+        *request.headers_mut() = signed.headers;
         let response = self.http.request(request).await.map_err(|error| {
             if error.is_connect() {
                 ClientError::Unreachable(self.authority(), error::chain(&error))

@@ -6,14 +6,14 @@ use std::io;
 use bytes::{Bytes, BytesMut};
 use http::{Method, Response, Version, header};
 use http_body::Body;
-use http_body_util::{BodyExt, Either, channel::Channel};
+use http_body_util::{BodyExt, channel::Channel};
 use hyper::body::Incoming;
 use tokio::{
     fs::File,
     io::{AsyncReadExt, AsyncWrite, AsyncWriteExt},
 };
 
-use super::{Call, ClientError, PATIENCE, S3Client, error::chain, progress::Progress};
+use super::{Call, ClientError, PATIENCE, S3Client, Sent, error::chain, progress::Progress};
 
 /// How much of a file is read at a time.
 const PIECE: usize = 256 * 1024;
@@ -36,7 +36,7 @@ pub(in crate::cli) async fn upload(
     };
     let (sender, body) = Channel::new(AHEAD);
     let feeding = tokio::spawn(feed(sender, file, length, progress));
-    let answered = client.send_body(Method::PUT, call, Either::Right(body)).await;
+    let answered = client.send_body(Method::PUT, call, Sent::Stream(body)).await;
     // Refused or not, the file is of no more use.
     feeding.abort();
     let response = answered?;

@@ -135,7 +135,10 @@ impl<'w> Walk<'w> {
                 false => ControlFlow::Continue(()),
             };
         }
-        if let Some(common) = self.rolled_up(whole).map(str::to_owned) {
+        // Where the page begins inside a folder, only what is behind its beginning counts: its names are gone through one by one.
+        let begins_inside =
+            kind == Kind::Folder && self.from.len() > whole.len() && self.from.starts_with(whole.as_bytes());
+        if !begins_inside && let Some(common) = self.rolled_up(whole).map(str::to_owned) {
             let is_there = match kind {
                 Kind::Object => Ok(true),
                 Kind::ObjectOfFolder => self.object_of_folder(folder, whole).map(|found| found.is_some()),

@@ -6,6 +6,7 @@
     clippy::indexing_slicing
 )] // tests stop at the first surprise
 
+mod client;
 mod errors;
 mod layers;
 mod logs;

@@ -10,7 +10,6 @@ use super::{
     signing::{Asked, Signing, SigningArgs},
 };
 
-/// The arguments; whose keys sign is said by [`SigningArgs`].
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// GET, HEAD, PUT, POST or DELETE

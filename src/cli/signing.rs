@@ -16,11 +16,11 @@ use crate::{
 
 use super::{Cli, Problem, environment::Environment, serve};
 
-/// The keys are those of --signer, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY where they are set, or
-/// POSTERN_ACCESS_KEY_ID and POSTERN_SECRET_ACCESS_KEY, or those of the policy file's only signer.
+/// The arguments; the help of each says what stands in for it.
 #[derive(Debug, Default, clap::Args)]
 pub(super) struct SigningArgs {
-    /// A signer of the policy file
+    /// A signer of the policy file; without it AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, then POSTERN_ACCESS_KEY_ID and
+    /// POSTERN_SECRET_ACCESS_KEY, then the file's only signer
     #[arg(long, value_name = "NAME", help_heading = "Signing")]
     signer: Option<String>,
     /// Where the server is; without it AWS_ENDPOINT_URL, the first of server.public_urls, or server.listen

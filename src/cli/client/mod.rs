@@ -37,18 +37,21 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// The most of an answer that is read into memory: a page of a listing has under 4 MiB.
 const MOST_TEXT: usize = 16 << 20;
 
+/// The pieces of a body that is read while it is sent.
+type Pieces = Channel<Bytes, io::Error>;
+
 /// A request's body.
 pub(super) enum Sent {
     /// A few bytes, or none.
     Small(Bytes),
     /// Pieces, as many bytes as the call's `content-length` says.
-    Stream(Channel<Bytes, io::Error>),
+    Stream(Pieces),
 }
 
 /// Sends requests to one endpoint.
 #[derive(Clone)]
 pub(super) struct S3Client {
-    http: Client<HttpsConnector<HttpConnector>, Either<Full<Bytes>, Channel<Bytes, io::Error>>>,
+    http: Client<HttpsConnector<HttpConnector>, Either<Full<Bytes>, Pieces>>,
     signing: Arc<Signing>,
 }
 

@@ -17,3 +17,4 @@ mod reload;
 mod story;
 mod support;
 mod transport;
+mod zero_configuration;

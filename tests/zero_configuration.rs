@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
+    os::unix::fs::PermissionsExt,
     path::Path,
     process::{Child, Command, Output, Stdio},
 };
@@ -244,7 +245,18 @@ fn one_folder_is_a_bucket_with_keys_of_its_own_and_the_current_folder_stays_as_i
     // Neither counts: a folder is served by what the command line says.
     fs::write(home.path().join("config.toml"), "broken").unwrap();
     let serve = ["serve", folder.to_str().unwrap(), "--bucket", "films"];
-    let serving = Serving::start(postern(home.path(), &[], &serve), "export AWS_ENDPOINT_URL=");
+    let scratch = self::home();
+    let variables = [("TMPDIR", scratch.path().to_str().unwrap())];
+    let serving = Serving::start(
+        postern(home.path(), &variables, &serve),
+        "export AWS_ENDPOINT_URL=",
+    );
+    let [root] = listed(scratch.path()).try_into().unwrap();
+    let mode = fs::metadata(scratch.path().join(root))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o700, "other buckets are for this user alone");
     let (id, secret) = printed(&serving.said);
     let keys = (id.as_str(), secret.as_str());
     assert!(id.len() == 20 && secret.len() == 40);
@@ -265,6 +277,7 @@ fn one_folder_is_a_bucket_with_keys_of_its_own_and_the_current_folder_stays_as_i
     assert_eq!(listed(home.path()), ["config.toml"]);
     let log = serving.stop();
     assert!(!log.contains(&secret), "{log}");
+    assert!(listed(scratch.path()).is_empty());
 
     let output = postern(home.path(), &[], &["serve", folder.to_str().unwrap()])
         .output()

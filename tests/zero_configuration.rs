@@ -46,6 +46,7 @@ impl Serving {
                 return Self { child, said };
             }
         }
+        child.wait().unwrap();
         let mut error = String::new();
         child.stderr.take().unwrap().read_to_string(&mut error).unwrap();
         panic!("it ended before it said {last:?}: {said:?} {error}");

@@ -10,7 +10,7 @@ mod tree;
 use std::{io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, Uri};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Either, Full, Limited, channel::Channel};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -19,6 +19,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
 
 use crate::types::{BucketName, ObjectKey, Region, Scheme};
 
@@ -46,6 +47,9 @@ pub(super) enum Sent {
     Small(Bytes),
     /// Pieces, as many bytes as the call's `content-length` says.
     Stream(Pieces),
+    /// The same, of which none will come before the server has said that it wants them, which wakes the waiting.
+    /// <https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1>
+    Expected(Pieces, Arc<Notify>),
 }
 
 /// Sends requests to one endpoint.
@@ -119,12 +123,14 @@ impl S3Client {
             headers: call.headers,
             query: call.query,
         };
-        let (payload, body) = match body {
-            Sent::Small(bytes) => (
-                hex::encode(Sha256::digest(&bytes)),
-                Either::Left(Full::new(bytes)),
-            ),
-            Sent::Stream(pieces) => (UNSIGNED_PAYLOAD.to_owned(), Either::Right(pieces)),
+        let unsigned = || UNSIGNED_PAYLOAD.to_owned();
+        let (payload, body, wanted) = match body {
+            Sent::Small(bytes) => {
+                let digest = hex::encode(Sha256::digest(&bytes));
+                (digest, Either::Left(Full::new(bytes)), None)
+            }
+            Sent::Stream(pieces) => (unsigned(), Either::Right(pieces), None),
+            Sent::Expected(pieces, wanted) => (unsigned(), Either::Right(pieces), Some(wanted)),
         };
         let signed = self.signing.sign(asked, &payload)?;
         let unaddressable = || ClientError::Address(self.authority());
@@ -135,6 +141,16 @@ impl S3Client {
             .body(body)
             .map_err(|_| unaddressable())?;
         *request.headers_mut() = signed.headers;
+        if let Some(wanted) = wanted {
+            // Not signed: a proxy may answer it by itself.
+            let expect = HeaderValue::from_static("100-continue");
+            request.headers_mut().insert(header::EXPECT, expect);
+            hyper::ext::on_informational(&mut request, move |answer| {
+                if answer.status() == StatusCode::CONTINUE {
+                    wanted.notify_one();
+                }
+            });
+        }
         let response = self.http.request(request).await.map_err(|error| {
             if error.is_connect() {
                 ClientError::Unreachable(self.authority(), error::chain(&error))

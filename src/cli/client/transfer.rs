@@ -1,7 +1,7 @@
 //! Bytes up and down, a piece at a time. A file of known length goes into a PutObject, the body of a GetObject into a writer; less or
 //! more than was announced is an error.
 
-use std::io;
+use std::{io, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{Method, Response, Version, header};
@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use tokio::{
     fs::File,
     io::{AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    sync::Notify,
 };
 
 use super::{Call, ClientError, PATIENCE, S3Client, Sent, error::chain, progress::Progress};
@@ -19,6 +20,10 @@ use super::{Call, ClientError, PATIENCE, S3Client, Sent, error::chain, progress:
 const PIECE: usize = 256 * 1024;
 /// How many pieces wait for the network.
 const AHEAD: usize = 2;
+/// From this length on a server is asked first: one that refuses may hang up on a body, and with it goes its answer.
+const ASKED_FIRST: u64 = 64 * 1024;
+/// How long a server may take to say that it wants the body. Some never do.
+const ASKING: Duration = Duration::from_secs(1);
 
 /// Uploads `length` bytes of a file. What the server has answered 2xx, it holds.
 pub(in crate::cli) async fn upload(
@@ -35,8 +40,19 @@ pub(in crate::cli) async fn upload(
         ..call
     };
     let (sender, body) = Channel::new(AHEAD);
-    let feeding = tokio::spawn(feed(sender, file, length, progress));
-    let answered = client.send_body(Method::PUT, call, Sent::Stream(body)).await;
+    let asked = (length >= ASKED_FIRST).then(Arc::<Notify>::default);
+    let (wanted, body) = match asked {
+        Some(wanted) => (Some(wanted.clone()), Sent::Expected(body, wanted)),
+        None => (None, Sent::Stream(body)),
+    };
+    let feeding = tokio::spawn(async move {
+        if let Some(wanted) = wanted {
+            // Told or not, it is sent now.
+            _ = tokio::time::timeout(ASKING, wanted.notified()).await;
+        }
+        feed(sender, file, length, progress).await;
+    });
+    let answered = client.send_body(Method::PUT, call, body).await;
     // Refused or not, the file is of no more use.
     feeding.abort();
     let response = answered?;

@@ -6,6 +6,7 @@
     clippy::indexing_slicing
 )] // tests stop at the first surprise
 
+mod client;
 mod errors;
 mod layers;
 mod logs;
@@ -16,3 +17,4 @@ mod reload;
 mod story;
 mod support;
 mod transport;
+mod zero_configuration;

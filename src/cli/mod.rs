@@ -2,12 +2,20 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // a command's answer goes to standard output, its complaints to standard error
 
 mod check;
+mod client;
 mod environment;
+mod get;
 mod health;
 mod logging;
+mod ls;
+mod mb;
 mod presign;
+mod put;
+mod rm;
+mod s3_url;
 mod seed;
 mod serve;
+mod signing;
 
 use std::{
     path::{Path, PathBuf},
@@ -42,6 +50,16 @@ enum Command {
     Check(check::Args),
     /// Does the running gateway answer?
     Health,
+    /// Make a bucket, on any S3 server
+    Mb(mb::Args),
+    /// List buckets, or the objects of one
+    Ls(ls::Args),
+    /// Upload a file or standard input
+    Put(put::Args),
+    /// Download an object
+    Get(get::Args),
+    /// Remove an object, all below a prefix, or a bucket
+    Rm(rm::Args),
 }
 
 /// How a command ends.
@@ -64,6 +82,11 @@ pub fn run() -> ExitCode {
         Command::Presign(args) => presign::run(&cli, args),
         Command::Check(args) => check::run(&cli, args),
         Command::Health => health::run(&cli),
+        Command::Mb(args) => mb::run(&cli, args),
+        Command::Ls(args) => ls::run(&cli, args),
+        Command::Put(args) => put::run(&cli, args),
+        Command::Get(args) => get::run(&cli, args),
+        Command::Rm(args) => rm::run(&cli, args),
     };
     match outcome {
         Ok(Outcome::Yes) => ExitCode::SUCCESS,

@@ -1,11 +1,14 @@
 //! `postern serve`: runs the gateway until it is told to stop.
 
 use std::{
+    fs::Permissions,
     net::SocketAddr,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
 use http::Method;
+use tempfile::TempDir;
 
 use crate::{
     clock::Clock,
@@ -52,7 +55,7 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
         None => cli.config()?,
     };
     let scratch = match &args.folder {
-        Some(folder) => Some(Scratch::around(folder, args.bucket.as_deref(), &mut config)?),
+        Some(folder) => Some(serve_folder(folder, args.bucket.as_deref(), &mut config)?),
         None => None,
     };
     logging::start(&config.log);
@@ -64,35 +67,26 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
     served
 }
 
-/// A folder for what a store of one folder needs besides it, gone when the store ends.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn around(folder: &Path, name: Option<&str>, config: &mut Config) -> Result<Self, Problem> {
-        let path = folder
-            .canonicalize()
-            .map_err(|error| format!("{}: cannot be served: {error}", folder.display()))?;
-        let own = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let name = name.unwrap_or(&own);
-        let name = BucketName::parse(name)
-            .map_err(|error| format!("{name:?} is {error}; name the bucket with --bucket NAME"))?;
-        let mut random = [0; 8];
-        getrandom::fill(&mut random)?;
-        let scratch = std::env::temp_dir().join(format!("postern-{}", hex::encode(random)));
-        config.storage.root = scratch.clone();
-        config.buckets.push(BucketFolder { name, path });
-        Ok(Self(scratch))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        _ = std::fs::remove_dir_all(&self.0);
-    }
+/// Makes a folder the only bucket. What a store needs besides it goes into a folder for this user alone, which is gone when it is dropped.
+fn serve_folder(folder: &Path, name: Option<&str>, config: &mut Config) -> Result<TempDir, Problem> {
+    let path = folder
+        .canonicalize()
+        .map_err(|error| format!("{}: cannot be served: {error}", folder.display()))?;
+    let own = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let name = name.unwrap_or(&own);
+    let name = BucketName::parse(name)
+        .map_err(|error| format!("{name:?} is {error}; name the bucket with --bucket NAME"))?;
+    let scratch = tempfile::Builder::new()
+        .prefix("postern-")
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir()?;
+    config.storage.root = scratch.path().to_owned();
+    config.buckets.push(BucketFolder { name, path });
+    Ok(scratch)
 }
 
 /// Who may sign.

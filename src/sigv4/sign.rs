@@ -48,6 +48,16 @@ impl Endpoint {
             prefix: uri.path().trim_end_matches('/').to_owned(),
         })
     }
+
+    /// HTTP or HTTPS.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// The host, and the port where it is not the scheme's own.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
 }
 
 /// Where the bucket's name goes.

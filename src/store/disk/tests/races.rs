@@ -63,6 +63,7 @@ async fn readers_of_a_key_that_is_written_see_one_version_whole() {
             tokio::spawn(async move {
                 while !stop.load(Ordering::Relaxed) {
                     assert!(whole(&store, "key").await, "it is never missing");
+                    tokio::task::yield_now().await;
                 }
             })
         })
@@ -111,6 +112,7 @@ async fn an_object_is_never_missing_while_a_folder_of_its_name_comes_and_goes() 
         tokio::spawn(async move {
             while !stop.load(Ordering::Relaxed) {
                 assert!(whole(&store, "a").await, "it is never missing");
+                tokio::task::yield_now().await;
             }
         })
     };

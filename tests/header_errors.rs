@@ -102,6 +102,9 @@ fn stored(gateway: &TestGateway, key: &str) -> bool {
     gateway.folder.path().join("data").join(BUCKET).join(key).exists()
 }
 
+/// Headers, payload line, body, and the status and code that are told.
+type Row<'r> = (&'r [(&'r str, &'r str)], &'r str, &'r [u8], u16, &'r str);
+
 /// Nothing is on its way, and nothing has arrived.
 fn assert_nothing_kept(gateway: &TestGateway, case: &str) {
     assert!(!stored(gateway, "new"), "{case}");
@@ -325,7 +328,7 @@ async fn a_body_that_is_not_what_was_declared_is_refused_and_nothing_is_kept() {
         "0".repeat(64),
         "0".repeat(64)
     );
-    let rows: [(&[(&str, &str)], &str, &[u8], u16, &str); 13] = [
+    let rows: [Row<'_>; 13] = [
         (&[], &hash, b"other", 400, "XAmzContentSHA256Mismatch"),
         (&[], &hash, &large, 400, "XAmzContentSHA256Mismatch"),
         (

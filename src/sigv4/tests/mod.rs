@@ -1,6 +1,7 @@
 //! The whole way of a presigned request, over the fixtures and over links made here.
 
 mod fixtures;
+mod header;
 mod round_trip;
 mod rows;
 mod tamper;

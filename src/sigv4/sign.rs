@@ -205,16 +205,7 @@ pub fn presign(
         signed_headers: &signed_headers,
         payload,
     };
-    let canonical_request = canonical_request.bytes().map_err(|_| SignError::Prefix)?;
-    let string_to_sign = StringToSign {
-        date: &date,
-        scope_date,
-        region: region.as_str(),
-        canonical_request: &canonical_request,
-    };
-    let key = signing_key(secret, scope_date, region.as_str());
-    let mac = signed(&key, &string_to_sign.bytes());
-    let signature = Signature::new(mac.finalize().into_bytes().into());
+    let signature = signature(&canonical_request, &date, region, secret)?;
 
     let scheme = scheme(request.endpoint);
     let mut sorted = Vec::new();
@@ -227,6 +218,26 @@ pub fn presign(
         link_id: signature.link_id(),
         expires_at: now.saturating_add(Duration::seconds(seconds)),
     })
+}
+
+/// The signature over a canonical request, at this date.
+pub(super) fn signature(
+    canonical_request: &CanonicalRequest<'_>,
+    date: &str,
+    region: &Region,
+    secret: &SecretKey,
+) -> Result<Signature, SignError> {
+    let canonical_request = canonical_request.bytes().map_err(|_| SignError::Prefix)?;
+    let scope_date = date.get(..8).unwrap_or_default();
+    let string_to_sign = StringToSign {
+        date,
+        scope_date,
+        region: region.as_str(),
+        canonical_request: &canonical_request,
+    };
+    let key = signing_key(secret, scope_date, region.as_str());
+    let mac = signed(&key, &string_to_sign.bytes());
+    Ok(Signature::new(mac.finalize().into_bytes().into()))
 }
 
 /// As a URL writes it.

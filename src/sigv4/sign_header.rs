@@ -1,19 +1,17 @@
 //! The signer of requests that are sent at once: a request, a key and a time go in, its address and its headers come out, `Authorization`
 //! among them. It builds the very canonical request that verifying builds.
 
-use hmac::Mac;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use time::OffsetDateTime;
 
 use super::{
     ALGORITHM, SERVICE, TERMINATOR,
-    canonical::{CanonicalRequest, StringToSign, put_query, signed},
+    canonical::{CanonicalRequest, put_query},
     payload::Payload,
-    sign::{SignError, SignRequest, address, checked_headers, encoded_query, scheme},
-    signing_key::signing_key,
+    sign::{SignError, SignRequest, address, checked_headers, encoded_query, scheme, signature},
     window::format_date,
 };
-use crate::types::{AccessKeyId, Query, Region, SecretKey, Signature};
+use crate::types::{AccessKeyId, Query, Region, SecretKey};
 
 /// A request to be sent as it is. It cannot be printed: its headers are as good as a password for 15 minutes.
 ///
@@ -70,16 +68,7 @@ pub fn sign_header(
         signed_headers: &signed_headers,
         payload,
     };
-    let canonical_request = canonical_request.bytes().map_err(|_| SignError::Prefix)?;
-    let string_to_sign = StringToSign {
-        date: &date,
-        scope_date,
-        region: region.as_str(),
-        canonical_request: &canonical_request,
-    };
-    let key = signing_key(secret, scope_date, region.as_str());
-    let mac = signed(&key, &string_to_sign.bytes());
-    let signature = Signature::new(mac.finalize().into_bytes().into());
+    let signature = signature(&canonical_request, &date, region, secret)?;
     let authorization = format!(
         "{ALGORITHM} Credential={access_key_id}/{scope_date}/{region}/{SERVICE}/{TERMINATOR}, SignedHeaders={signed_headers}, \
          Signature={}",

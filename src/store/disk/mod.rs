@@ -54,8 +54,6 @@ struct Folders {
     listings: list::Listings,
     /// One of these is held while what a name stands for changes.
     locks: [Mutex<()>; 64],
-    /// Held for its lock.
-    _lock: Option<File>,
 }
 
 struct Folder {
@@ -63,6 +61,8 @@ struct Folder {
     opened: File,
     /// Does the file system take two spellings for one name?
     folds: bool,
+    /// Held for its lock: this process alone writes here. None where nothing can be written.
+    lock: Option<Arc<File>>,
 }
 
 impl DiskStore {
@@ -72,14 +72,26 @@ impl DiskStore {
         let uid = rustix::process::getuid().as_raw();
         let path = settings.root.clone();
         fs::create_dir_all(&path).map_err(|source| OpenError::Create { path, uid, source })?;
-        let root = Folder::open(&settings.root)?;
-        let lock = lock::take(&settings.root)?;
+        let mut root = Folder::open(&settings.root)?;
+        root.lock = lock::take(&settings.root)?.map(Arc::new);
         let mut mounted = HashMap::new();
         for bucket in buckets {
-            if mounted
-                .insert(bucket.name.clone(), Folder::open(&bucket.path)?)
-                .is_some()
+            let mut folder = Folder::open(&bucket.path)?;
+            folder.lock = match mounted
+                .values()
+                .chain([&root])
+                .find(|other| other.is_same(&folder))
             {
+                // One folder under two names: one lock.
+                Some(other) => other.lock.clone(),
+                None => match lock::take(&bucket.path) {
+                    Ok(lock) => lock.map(Arc::new),
+                    // A folder that this user cannot write to is served for reading.
+                    Err(OpenError::Create { .. }) => None,
+                    Err(error) => return Err(error),
+                },
+            };
+            if mounted.insert(bucket.name.clone(), folder).is_some() {
                 return Err(OpenError::DuplicateBucket(bucket.name.clone()));
             }
         }
@@ -90,11 +102,8 @@ impl DiskStore {
             exchange: AtomicBool::new(true),
             listings: list::Listings::new(),
             locks: std::array::from_fn(|_| Mutex::new(())),
-            _lock: lock,
         };
-        if folders._lock.is_some() {
-            folders.sweep();
-        }
+        folders.sweep();
         Ok(Self(Arc::new(folders)))
     }
 }
@@ -122,7 +131,17 @@ impl Folder {
             path: path.to_owned(),
             opened,
             folds,
+            lock: None,
         })
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let identity = |folder: &Self| {
+            let metadata = folder.opened.metadata().ok()?;
+            Some((metadata.dev(), metadata.ino()))
+        };
+        identity(self).is_some_and(|own| identity(other) == Some(own))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a killed process left behind: at the start, when nothing of this store can be on its way, its temporary files go, a folder that was
 //! being put in the place of an object gets there or goes, and spilled records without their file go. Only the buckets' own folders are
-//! looked through, never the objects.
+//! looked through, never the objects, and only in folders that this process has locked.
 
 use std::{
     fs::{self, File},
@@ -29,6 +29,9 @@ impl Folders {
     /// Sweeps every bucket that can be written to.
     pub(super) fn sweep(&self) {
         for bucket in self.buckets().unwrap_or_default() {
+            if self.bucket(&bucket.name).0.lock.is_none() {
+                continue;
+            }
             if let Err(error) = self.sweep_bucket(&bucket.name)
                 && error.kind() != io::ErrorKind::NotFound
             {

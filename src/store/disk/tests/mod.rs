@@ -267,3 +267,25 @@ async fn an_object_that_is_replaced_while_it_is_read_stays_the_old_one() {
     assert_eq!(body.next().await.unwrap().unwrap(), "content of a");
     assert_eq!(read(&sample.store, "abc", "a").await.unwrap(), "new");
 }
+
+#[test]
+fn a_folder_elsewhere_is_locked_swept_and_may_have_two_names() {
+    let home = tempfile::tempdir().unwrap();
+    let films = home.path().join("films");
+    fs::create_dir_all(films.join("~!tmp")).unwrap();
+    fs::write(films.join("~!tmp/left"), "").unwrap();
+    fs::write(films.join("a"), "a").unwrap();
+    let named = |name: &str| BucketFolder {
+        name: BucketName::parse(name).unwrap(),
+        path: films.clone(),
+    };
+    let open = |root: &str, names: &[&str]| {
+        let buckets: Vec<_> = names.iter().map(|name| named(name)).collect();
+        DiskStore::open(&settings(&home.path().join(root)), &buckets)
+    };
+    let store = open("one", &["films", "movies"]).unwrap();
+    assert_eq!(sweep::own_names(&films), Vec::<String>::new());
+    assert!(matches!(open("two", &["films"]), Err(OpenError::Locked { .. })));
+    drop(store);
+    assert!(open("two", &["films"]).is_ok());
+}

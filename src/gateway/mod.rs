@@ -26,8 +26,9 @@ use http::{Request, Response};
 use crate::{
     clock::Clock,
     live::Live,
+    s3::Operation,
     store::Store,
-    types::{RequestHead, Scheme},
+    types::{AccessKeyId, RequestHead, Scheme},
     verdict::{self, Circumstances, Settings},
 };
 
@@ -41,6 +42,12 @@ pub struct Peer {
     pub address: SocketAddr,
     /// Plain HTTP, or HTTP over TLS.
     pub scheme: Scheme,
+}
+
+/// Who asks for what, once that is verified and permitted.
+struct Asked {
+    operation: Operation,
+    access_key_id: AccessKeyId,
 }
 
 /// Answers requests from a store, under the policy in force. A copy is another handle on the same.
@@ -81,22 +88,35 @@ impl<S: Store> Gateway<S> {
         let request_id = self.0.request_ids.next();
         let (parts, mut body) = request.into_parts();
         let method = parts.method.clone();
+        let mut asked = None;
         let (answer, reusable) = match intake::head(parts, peer.scheme) {
             Ok(head) => {
-                let answer = self.answer(&head, &mut body).await;
+                let answer = self.answer(&head, &mut body, &mut asked).await;
                 (answer, intake::settle(&head, &mut body).await)
             }
             Err(error) => (Err(Failure::Head(error)), false),
         };
-        let mut response = respond::respond(answer, &method, request_id, self.0.request_ids.host_id(), peer);
+        let mut response = respond::respond(
+            answer,
+            &method,
+            request_id,
+            self.0.request_ids.host_id(),
+            peer,
+            asked.as_ref(),
+        );
         if !reusable {
             respond::close(&mut response);
         }
         response
     }
 
-    /// The way of a request, from head to answer.
-    async fn answer<B>(&self, head: &RequestHead, body: &mut B) -> Result<Response<Body>, Failure>
+    /// The way of a request, from head to answer. Who asks for what is noted for the log as soon as it is known.
+    async fn answer<B>(
+        &self,
+        head: &RequestHead,
+        body: &mut B,
+        asked: &mut Option<Asked>,
+    ) -> Result<Response<Body>, Failure>
     where
         B: http_body::Body<Data = Bytes> + Unpin,
     {
@@ -111,6 +131,10 @@ impl<S: Store> Gateway<S> {
                 now,
             })?
         };
+        *asked = Some(Asked {
+            operation: permit.operation(),
+            access_key_id: permit.verified().access_key_id().clone(),
+        });
         let work = ops::Work {
             store: &self.0.store,
             settings: &self.0.settings,

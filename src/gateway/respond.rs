@@ -1,8 +1,9 @@
 //! The last step: every answer gets its ids and its line in the log, and a failure becomes S3's document.
 
 use http::{HeaderValue, Method, Response, header};
+use tracing::field::display;
 
-use super::{Body, Failure, Peer, RequestId};
+use super::{Asked, Body, Failure, Peer, RequestId};
 
 /// Makes the answer, and logs it. Only fixed names, ids and the reason are logged: reasons hold no part of a query or a header.
 pub(super) fn respond(
@@ -11,20 +12,23 @@ pub(super) fn respond(
     request_id: RequestId,
     host_id: &str,
     peer: Peer,
+    asked: Option<&Asked>,
 ) -> Response<Body> {
     let peer = peer.address;
+    let operation = asked.map(|asked| asked.operation.name());
+    let access_key_id = asked.map(|asked| display(&asked.access_key_id));
     let mut response = match answer {
         Ok(response) => {
-            tracing::info!(%request_id, %peer, %method, status = response.status().as_u16(), "served");
+            tracing::info!(%request_id, %peer, %method, operation, access_key_id, status = response.status().as_u16(), "served");
             response
         }
         Err(failure) => {
             let response = error(&failure, method, request_id, host_id);
             let (status, reason) = (response.status().as_u16(), failure.name());
             if failure.is_fault() {
-                tracing::error!(%request_id, %peer, %method, status, reason, "failed: {failure}");
+                tracing::error!(%request_id, %peer, %method, operation, access_key_id, status, reason, "failed: {failure}");
             } else {
-                tracing::info!(%request_id, %peer, %method, status, reason, "refused: {failure}");
+                tracing::info!(%request_id, %peer, %method, operation, access_key_id, status, reason, "refused: {failure}");
             }
             response
         }

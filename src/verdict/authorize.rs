@@ -51,6 +51,7 @@ pub fn authorize(
     }
     let permitted = permitted(call, target).ok_or_else(|| not_implemented(operation))?;
     Ok(Permit {
+        operation,
         permitted,
         verified,
         snapshot: snapshot.clone(),

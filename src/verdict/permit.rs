@@ -14,6 +14,7 @@ use super::Refusal;
 
 /// Leave to do one thing to what it names. Only [`authorize`](super::authorize) makes one.
 pub struct Permit {
+    pub(super) operation: Operation,
     pub(super) permitted: Permitted,
     pub(super) verified: Verified,
     pub(super) snapshot: Arc<Snapshot>,
@@ -69,6 +70,11 @@ pub struct PermittedKey {
 }
 
 impl Permit {
+    /// AWS's name for what it allows.
+    pub fn operation(&self) -> Operation {
+        self.operation
+    }
+
     /// What it allows.
     pub fn permitted(&self) -> &Permitted {
         &self.permitted

@@ -164,7 +164,10 @@ async fn the_first_run_writes_keys_prints_a_link_that_opens_and_logs_no_secret_a
         .to_owned();
     let log = serving.stop();
     assert!(log.contains("Mismatch") && log.contains("request_id="), "{log}");
-    assert!(log.contains("operation=\"GetObject\" access_key_id=AKIA"), "{log}");
+    assert!(
+        log.contains("operation=\"GetObject\" access_key_id=AKIA"),
+        "{log}"
+    );
     for never in [
         secret.as_str(),
         &signature,

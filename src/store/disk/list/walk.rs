@@ -143,7 +143,7 @@ impl<'w> Walk<'w> {
                 Kind::Object => Ok(true),
                 Kind::ObjectOfFolder => self.object_of_folder(folder, whole).map(|found| found.is_some()),
                 Kind::Folder => self.open(folder, whole).and_then(|inner| match inner {
-                    Some(inner) => holds_a_key(inner.as_fd()),
+                    Some(inner) => holds_a_key(inner.as_fd(), Within::Outermost),
                     None => Ok(false),
                 }),
             };
@@ -269,8 +269,16 @@ fn is_file(folder: BorrowedFd<'_>, name: &str) -> bool {
         .is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::RegularFile)
 }
 
-/// Is there any object in the folder or below it? It ends with the first one.
-fn holds_a_key(folder: BorrowedFd<'_>) -> io::Result<bool> {
+/// Which folder is looked through: `~@` in the outermost is the object named like that folder, whose key does not begin with its name and
+/// a slash; `~@` further in is a key below it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Within {
+    Outermost,
+    Inner,
+}
+
+/// Does any key begin with the folder's own and a slash? It ends with the first one.
+fn holds_a_key(folder: BorrowedFd<'_>, within: Within) -> io::Result<bool> {
     let mut inner = Vec::new();
     for entry in rfs::Dir::read_from(folder)? {
         let entry = entry?;
@@ -286,9 +294,8 @@ fn holds_a_key(folder: BorrowedFd<'_>) -> io::Result<bool> {
             known => known,
         };
         match kind {
-            FileType::RegularFile if name == OBJECT_OF_FOLDER || mapping::is_segment(name) => {
-                return Ok(true);
-            }
+            FileType::RegularFile if mapping::is_segment(name) => return Ok(true),
+            FileType::RegularFile if name == OBJECT_OF_FOLDER && within == Within::Inner => return Ok(true),
             FileType::Directory if mapping::is_segment(name) || name.starts_with(mapping::CONTINUED) => {
                 inner.push(name.to_owned());
             }
@@ -297,7 +304,7 @@ fn holds_a_key(folder: BorrowedFd<'_>) -> io::Result<bool> {
     }
     for name in inner {
         match structure::open_folder(folder, &name) {
-            Ok(inner) if holds_a_key(inner.as_fd())? => return Ok(true),
+            Ok(inner) if holds_a_key(inner.as_fd(), Within::Inner)? => return Ok(true),
             Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => {}
             Err(error) => return Err(error.into()),
         }

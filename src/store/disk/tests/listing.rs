@@ -139,6 +139,24 @@ fn what_is_no_key_is_not_listed_and_an_empty_folder_is_no_prefix() {
 }
 
 #[test]
+fn the_object_named_like_a_folder_is_not_in_it() {
+    let keys = set(&["a", "a/b", "c/d", "c/d/e", "c/f"]);
+    let (_folder, folders) = store_of(&keys, None);
+    for gone in ["a/b", "c/d/e", "c/f"] {
+        let key = ObjectKey::parse(gone).unwrap();
+        folders.delete(&bucket(), &key, &WriteCondition::Always).unwrap();
+    }
+    // `a` and `c/d` still lie in folders of their names, where nothing else is.
+    let left = set(&["a", "c/d"]);
+    for prefix in ["", "a", "a/", "c/", "c/d", "c/d/"] {
+        for delimiter in ["", "/"] {
+            let query = query(prefix, delimiter, None, 100);
+            assert_eq!(list(&folders, &query), model(&left, &query), "{query:?}");
+        }
+    }
+}
+
+#[test]
 fn paging_through_an_unchanged_folder_reads_it_once() {
     let keys: BTreeSet<String> = (0..500).map(|n| format!("f/{n:04}")).collect();
     let (folder, folders) = store_of(&keys, None);

@@ -70,6 +70,27 @@ fn look(store: &DiskStore, keys: &Model) -> Result<(), TestCaseError> {
         })
         .collect();
     prop_assert_eq!(names, keys.keys().cloned().collect::<Vec<_>>());
+    let rolled = ListQuery {
+        delimiter: Some("/".to_owned()),
+        ..query
+    };
+    let mut expected: Vec<&str> = Vec::new();
+    for key in keys.keys() {
+        let entry = key.find('/').map_or(key.as_str(), |at| &key[..=at]);
+        if expected.last() != Some(&entry) {
+            expected.push(entry);
+        }
+    }
+    let page = store.0.list(&bucket, &rolled).unwrap();
+    let found: Vec<_> = page
+        .entries
+        .iter()
+        .map(|entry| match entry {
+            Listed::Object(key, _) => key.as_str(),
+            Listed::CommonPrefix(prefix) => prefix.as_str(),
+        })
+        .collect();
+    prop_assert_eq!(found, expected);
     for (key, (content, tags)) in keys {
         let (attributes, file) = store
             .0

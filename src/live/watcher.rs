@@ -70,9 +70,7 @@ impl Start {
             looks: 0,
             told_of_writer: false,
         };
-        // What the thread has to say goes where its maker's words go.
-        let log = tracing::dispatcher::get_default(Clone::clone);
-        let run = move || tracing::dispatcher::with_default(&log, || watch.run(&self.inbox));
+        let run = move || watch.run(&self.inbox);
         thread::Builder::new().name("policy".to_owned()).spawn(run)?;
         Ok(watcher)
     }

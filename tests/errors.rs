@@ -6,12 +6,13 @@ use http_body_util::{BodyExt, Empty};
 use postern::{
     gateway::{Gateway, Peer},
     sigv4::{self, AddressingStyle, Endpoint, SignRequest},
-    store::{Bucket, DiskUpload, ListQuery, Object, Page, Store, StoreError},
-    types::{AccessKeyId, BucketName, ObjectKey, Region, Scheme, SecretKey, Span, Tag, WriteCondition},
+    types::{AccessKeyId, BucketName, ObjectKey, Region, Scheme, SecretKey, Span},
     verdict::Settings,
 };
 
-use crate::support::{ALICE, BUCKET, TestGateway, Wishes, client, policy, reader_without_list, sign_as};
+use crate::support::{
+    ALICE, BUCKET, TestGateway, Wishes, broken::Broken, client, policy, reader_without_list, sign_as,
+};
 
 /// A link's text, changed at one place.
 fn changed(link: &str, from: &str, to: &str) -> String {
@@ -351,14 +352,14 @@ async fn what_is_not_built_or_not_there_is_told_only_to_those_who_may() {
         (
             Method::POST,
             "folder/a",
-            "uploads",
-            "CreateMultipartUpload is not implemented.",
+            "select",
+            "SelectObjectContent is not implemented.",
         ),
         (
             Method::GET,
             "",
-            "uploads",
-            "ListMultipartUploads is not implemented.",
+            "versions",
+            "ListObjectVersions is not implemented.",
         ),
     ] {
         let link = gateway.sign(&method, key, &[(query, "")], &[]);
@@ -499,56 +500,6 @@ async fn a_bucket_that_is_not_there_is_told_to_those_who_may_use_it() {
         (answer.status.as_u16(), answer.code().as_str()),
         (403, "AccessDenied")
     );
-}
-
-/// A store whose disk is broken.
-struct Broken;
-
-fn broken<T>() -> Result<T, StoreError> {
-    Err(StoreError::Unreadable {
-        path: "/srv/data/b/k".into(),
-        source: std::io::ErrorKind::PermissionDenied.into(),
-    })
-}
-
-impl Store for Broken {
-    type Upload = DiskUpload;
-
-    async fn open(&self, _: &BucketName, _: &ObjectKey) -> Result<Object, StoreError> {
-        broken()
-    }
-
-    async fn upload(&self, _: &BucketName, _: Option<u64>) -> Result<DiskUpload, StoreError> {
-        broken()
-    }
-
-    async fn delete(&self, _: &BucketName, _: &ObjectKey, _: WriteCondition) -> Result<(), StoreError> {
-        broken()
-    }
-
-    async fn replace_tags(&self, _: &BucketName, _: &ObjectKey, _: Vec<Tag>) -> Result<(), StoreError> {
-        broken()
-    }
-
-    async fn list(&self, _: &BucketName, _: ListQuery) -> Result<Page, StoreError> {
-        broken()
-    }
-
-    async fn bucket_exists(&self, _: &BucketName) -> Result<bool, StoreError> {
-        Ok(true)
-    }
-
-    async fn buckets(&self) -> Result<Vec<Bucket>, StoreError> {
-        broken()
-    }
-
-    async fn create_bucket(&self, _: &BucketName) -> Result<bool, StoreError> {
-        broken()
-    }
-
-    async fn delete_bucket(&self, _: &BucketName) -> Result<(), StoreError> {
-        broken()
-    }
 }
 
 #[tokio::test]

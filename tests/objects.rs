@@ -20,7 +20,7 @@ pub(crate) fn everything() -> String {
 }
 
 /// The SDK signs with the time of day, so the gateway keeps it too.
-async fn gateway() -> TestGateway {
+pub(crate) async fn gateway() -> TestGateway {
     TestGateway::with(Wishes {
         policy: Some(everything()),
         clock: Some(Clock::system()),
@@ -30,7 +30,11 @@ async fn gateway() -> TestGateway {
 }
 
 fn sdk_with(gateway: &TestGateway, secret: &str) -> Client {
-    let credentials = Credentials::new(ALICE.0, secret, None, None, "test");
+    sdk_with_keys(gateway, (ALICE.0, secret))
+}
+
+pub(crate) fn sdk_with_keys(gateway: &TestGateway, (id, secret): (&str, &str)) -> Client {
+    let credentials = Credentials::new(id, secret, None, None, "test");
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
@@ -43,12 +47,12 @@ fn sdk_with(gateway: &TestGateway, secret: &str) -> Client {
     Client::from_conf(config)
 }
 
-fn sdk(gateway: &TestGateway) -> Client {
+pub(crate) fn sdk(gateway: &TestGateway) -> Client {
     sdk_with(gateway, ALICE.1)
 }
 
 /// The code and the status of a failure.
-fn failure<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::Debug>(
+pub(crate) fn failure<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::Debug>(
     outcome: Result<T, SdkError<E, aws_sdk_s3::config::http::HttpResponse>>,
 ) -> (String, u16) {
     let error = outcome.unwrap_err();
@@ -58,7 +62,7 @@ fn failure<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::Debug>(
     (error.code().unwrap_or_default().to_owned(), status)
 }
 
-fn is(code: &str, status: u16) -> (String, u16) {
+pub(crate) fn is(code: &str, status: u16) -> (String, u16) {
     (code.to_owned(), status)
 }
 

@@ -11,6 +11,7 @@ mod errors;
 mod header_errors;
 mod layers;
 mod logs;
+mod multipart;
 mod names;
 mod objects;
 mod reading;

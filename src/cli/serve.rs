@@ -27,6 +27,8 @@ use super::{Cli, Outcome, Problem, environment::Environment, logging, seed};
 const SAMPLE_KEY: &str = "test.txt";
 /// How long the printed sample link lives.
 const SAMPLE_EXPIRES: Span = Span::from_seconds(15 * 60);
+/// How often uploads in parts that nobody ends are looked for.
+const SWEEP: Span = Span::from_seconds(60 * 60);
 
 /// Serves the configured store, or one folder as one bucket.
 ///
@@ -160,9 +162,33 @@ async fn serve(config: Config, args: &Args, mut environment: Environment) -> Res
     }
     let status = policy.clone();
     tokio::spawn(admin.run(move || readiness(&status)));
+    tokio::spawn(abort_stale_uploads(
+        store.clone(),
+        clock.clone(),
+        config.storage.abort_uploads_after,
+    ));
     let gateway = Gateway::new(store, policy, clock, config.verdict);
     public.run(gateway, stop).await;
     Ok(Outcome::Yes)
+}
+
+/// Aborts uploads in parts that nobody ends, now and every hour; more often where they may live for less.
+async fn abort_stale_uploads(store: DiskStore, clock: Clock, after: Span) {
+    let mut rounds = tokio::time::interval(SWEEP.min(after).duration());
+    loop {
+        rounds.tick().await;
+        let since = clock
+            .now()
+            .saturating_sub(after.duration().try_into().unwrap_or_default());
+        match store.abort_stale_uploads(since.into()).await {
+            Ok(0) => {}
+            Ok(aborted) => tracing::info!(
+                aborted,
+                "aborted uploads in parts to which nothing came for {after}"
+            ),
+            Err(error) => tracing::warn!(%error, "cannot look for uploads in parts that nobody ends"),
+        }
+    }
 }
 
 /// Says whose keys count, and shows those that nobody knows yet.

@@ -23,6 +23,7 @@ pub(super) fn check(document: &Document) -> Result<(), Wrong> {
         server,
         admin,
         presign,
+        storage,
         ..
     } = document;
     address("server.listen", &server.listen)?;
@@ -47,6 +48,12 @@ pub(super) fn check(document: &Document) -> Result<(), Wrong> {
         MOST_HEADERS,
     )?;
     span("server.head_timeout", server.head_timeout, 1, "1h")?;
+    span(
+        "storage.abort_uploads_after",
+        storage.abort_uploads_after,
+        60,
+        "365d",
+    )?;
     span("server.shutdown_grace", server.shutdown_grace, 0, "1d")?;
     if presign.max_expires > A_WEEK || presign.max_expires.seconds() == 0 {
         let problem = format!(

@@ -37,13 +37,10 @@ enum Running {
 impl Digests {
     /// Begins with what is wanted besides the MD5.
     pub(super) fn new(sha256: bool, checksum: Option<ChecksumAlgorithm>) -> Self {
-        use crc_fast::CrcAlgorithm::{Crc32Iscsi, Crc32IsoHdlc, Crc64Nvme};
-        let running = |algorithm| match algorithm {
-            ChecksumAlgorithm::Crc32 => Running::Crc(crc_fast::Digest::new(Crc32IsoHdlc)),
-            ChecksumAlgorithm::Crc32c => Running::Crc(crc_fast::Digest::new(Crc32Iscsi)),
-            ChecksumAlgorithm::Crc64Nvme => Running::Crc(crc_fast::Digest::new(Crc64Nvme)),
-            ChecksumAlgorithm::Sha1 => Running::Sha1(Sha1::new()),
-            ChecksumAlgorithm::Sha256 => Running::Sha256,
+        let running = |algorithm| match crc(algorithm) {
+            Some(crc) => Running::Crc(crc_fast::Digest::new(crc)),
+            None if algorithm == ChecksumAlgorithm::Sha1 => Running::Sha1(Sha1::new()),
+            None => Running::Sha256,
         };
         Self {
             md5: Md5::new(),
@@ -72,15 +69,11 @@ impl Digests {
         let sha256: Option<[u8; 32]> = self.sha256.map(|hash| hash.finalize().into());
         let checksum = self.checksum.map(|(algorithm, running)| {
             let value = match running {
-                Running::Crc(crc) => {
-                    let bytes = crc.finalize().to_be_bytes();
-                    let from = bytes.len().saturating_sub(algorithm.length());
-                    bytes.get(from..).unwrap_or_default().to_vec()
-                }
+                Running::Crc(crc) => crc_bytes(algorithm, crc.finalize()),
                 Running::Sha1(sha1) => sha1.finalize().to_vec(),
                 Running::Sha256 => sha256.map(Vec::from).unwrap_or_default(),
             };
-            Checksum { algorithm, value }
+            Checksum::of_whole(algorithm, value)
         });
         Digested {
             md5: self.md5.finalize().into(),
@@ -89,6 +82,24 @@ impl Digests {
             length: self.length,
         }
     }
+}
+
+/// The algorithm's parameters, where it is a CRC.
+pub(super) fn crc(algorithm: ChecksumAlgorithm) -> Option<crc_fast::CrcAlgorithm> {
+    use crc_fast::CrcAlgorithm::{Crc32Iscsi, Crc32IsoHdlc, Crc64Nvme};
+    match algorithm {
+        ChecksumAlgorithm::Crc32 => Some(Crc32IsoHdlc),
+        ChecksumAlgorithm::Crc32c => Some(Crc32Iscsi),
+        ChecksumAlgorithm::Crc64Nvme => Some(Crc64Nvme),
+        ChecksumAlgorithm::Sha1 | ChecksumAlgorithm::Sha256 => None,
+    }
+}
+
+/// A CRC as bytes, most significant first.
+pub(super) fn crc_bytes(algorithm: ChecksumAlgorithm, value: u64) -> Vec<u8> {
+    let bytes = value.to_be_bytes();
+    let from = bytes.len().saturating_sub(algorithm.length());
+    bytes.get(from..).unwrap_or_default().to_vec()
 }
 
 impl Digested {

@@ -73,6 +73,7 @@ impl Failure {
             Self::HiddenKey => "HiddenKey",
             Self::Store(StoreError::NoSuchBucket(_)) => "NoSuchBucket",
             Self::Store(StoreError::NoSuchKey) => "NoSuchKey",
+            Self::Store(StoreError::NoSuchUpload(_)) => "NoSuchUpload",
             Self::Store(StoreError::Unreadable { .. }) => "Unreadable",
             Self::Store(StoreError::Unwritable { .. }) => "Unwritable",
             Self::Store(StoreError::Full { .. }) => "Full",
@@ -106,6 +107,7 @@ impl Failure {
                 S3Error::new(ErrorCode::NoSuchBucket).with("BucketName", bucket.as_str())
             }
             Self::Store(StoreError::NoSuchKey) => S3Error::new(ErrorCode::NoSuchKey),
+            Self::Store(StoreError::NoSuchUpload(id)) => S3Error::no_such_upload(id.as_str()),
             Self::Store(StoreError::Unreadable { .. } | StoreError::Unwritable { .. }) => {
                 S3Error::new(ErrorCode::InternalError)
             }
@@ -130,6 +132,7 @@ impl Failure {
                 | StoreError::ReadOnly { .. } => true,
                 StoreError::NoSuchBucket(_)
                 | StoreError::NoSuchKey
+                | StoreError::NoSuchUpload(_)
                 | StoreError::ConditionFailed
                 | StoreError::BucketNotEmpty(_)
                 | StoreError::NameTaken { .. } => false,

@@ -6,6 +6,7 @@
 //!
 //! Each step takes what only the step before it can make: executing takes a [`Permit`](crate::verdict::Permit).
 
+mod assembly;
 mod body;
 mod digests;
 mod failure;

@@ -159,6 +159,25 @@ where
         Ok(Received { digested, trailers })
     }
 
+    /// Streams the content into an upload, and holds its length and whatever else was declared of it. What was computed comes out, with the
+    /// checksum that was declared or, without one, the one that is wanted.
+    pub(super) async fn store_declared<U: Upload>(
+        self,
+        upload: &mut U,
+        (integrity, length): (&Integrity, u64),
+        wanted: Option<ChecksumAlgorithm>,
+    ) -> Result<Digested, Failure> {
+        let declared = integrity.checksum.as_ref().map(DeclaredChecksum::algorithm);
+        let Received { digested, trailers } = self.store(upload, declared.or(wanted)).await?;
+        if digested.length != length {
+            return Err(Failure::CutBody);
+        }
+        integrity
+            .check(digested.md5, digested.checksum.clone(), &trailers)
+            .map_err(Failure::Call)?;
+        Ok(digested)
+    }
+
     /// The next pieces, about [`BATCH_BYTES`] of them, none at the end.
     async fn batch(&mut self) -> Result<Vec<Bytes>, Failure> {
         let (mut batch, mut bytes) = (Vec::new(), 0);

@@ -45,6 +45,11 @@ impl S3Error {
             .with("ArgumentValue", value)
     }
 
+    /// There is no such upload in parts, or none for whoever asks.
+    pub fn no_such_upload(id: &str) -> Self {
+        Self::new(ErrorCode::NoSuchUpload).with("UploadId", id)
+    }
+
     /// The code.
     pub fn code(&self) -> ErrorCode {
         self.code

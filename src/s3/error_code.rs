@@ -43,6 +43,7 @@ error_codes! {
     BadRequest = BAD_REQUEST, "Bad Request";
     BucketNotEmpty = CONFLICT, "The bucket you tried to delete is not empty";
     EntityTooLarge = BAD_REQUEST, "Your proposed upload exceeds the maximum allowed size";
+    EntityTooSmall = BAD_REQUEST, "Your proposed upload is smaller than the minimum allowed size";
     IllegalLocationConstraintException = BAD_REQUEST, "The specified location-constraint is not valid.";
     IncompleteBody = BAD_REQUEST, "You did not provide the number of bytes specified by the Content-Length HTTP header.";
     InsufficientStorage = INSUFFICIENT_STORAGE, "There is not enough space left where objects are kept.";
@@ -53,7 +54,9 @@ error_codes! {
     InvalidChunkSizeError = FORBIDDEN, "Only the last chunk is allowed to have a size less than 8192 bytes";
     InvalidDigest = BAD_REQUEST, "The Content-MD5 you specified is not valid.";
     InvalidLocationConstraint = BAD_REQUEST, "The specified location-constraint is not valid";
+    InvalidPart = BAD_REQUEST, "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.";
     InvalidPartNumber = RANGE_NOT_SATISFIABLE, "The requested partnumber is not satisfiable";
+    InvalidPartOrder = BAD_REQUEST, "The list of parts was not in ascending order. Parts must be ordered by part number.";
     InvalidRange = RANGE_NOT_SATISFIABLE, "The requested range is not satisfiable";
     InvalidRequest = BAD_REQUEST, "Invalid Request";
     InvalidStorageClass = BAD_REQUEST, "The storage class you specified is not valid";
@@ -76,6 +79,7 @@ error_codes! {
     NoSuchObjectLockConfiguration = NOT_FOUND, "The specified object does not have a ObjectLock configuration";
     NoSuchPublicAccessBlockConfiguration = NOT_FOUND, "The public access block configuration was not found";
     NoSuchTagSet = NOT_FOUND, "The TagSet does not exist";
+    NoSuchUpload = NOT_FOUND, "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.";
     NoSuchVersion = NOT_FOUND, "The specified version does not exist.";
     NoSuchWebsiteConfiguration = NOT_FOUND, "The specified bucket does not have a website configuration";
     NotImplemented = NOT_IMPLEMENTED, "A header you provided implies functionality that is not implemented.";

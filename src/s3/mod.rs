@@ -2,6 +2,7 @@
 //! nothing here knows of signatures, policies, files or sockets.
 
 mod call;
+mod checksum;
 mod documents;
 mod error;
 mod error_code;
@@ -16,12 +17,15 @@ mod unset;
 mod xml;
 
 pub use call::{
-    Call, CopyObject, DeclaredChecksum, Integrity, ListBuckets, ListObjects, Need, ObjectAttribute,
-    ReadObject, Start, WriteObject, token,
+    Call, CompleteMultipartUpload, CopyObject, CreateMultipartUpload, DeclaredChecksum, Integrity,
+    ListBuckets, ListMultipartUploads, ListObjects, ListParts, Need, ObjectAttribute, ReadObject, Start,
+    UploadPart, UploadPartCopy, WantedAttributes, WriteObject, token,
 };
 pub use documents::{
-    DeleteEntry, DeleteRequest, Deletion, ListEntry, ListPage, buckets, copied, create_bucket, deletions,
-    location, object_attributes, objects_v1, objects_v2, tag_set, tags,
+    DeleteEntry, DeleteRequest, Deletion, ListEntry, ListPage, ListedPart, ListedUpload, NamedPart,
+    PartsPage, UploadEntry, UploadsPage, buckets, complete_multipart, copied, create_bucket, deletions,
+    location, multipart_completed, multipart_created, multipart_uploads, object_attributes, objects_v1,
+    objects_v2, part_copied, parts, tag_set, tags,
 };
 pub use error::S3Error;
 pub use error_code::ErrorCode;
@@ -29,6 +33,8 @@ pub use operation::{Operation, Scope};
 pub use overrides::ResponseOverrides;
 pub use preconditions::Preconditions;
 pub use range::{ByteRange, RangeOutcome};
-pub use read_object::{Answer, put_object_headers, read_object};
+pub use read_object::{
+    Answer, create_multipart_headers, put_object_headers, read_object, upload_part_headers,
+};
 pub use target::Target;
 pub use unset::unset;

@@ -2,13 +2,12 @@
 
 use std::{ops::Range, time::SystemTime};
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-use crate::types::{ObjectAttributes, Properties};
+use crate::types::{Checksum, ObjectAttributes, Parts, Properties};
 
 use super::{
-    ByteRange, ErrorCode, RangeOutcome, ReadObject, S3Error,
+    ByteRange, CreateMultipartUpload, ErrorCode, ListedPart, RangeOutcome, ReadObject, S3Error, checksum,
     preconditions::{Outcome, if_range_holds},
 };
 
@@ -46,8 +45,14 @@ pub fn read_object(call: &ReadObject, object: &ObjectAttributes) -> Result<Answe
     }
     let (status, bytes) = selected(call, object)?;
     put_properties(&mut headers, &object.properties);
-    if call.with_checksum && status == StatusCode::OK {
-        put_checksum(&mut headers, object);
+    if call.with_checksum {
+        put_checksum(
+            &mut headers,
+            read_checksum(call, status, &object.properties).as_ref(),
+        );
+    }
+    if let (Some(_), Some(parts)) = (call.part_number, &object.properties.parts) {
+        headers.insert("x-amz-mp-parts-count", HeaderValue::from(parts.count()));
     }
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     // The part of an empty object is a whole without a first and a last byte: nothing that Content-Range could say.
@@ -70,18 +75,61 @@ pub fn read_object(call: &ReadObject, object: &ObjectAttributes) -> Result<Answe
 pub fn put_object_headers(object: &ObjectAttributes) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(header::ETAG, value(&object.etag.to_string()));
-    put_checksum(&mut headers, object);
+    put_checksum(&mut headers, object.properties.checksum.as_ref());
     headers
 }
 
-fn put_checksum(headers: &mut HeaderMap, object: &ObjectAttributes) {
-    if let Some(checksum) = &object.properties.checksum {
-        headers.insert(
-            HeaderName::from_static(checksum.algorithm.header()),
-            value(&STANDARD.encode(&checksum.value)),
-        );
-        headers.insert("x-amz-checksum-type", HeaderValue::from_static("FULL_OBJECT"));
+/// The checksum of what is answered: of the whole object, or of a part that has its own. A range of bytes has none.
+fn read_checksum(call: &ReadObject, status: StatusCode, properties: &Properties) -> Option<Checksum> {
+    let whole = properties.checksum.as_ref()?;
+    match (call.part_number, &properties.parts) {
+        (Some(number), Some(parts)) => {
+            let value = parts.checksum(number)?.to_vec();
+            Some(Checksum::of_whole(whole.algorithm, value))
+        }
+        (Some(_), None) => Some(whole.clone()),
+        (None, _) => (status == StatusCode::OK).then(|| whole.clone()),
     }
+}
+
+/// A checksum and its type.
+pub(super) fn put_checksum(headers: &mut HeaderMap, found: Option<&Checksum>) {
+    if let Some(found) = found {
+        headers.insert(
+            HeaderName::from_static(found.algorithm.header()),
+            value(&checksum::text(found)),
+        );
+        headers.insert(
+            "x-amz-checksum-type",
+            HeaderValue::from_static(found.kind().name()),
+        );
+    }
+}
+
+/// The headers of the answer to UploadPart.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPart.html#API_UploadPart_ResponseSyntax>
+pub fn upload_part_headers(part: &ListedPart<'_>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::ETAG, value(&part.etag.to_string()));
+    if let Some(found) = part.checksum {
+        let name = HeaderName::from_static(found.algorithm.header());
+        headers.insert(name, value(&checksum::text(found)));
+    }
+    headers
+}
+
+/// What CreateMultipartUpload says of the checksum to be.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html#API_CreateMultipartUpload_ResponseSyntax>
+pub fn create_multipart_headers(call: &CreateMultipartUpload) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if let Some((algorithm, kind)) = call.checksum {
+        headers.insert(
+            "x-amz-checksum-algorithm",
+            HeaderValue::from_static(algorithm.name()),
+        );
+        headers.insert("x-amz-checksum-type", HeaderValue::from_static(kind.name()));
+    }
+    headers
 }
 
 /// What the writer said of the object.
@@ -121,20 +169,26 @@ fn user_metadata(text: &str) -> HeaderValue {
     if text.is_ascii() {
         value(text)
     } else {
-        value(&format!("=?UTF-8?B?{}?=", STANDARD.encode(text)))
+        value(&format!("=?UTF-8?B?{}?=", checksum::encoded(text.as_bytes())))
     }
 }
 
 fn selected(call: &ReadObject, object: &ObjectAttributes) -> Result<(StatusCode, Range<u64>), S3Error> {
     let whole = 0..object.size;
     if let Some(part) = call.part_number {
-        // An object that was not uploaded in parts is its own first part.
-        return match part {
-            1 => Ok((StatusCode::PARTIAL_CONTENT, whole)),
-            other => Err(S3Error::new(ErrorCode::InvalidPartNumber)
-                .with("ActualPartCount", "1")
-                .with("PartNumberRequested", other.to_string())),
+        let bytes = match &object.properties.parts {
+            Some(parts) => parts.range(part),
+            // An object that was not uploaded in parts is its own first part.
+            None => Some(whole).filter(|_| part.get() == 1),
         };
+        return bytes
+            .map(|bytes| (StatusCode::PARTIAL_CONTENT, bytes))
+            .ok_or_else(|| {
+                let count = object.properties.parts.as_ref().map_or(1, Parts::count);
+                S3Error::new(ErrorCode::InvalidPartNumber)
+                    .with("ActualPartCount", count.to_string())
+                    .with("PartNumberRequested", part.to_string())
+            });
     }
     let wanted = call
         .range
@@ -161,7 +215,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::types::ETag;
+    use crate::types::{ETag, PartNumber};
 
     fn object(size: u64) -> ObjectAttributes {
         ObjectAttributes {
@@ -223,7 +277,7 @@ mod tests {
     #[test]
     fn the_first_part_is_the_whole_and_there_is_no_second() {
         let part = |n| ReadObject {
-            part_number: Some(n),
+            part_number: PartNumber::new(n),
             ..ReadObject::default()
         };
         let answer = read_object(&part(1), &object(10)).unwrap();

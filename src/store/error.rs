@@ -3,7 +3,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::types::BucketName;
+use crate::types::{BucketName, UploadId};
 
 /// Why an object was not opened.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +14,9 @@ pub enum StoreError {
     /// The bucket holds no object of this key. A folder, a device, a FIFO and a symlink are no objects.
     #[error("the bucket holds no object of this key")]
     NoSuchKey,
+    /// There is no such upload in parts, or none of this bucket and key.
+    #[error("there is no upload in parts of this id for this key")]
+    NoSuchUpload(UploadId),
     /// Something is there and cannot be read.
     #[error("{path} cannot be read: {source}")]
     Unreadable {

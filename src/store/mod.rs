@@ -5,6 +5,7 @@
 pub mod disk;
 mod error;
 mod listing;
+mod multipart;
 mod settings;
 
 use std::{fs::File, future::Future, ops::Range, sync::Arc};
@@ -17,13 +18,13 @@ use crate::types::{BucketName, ETag, ObjectAttributes, ObjectKey, Properties, Ta
 pub use disk::{DiskStore, DiskUpload, FileBody, Invisible, invisible};
 pub use error::{OpenError, StoreError};
 pub use listing::{ListQuery, Listed, Page};
+pub use multipart::{
+    Completion, MultipartStore, MultipartUpload, NewMultipart, Part, StoredPart, UploadName,
+};
 pub use settings::{BucketFolder, Settings};
 
 /// Where objects are kept.
-pub trait Store: Send + Sync + 'static {
-    /// An object on its way in.
-    type Upload: Upload;
-
+pub trait Store: MultipartStore {
     /// Finds an object: its attributes, and its content ready to be sent. The content stays that of the moment of opening
     /// where the object is replaced afterwards.
     fn open(
@@ -87,6 +88,13 @@ pub trait Upload: Send + 'static {
         content: &Content,
         range: Range<u64>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Keeps what was written as a part of an upload, on stable storage, in place of the part of that number.
+    fn keep_as_part(
+        self,
+        upload: &UploadName,
+        part: Part,
+    ) -> impl Future<Output = Result<StoredPart, StoreError>> + Send;
 
     /// Makes the object visible under this key, whole and on stable storage, in place of the one before. The condition is
     /// held against the object that is there in that moment.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-use crate::types::BucketName;
+use crate::types::{BucketName, Span};
 
 /// Where objects are kept.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -15,6 +15,8 @@ pub struct Settings {
     /// Is an upload on stable storage before it is answered? Without it, what was answered in the last seconds before a power cut may be lost,
     /// each object whole or not there.
     pub durable: bool,
+    /// After how long without a part an upload in parts is aborted.
+    pub abort_uploads_after: Span,
 }
 
 impl Default for Settings {
@@ -22,6 +24,7 @@ impl Default for Settings {
         Self {
             root: PathBuf::from("data"),
             durable: true,
+            abort_uploads_after: Span::from_seconds(7 * 86_400),
         }
     }
 }

@@ -16,13 +16,61 @@ pub enum ChecksumAlgorithm {
     Sha256,
 }
 
-/// The checksum of an object's whole content: its bytes, most significant first.
+/// The checksum of an object's content: its bytes, most significant first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checksum {
     /// By which algorithm.
     pub algorithm: ChecksumAlgorithm,
     /// As many bytes as the algorithm gives.
     pub value: Vec<u8>,
+    /// For a composite checksum, of how many parts' checksums it is the checksum. None: it is that of the whole content.
+    pub composite_of: Option<usize>,
+}
+
+/// What the checksum of an object that was uploaded in parts is computed from.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html#ChecksumTypes>
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ChecksumType {
+    /// `COMPOSITE`: from the parts' checksums.
+    Composite,
+    /// `FULL_OBJECT`: from the whole content.
+    FullObject,
+}
+
+impl Checksum {
+    /// The checksum of a whole content.
+    pub fn of_whole(algorithm: ChecksumAlgorithm, value: Vec<u8>) -> Self {
+        Self {
+            algorithm,
+            value,
+            composite_of: None,
+        }
+    }
+
+    /// What it is computed from.
+    pub fn kind(&self) -> ChecksumType {
+        match self.composite_of {
+            Some(_) => ChecksumType::Composite,
+            None => ChecksumType::FullObject,
+        }
+    }
+}
+
+impl ChecksumType {
+    /// AWS's name, as `x-amz-checksum-type` carries it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Composite => "COMPOSITE",
+            Self::FullObject => "FULL_OBJECT",
+        }
+    }
+
+    /// The type of this name, in any case.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Composite, Self::FullObject]
+            .into_iter()
+            .find(|kind| kind.name().eq_ignore_ascii_case(name))
+    }
 }
 
 impl ChecksumAlgorithm {

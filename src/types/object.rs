@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use time::OffsetDateTime;
 
-use super::Checksum;
+use super::{Checksum, Parts};
 
 /// An entity tag as S3 gives it, without its quotes: the MD5 of what was uploaded, or, for a file dropped into the folder,
 /// a text that cannot be mistaken for one.
@@ -20,6 +20,11 @@ impl ETag {
     /// The tag of content uploaded whole: its MD5 in lower-case hexadecimal.
     pub fn of_md5(digest: [u8; 16]) -> Self {
         Self(hex::encode(digest))
+    }
+
+    /// The tag of content uploaded in parts: the MD5 of the parts' MD5s, a hyphen and their number.
+    pub fn of_parts(digest: [u8; 16], count: usize) -> Self {
+        Self(format!("{}-{count}", hex::encode(digest)))
     }
 
     /// Is it the MD5 of the content? Those of parts and of dropped-in files have other forms.
@@ -79,6 +84,8 @@ pub struct Properties {
     pub tags: Vec<Tag>,
     /// The checksum that its writer declared or asked for, and that held.
     pub checksum: Option<Checksum>,
+    /// The parts that it was uploaded in, where it was.
+    pub parts: Option<Parts>,
 }
 
 /// One tag of an object.

@@ -52,6 +52,7 @@ pub fn authorize(
     let permitted = permitted(call, target).ok_or_else(|| not_implemented(operation))?;
     Ok(Permit {
         operation,
+        signer: signer.name().to_owned(),
         permitted,
         verified,
         snapshot: snapshot.clone(),
@@ -98,6 +99,23 @@ fn permitted(call: Call, target: Target) -> Option<Permitted> {
         (Call::PutObjectTagging, Target::Object(bucket, key)) => Permitted::PutObjectTagging(bucket, key),
         (Call::DeleteObjectTagging, Target::Object(bucket, key)) => {
             Permitted::DeleteObjectTagging(bucket, key)
+        }
+        (Call::CreateMultipartUpload(create), Target::Object(bucket, key)) => {
+            Permitted::CreateMultipartUpload(bucket, key, create)
+        }
+        (Call::UploadPart(part), Target::Object(bucket, key)) => Permitted::UploadPart(bucket, key, part),
+        (Call::UploadPartCopy(copy), Target::Object(bucket, key)) => {
+            Permitted::UploadPartCopy(bucket, key, copy)
+        }
+        (Call::CompleteMultipartUpload(complete), Target::Object(bucket, key)) => {
+            Permitted::CompleteMultipartUpload(bucket, key, complete)
+        }
+        (Call::AbortMultipartUpload(id), Target::Object(bucket, key)) => {
+            Permitted::AbortMultipartUpload(bucket, key, id)
+        }
+        (Call::ListParts(list), Target::Object(bucket, key)) => Permitted::ListParts(bucket, key, list),
+        (Call::ListMultipartUploads(list), Target::Bucket(bucket)) => {
+            Permitted::ListMultipartUploads(bucket, list)
         }
         (Call::Unset(setting), Target::Object(bucket, key)) => Permitted::UnsetOfObject(bucket, key, setting),
         (Call::DeleteObjects, Target::Bucket(bucket)) => Permitted::DeleteObjects(bucket),

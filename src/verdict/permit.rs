@@ -1,13 +1,17 @@
 //! Leave to do one thing. What was authorised travels in a [`Permit`], so that nothing else can be opened; what a request names only in
 //! its body is asked for key by key, under the snapshot that decided the request.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
     policy::{Decision, Denial, Snapshot, StatementReference},
-    s3::{CopyObject, ListBuckets, ListObjects, ObjectAttribute, Operation, ReadObject, Target, WriteObject},
+    s3::{
+        CompleteMultipartUpload, CopyObject, CreateMultipartUpload, ListBuckets, ListMultipartUploads,
+        ListObjects, ListParts, Operation, ReadObject, Target, UploadPart, UploadPartCopy, WantedAttributes,
+        WriteObject,
+    },
     sigv4::Verified,
-    types::{Action, BucketName, ObjectKey, Resource, WriteCondition},
+    types::{Action, BucketName, ObjectKey, Resource, UploadId, WriteCondition},
 };
 
 use super::Refusal;
@@ -15,6 +19,7 @@ use super::Refusal;
 /// Leave to do one thing to what it names. Only [`authorize`](super::authorize) makes one.
 pub struct Permit {
     pub(super) operation: Operation,
+    pub(super) signer: String,
     pub(super) permitted: Permitted,
     pub(super) verified: Verified,
     pub(super) snapshot: Arc<Snapshot>,
@@ -28,7 +33,7 @@ pub enum Permitted {
     /// HeadObject.
     HeadObject(BucketName, ObjectKey, ReadObject),
     /// GetObjectAttributes.
-    GetObjectAttributes(BucketName, ObjectKey, BTreeSet<ObjectAttribute>),
+    GetObjectAttributes(BucketName, ObjectKey, WantedAttributes),
     /// PutObject.
     PutObject(BucketName, ObjectKey, Box<WriteObject>),
     /// CopyObject to this bucket and key; the source, in its arguments, is authorised too.
@@ -43,6 +48,20 @@ pub enum Permitted {
     PutObjectTagging(BucketName, ObjectKey),
     /// DeleteObjectTagging.
     DeleteObjectTagging(BucketName, ObjectKey),
+    /// CreateMultipartUpload.
+    CreateMultipartUpload(BucketName, ObjectKey, Box<CreateMultipartUpload>),
+    /// UploadPart.
+    UploadPart(BucketName, ObjectKey, Box<UploadPart>),
+    /// UploadPartCopy to this bucket and key; the source, in its arguments, is authorised too.
+    UploadPartCopy(BucketName, ObjectKey, Box<UploadPartCopy>),
+    /// CompleteMultipartUpload.
+    CompleteMultipartUpload(BucketName, ObjectKey, Box<CompleteMultipartUpload>),
+    /// AbortMultipartUpload.
+    AbortMultipartUpload(BucketName, ObjectKey, UploadId),
+    /// ListParts.
+    ListParts(BucketName, ObjectKey, ListParts),
+    /// ListMultipartUploads.
+    ListMultipartUploads(BucketName, ListMultipartUploads),
     /// ListObjects.
     ListObjects(BucketName, ListObjects),
     /// ListObjectsV2.
@@ -73,6 +92,11 @@ impl Permit {
     /// AWS's name for what it allows.
     pub fn operation(&self) -> Operation {
         self.operation
+    }
+
+    /// The name of the signer to whom it is given.
+    pub fn signer(&self) -> &str {
+        &self.signer
     }
 
     /// What it allows.
@@ -109,7 +133,7 @@ impl Permit {
                 key,
             }),
             Decision::Deny(denial) => Err(Refusal::Denied {
-                signer: self.verified.access_key_id().to_string(),
+                signer: self.signer.clone(),
                 action: Action::DeleteObject,
                 target: Target::Object(bucket.clone(), key),
                 denial,

@@ -1,5 +1,6 @@
 //! A gateway of one's own for each test: temporary folders, port 0, a clock that stands where it is put.
 
+pub(crate) mod broken;
 pub(crate) mod client;
 
 use std::{fs, net::SocketAddr, path::PathBuf};

@@ -1,12 +1,14 @@
 //! CopyObject.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>
 
+use std::ops::Range;
+
 use http::Response;
 
 use crate::{
-    s3::{CopyObject, ErrorCode, S3Error, copied},
+    s3::{CopyObject, ErrorCode, Preconditions, S3Error, copied},
     store::{Content, FileBody, Object, Store, Upload},
-    types::{BucketName, Checksum, ETag, ObjectKey, Properties},
+    types::{BucketName, Checksum, ETag, ObjectAttributes, ObjectKey, Properties},
     verdict::Permit,
 };
 
@@ -25,15 +27,8 @@ pub(super) async fn copy<S: Store>(
     let (source_bucket, source_key) = &copy.source;
     let source = get_object::open(store, permit, source_bucket, source_key).await?;
     let attributes = &source.attributes;
-    if let Some(condition) = copy.source_conditions.failed(attributes) {
-        let error = S3Error::new(ErrorCode::PreconditionFailed).with("Condition", condition);
-        return Err(Failure::Call(error));
-    }
-    if attributes.size > MAX_BYTES {
-        return Err(Failure::Call(S3Error::new(ErrorCode::InvalidRequest).message(
-            "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120",
-        )));
-    }
+    conditions_hold(&copy.source_conditions, attributes)?;
+    short_enough(attributes.size)?;
     let mut properties = said_of_the_copy(copy, &attributes.properties);
     let copies_tags = copy.tags.is_none() && !properties.tags.is_empty();
     if copies_tags && !permit.may_copy_tags((source_bucket, source_key), target) {
@@ -59,6 +54,8 @@ fn said_of_the_copy(copy: &CopyObject, source: &Properties) -> Properties {
         tags: copy.tags.clone().unwrap_or_else(|| source.tags.clone()),
         storage_class: copy.storage_class.clone(),
         checksum: None,
+        // A copy is written whole.
+        parts: None,
         ..said.clone()
     }
 }
@@ -79,8 +76,33 @@ async fn fill<U: Upload>(
             .map_err(Failure::Store)?;
         return Ok((attributes.etag.clone(), kept.cloned()));
     }
-    let Content::File(file) = &source.content;
-    let mut content = FileBody::new(file.clone(), 0..attributes.size);
+    let mut content = content(source, 0..attributes.size);
     let received = Payload::of_store(&mut content).store(upload, wanted).await?;
     Ok((received.digested.etag(), received.digested.checksum))
+}
+
+/// Holds what must hold of the source.
+pub(super) fn conditions_hold(conditions: &Preconditions, source: &ObjectAttributes) -> Result<(), Failure> {
+    match conditions.failed(source) {
+        None => Ok(()),
+        Some(condition) => Err(Failure::Call(
+            S3Error::new(ErrorCode::PreconditionFailed).with("Condition", condition),
+        )),
+    }
+}
+
+/// Refuses more bytes than one request copies.
+pub(super) fn short_enough(bytes: u64) -> Result<(), Failure> {
+    match bytes <= MAX_BYTES {
+        true => Ok(()),
+        false => Err(Failure::Call(S3Error::new(ErrorCode::InvalidRequest).message(
+            "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120",
+        ))),
+    }
+}
+
+/// A range of an object, to be read.
+pub(super) fn content(source: &Object, bytes: Range<u64>) -> FileBody {
+    let Content::File(file) = &source.content;
+    FileBody::new(file.clone(), bytes)
 }

@@ -1,19 +1,19 @@
 //! GetObjectAttributes.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAttributes.html>
 
-use std::{collections::BTreeSet, time::SystemTime};
+use std::time::SystemTime;
 
 use http::{HeaderValue, Response, header};
 
 use crate::{
-    s3::{ObjectAttribute, object_attributes},
+    s3::{WantedAttributes, object_attributes},
     store::Object,
 };
 
 use super::{Body, Failure, document};
 
 /// Tells what was asked for.
-pub(super) fn answer(object: Object, wanted: &BTreeSet<ObjectAttribute>) -> Result<Response<Body>, Failure> {
+pub(super) fn answer(object: Object, wanted: &WantedAttributes) -> Result<Response<Body>, Failure> {
     let attributes = object.attributes;
     let mut response = document(object_attributes(wanted, &attributes));
     let modified = httpdate::fmt_http_date(SystemTime::from(attributes.last_modified));

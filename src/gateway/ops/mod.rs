@@ -1,7 +1,10 @@
 //! What is done under a permit: one file per operation.
 
+mod abort_multipart_upload;
+mod complete_multipart_upload;
 mod copy_object;
 mod create_bucket;
+mod create_multipart_upload;
 mod delete_bucket;
 mod delete_object;
 mod delete_objects;
@@ -10,10 +13,15 @@ mod get_object;
 mod get_object_attributes;
 mod head_bucket;
 mod list_buckets;
+mod list_multipart_uploads;
 mod list_objects;
+mod list_parts;
+mod multipart;
 mod put_object;
 mod tagging;
 mod unset;
+mod upload_part;
+mod upload_part_copy;
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -53,6 +61,20 @@ where
         Permitted::PutObject(bucket, key, write) => {
             return put_object::put(store, bucket, key, write, payload).await;
         }
+        Permitted::UploadPart(bucket, key, part) => {
+            return upload_part::upload(store, &permit, (bucket, key), part, payload).await;
+        }
+        Permitted::CompleteMultipartUpload(bucket, key, complete) => {
+            return complete_multipart_upload::complete(
+                store,
+                &permit,
+                (bucket, key),
+                complete,
+                head,
+                payload,
+            )
+            .await;
+        }
         Permitted::DeleteObjects(bucket) => {
             return delete_objects::delete(store, &permit, bucket, head, payload).await;
         }
@@ -78,6 +100,21 @@ where
         }
         Permitted::CopyObject(bucket, key, copy) => {
             copy_object::copy(store, &permit, (bucket, key), copy).await
+        }
+        Permitted::CreateMultipartUpload(bucket, key, create) => {
+            create_multipart_upload::create(store, &permit, bucket, key, create).await
+        }
+        Permitted::UploadPartCopy(bucket, key, copy) => {
+            upload_part_copy::copy(store, &permit, (bucket, key), copy).await
+        }
+        Permitted::AbortMultipartUpload(bucket, key, id) => {
+            abort_multipart_upload::abort(store, bucket, key, id).await
+        }
+        Permitted::ListParts(bucket, key, list) => {
+            list_parts::list(store, settings, (bucket, key), list).await
+        }
+        Permitted::ListMultipartUploads(bucket, list) => {
+            list_multipart_uploads::list(store, settings, bucket, list).await
         }
         Permitted::DeleteObject(bucket, key, condition) => {
             delete_object::delete(store, bucket, key, condition).await
@@ -105,6 +142,8 @@ where
         }
         // Their bodies are wanted: they are answered above.
         Permitted::PutObject(..)
+        | Permitted::UploadPart(..)
+        | Permitted::CompleteMultipartUpload(..)
         | Permitted::DeleteObjects(_)
         | Permitted::PutObjectTagging(..)
         | Permitted::CreateBucket(_) => Err(Failure::Interrupted),

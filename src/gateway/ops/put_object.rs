@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::Response;
 
 use crate::{
-    s3::{DeclaredChecksum, WriteObject, put_object_headers},
+    s3::{WriteObject, put_object_headers},
     store::{Store, Upload},
     types::{BucketName, ObjectKey, Properties},
 };
@@ -28,22 +28,12 @@ where
         .upload(bucket, Some(write.length))
         .await
         .map_err(Failure::Store)?;
-    let algorithm = write.integrity.checksum.as_ref().map(DeclaredChecksum::algorithm);
-    let received = payload.store(&mut upload, algorithm).await?;
-    if received.digested.length != write.length {
-        return Err(Failure::CutBody);
-    }
-    let etag = received.digested.etag();
-    let checksum = write
-        .integrity
-        .check(
-            received.digested.md5,
-            received.digested.checksum,
-            &received.trailers,
-        )
-        .map_err(Failure::Call)?;
+    let digested = payload
+        .store_declared(&mut upload, (&write.integrity, write.length), None)
+        .await?;
+    let etag = digested.etag();
     let properties = Properties {
-        checksum,
+        checksum: digested.checksum,
         ..write.properties.clone()
     };
     let stored = upload

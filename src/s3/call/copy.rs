@@ -57,12 +57,6 @@ impl CopyObject {
                  metadata, storage class, website redirect location or encryption attributes.",
             ));
         }
-        let checksum = match text(headers, "x-amz-checksum-algorithm") {
-            None => None,
-            Some(name) => Some(ChecksumAlgorithm::parse(name).ok_or_else(|| {
-                S3Error::new(ErrorCode::InvalidRequest).message("Checksum algorithm provided is unsupported.")
-            })?),
-        };
         Ok(Self {
             source,
             source_conditions: Preconditions::of_copy_source(headers),
@@ -70,13 +64,23 @@ impl CopyObject {
             properties,
             tags,
             storage_class,
-            checksum,
+            checksum: checksum_algorithm(headers)?,
         })
     }
 }
 
+/// `x-amz-checksum-algorithm`: what the store is to compute.
+pub(super) fn checksum_algorithm(headers: &HeaderMap) -> Result<Option<ChecksumAlgorithm>, S3Error> {
+    let Some(name) = text(headers, "x-amz-checksum-algorithm") else {
+        return Ok(None);
+    };
+    ChecksumAlgorithm::parse(name).map(Some).ok_or_else(|| {
+        S3Error::new(ErrorCode::InvalidRequest).message("Checksum algorithm provided is unsupported.")
+    })
+}
+
 /// `bucket/key`, with or without a slash before it, percent-encoded. What is behind a `?` names a version.
-fn source(given: &str) -> Result<(BucketName, ObjectKey), S3Error> {
+pub(super) fn source(given: &str) -> Result<(BucketName, ObjectKey), S3Error> {
     let refused = |message: &'static str| S3Error::invalid_argument(message, "x-amz-copy-source", given);
     if given.starts_with("arn:") {
         return Err(unsupported::not_implemented("x-amz-copy-source"));

@@ -3,7 +3,10 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use crate::{s3::S3Error, types::Query};
+use crate::{
+    s3::{ErrorCode, S3Error},
+    types::Query,
+};
 
 /// The most entries of one page.
 const MOST_KEYS: usize = 1000;
@@ -73,23 +76,12 @@ impl ListObjects {
     }
 
     fn parse(query: &Query<'_>) -> Result<Self, S3Error> {
-        let url_encoded = match query.first("encoding-type") {
-            None | Some("") => false,
-            Some("url") => true,
-            Some(other) => {
-                return Err(S3Error::invalid_argument(
-                    "Invalid Encoding Method specified in Request",
-                    "encoding-type",
-                    other,
-                ));
-            }
-        };
         Ok(Self {
             prefix: query.first("prefix").unwrap_or_default().to_owned(),
             delimiter: given(query, "delimiter"),
             start: Start::default(),
             max_keys: count(query, "max-keys", MOST_KEYS)?.min(MOST_KEYS),
-            url_encoded,
+            url_encoded: url_encoded(query)?,
             with_owner: false,
         })
     }
@@ -152,30 +144,46 @@ fn token_of(query: &Query<'_>) -> Result<Option<(String, String)>, S3Error> {
     }
 }
 
+/// Are names to be encoded? `encoding-type` knows `url` alone.
+pub(super) fn url_encoded(query: &Query<'_>) -> Result<bool, S3Error> {
+    match query.first("encoding-type") {
+        None | Some("") => Ok(false),
+        Some("url") => Ok(true),
+        Some(other) => Err(S3Error::invalid_argument(
+            "Invalid Encoding Method specified in Request",
+            "encoding-type",
+            other,
+        )),
+    }
+}
+
 /// A parameter that is the same empty and absent.
-fn given(query: &Query<'_>, name: &str) -> Option<String> {
+pub(super) fn given(query: &Query<'_>, name: &str) -> Option<String> {
     query
         .first(name)
         .filter(|text| !text.is_empty())
         .map(str::to_owned)
 }
 
-fn count(query: &Query<'_>, name: &'static str, default: usize) -> Result<usize, S3Error> {
+/// A number from 0 to the largest of 32 bits.
+pub(super) fn count(query: &Query<'_>, name: &'static str, default: usize) -> Result<usize, S3Error> {
     let Some(text) = query.first(name).filter(|text| !text.is_empty()) else {
         return Ok(default);
     };
+    let refused = |message: String| {
+        S3Error::new(ErrorCode::InvalidArgument)
+            .message(message)
+            .with("ArgumentName", name)
+            .with("ArgumentValue", text)
+    };
     match text.parse::<i32>() {
         Ok(number) => usize::try_from(number).map_err(|_| {
-            S3Error::invalid_argument(
-                "Argument max-keys must be an integer between 0 and 2147483647",
-                name,
-                text,
-            )
+            refused(format!(
+                "Argument {name} must be an integer between 0 and 2147483647"
+            ))
         }),
-        Err(_) => Err(S3Error::invalid_argument(
-            "Provided max-keys not an integer or within integer range",
-            name,
-            text,
-        )),
+        Err(_) => Err(refused(format!(
+            "Provided {name} not an integer or within integer range"
+        ))),
     }
 }

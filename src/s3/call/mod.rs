@@ -1,23 +1,28 @@
 //! What a request asks for, with every argument that changes the answer. What cannot be honoured is refused here, never ignored.
 
+mod attributes;
 mod copy;
 mod list;
+mod multipart;
 mod properties;
 mod read;
 pub(super) mod tags;
 mod unsupported;
 mod write;
 
-use std::collections::BTreeSet;
-
 use http::{HeaderMap, Method};
 
-use crate::types::{Action, BucketName, ObjectKey, Query, WriteCondition};
+use crate::types::{Action, BucketName, ObjectKey, Query, UploadId, WriteCondition};
 
 use super::{ErrorCode, Operation, S3Error, Target, routing};
 
+pub use attributes::{ObjectAttribute, WantedAttributes};
 pub use copy::CopyObject;
 pub use list::{ListBuckets, ListObjects, Start, token};
+pub use multipart::{
+    CompleteMultipartUpload, CreateMultipartUpload, ListMultipartUploads, ListParts, UploadPart,
+    UploadPartCopy,
+};
 pub use read::ReadObject;
 pub use write::{DeclaredChecksum, Integrity, WriteObject};
 
@@ -28,8 +33,8 @@ pub enum Call {
     GetObject(ReadObject),
     /// HeadObject: the same, without the bytes.
     HeadObject(ReadObject),
-    /// GetObjectAttributes, with the names of what is asked for.
-    GetObjectAttributes(BTreeSet<ObjectAttribute>),
+    /// GetObjectAttributes.
+    GetObjectAttributes(WantedAttributes),
     /// PutObject.
     PutObject(Box<WriteObject>),
     /// CopyObject.
@@ -44,6 +49,20 @@ pub enum Call {
     PutObjectTagging,
     /// DeleteObjectTagging.
     DeleteObjectTagging,
+    /// CreateMultipartUpload.
+    CreateMultipartUpload(Box<CreateMultipartUpload>),
+    /// UploadPart.
+    UploadPart(Box<UploadPart>),
+    /// UploadPartCopy.
+    UploadPartCopy(Box<UploadPartCopy>),
+    /// CompleteMultipartUpload: the parts are in the body.
+    CompleteMultipartUpload(Box<CompleteMultipartUpload>),
+    /// AbortMultipartUpload.
+    AbortMultipartUpload(UploadId),
+    /// ListParts.
+    ListParts(ListParts),
+    /// ListMultipartUploads.
+    ListMultipartUploads(ListMultipartUploads),
     /// ListObjects.
     ListObjects(ListObjects),
     /// ListObjectsV2.
@@ -62,21 +81,6 @@ pub enum Call {
     Unset(Operation),
     /// An operation that is known and not built: it is verified and authorised like any other, and then `NotImplemented`.
     Other(Operation),
-}
-
-/// What GetObjectAttributes can be asked for, by AWS's names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ObjectAttribute {
-    /// `ETag`
-    ETag,
-    /// `Checksum`
-    Checksum,
-    /// `ObjectParts`
-    ObjectParts,
-    /// `StorageClass`
-    StorageClass,
-    /// `ObjectSize`
-    ObjectSize,
 }
 
 /// A permission that a call needs besides that of its operation on what it names.
@@ -109,7 +113,7 @@ impl Call {
             (Operation::HeadObject, _) => Self::HeadObject(ReadObject::parse(query, headers)?),
             (Operation::GetObjectAttributes, _) => {
                 unsupported::on_read(query, headers)?;
-                Self::GetObjectAttributes(wanted(headers)?)
+                Self::GetObjectAttributes(WantedAttributes::parse(headers)?)
             }
             (Operation::PutObject, _) => Self::PutObject(Box::new(WriteObject::parse(query, headers)?)),
             (Operation::CopyObject, Target::Object(bucket, key)) => {
@@ -131,6 +135,24 @@ impl Call {
             (Operation::DeleteObjectTagging, _) => {
                 unsupported::version(query)?;
                 Self::DeleteObjectTagging
+            }
+            (Operation::CreateMultipartUpload, _) => {
+                Self::CreateMultipartUpload(Box::new(CreateMultipartUpload::parse(query, headers)?))
+            }
+            (Operation::UploadPart, _) => Self::UploadPart(Box::new(UploadPart::parse(query, headers)?)),
+            (Operation::UploadPartCopy, _) => {
+                Self::UploadPartCopy(Box::new(UploadPartCopy::parse(query, headers)?))
+            }
+            (Operation::CompleteMultipartUpload, _) => {
+                Self::CompleteMultipartUpload(Box::new(CompleteMultipartUpload::parse(query, headers)?))
+            }
+            (Operation::AbortMultipartUpload, _) => {
+                unsupported::on_abort(headers)?;
+                Self::AbortMultipartUpload(multipart::upload_id(query)?)
+            }
+            (Operation::ListParts, _) => Self::ListParts(ListParts::parse(query)?),
+            (Operation::ListMultipartUploads, _) => {
+                Self::ListMultipartUploads(ListMultipartUploads::parse(query)?)
             }
             (Operation::ListObjects, _) => Self::ListObjects(ListObjects::parse_v1(query)?),
             (Operation::ListObjectsV2, _) => Self::ListObjectsV2(ListObjects::parse_v2(query)?),
@@ -161,6 +183,13 @@ impl Call {
             Self::GetObjectTagging => Operation::GetObjectTagging,
             Self::PutObjectTagging => Operation::PutObjectTagging,
             Self::DeleteObjectTagging => Operation::DeleteObjectTagging,
+            Self::CreateMultipartUpload(_) => Operation::CreateMultipartUpload,
+            Self::UploadPart(_) => Operation::UploadPart,
+            Self::UploadPartCopy(_) => Operation::UploadPartCopy,
+            Self::CompleteMultipartUpload(_) => Operation::CompleteMultipartUpload,
+            Self::AbortMultipartUpload(_) => Operation::AbortMultipartUpload,
+            Self::ListParts(_) => Operation::ListParts,
+            Self::ListMultipartUploads(_) => Operation::ListMultipartUploads,
             Self::ListObjects(_) => Operation::ListObjects,
             Self::ListObjectsV2(_) => Operation::ListObjectsV2,
             Self::ListBuckets(_) => Operation::ListBuckets,
@@ -179,18 +208,22 @@ impl Call {
             return Vec::new();
         };
         let own = |action| Need { action, bucket, key };
+        let read = |source: &'c (BucketName, ObjectKey)| Need {
+            action: Action::GetObject,
+            bucket: &source.0,
+            key: &source.1,
+        };
         match self {
             Self::GetObjectAttributes(_) => vec![own(Action::GetObject)],
             Self::PutObject(write) if !write.properties.tags.is_empty() => {
                 vec![own(Action::PutObjectTagging)]
             }
+            Self::CreateMultipartUpload(create) if !create.properties.tags.is_empty() => {
+                vec![own(Action::PutObjectTagging)]
+            }
+            Self::UploadPartCopy(copy) => vec![read(&copy.source)],
             Self::CopyObject(copy) => {
-                let (bucket, key) = (&copy.source.0, &copy.source.1);
-                let source = Need {
-                    action: Action::GetObject,
-                    bucket,
-                    key,
-                };
+                let source = read(&copy.source);
                 let tags = copy.tags.as_ref().is_some_and(|tags| !tags.is_empty());
                 let tags = tags.then(|| own(Action::PutObjectTagging));
                 std::iter::once(source).chain(tags).collect()
@@ -203,6 +236,12 @@ impl Call {
             | Self::GetObjectTagging
             | Self::PutObjectTagging
             | Self::DeleteObjectTagging
+            | Self::CreateMultipartUpload(_)
+            | Self::UploadPart(_)
+            | Self::CompleteMultipartUpload(_)
+            | Self::AbortMultipartUpload(_)
+            | Self::ListParts(_)
+            | Self::ListMultipartUploads(_)
             | Self::ListObjects(_)
             | Self::ListObjectsV2(_)
             | Self::ListBuckets(_)
@@ -246,281 +285,5 @@ fn object_lock(headers: &HeaderMap) -> Result<(), S3Error> {
     }
 }
 
-fn wanted(headers: &HeaderMap) -> Result<BTreeSet<ObjectAttribute>, S3Error> {
-    const NAME: &str = "x-amz-object-attributes";
-    let lines = headers.get_all(NAME).iter().filter_map(|line| line.to_str().ok());
-    let names = lines
-        .flat_map(|line| line.split(','))
-        .map(str::trim)
-        .filter(|name| !name.is_empty());
-    let wanted = names
-        .map(|name| {
-            Ok(match name {
-                "ETag" => ObjectAttribute::ETag,
-                "Checksum" => ObjectAttribute::Checksum,
-                "ObjectParts" => ObjectAttribute::ObjectParts,
-                "StorageClass" => ObjectAttribute::StorageClass,
-                "ObjectSize" => ObjectAttribute::ObjectSize,
-                other => {
-                    return Err(S3Error::invalid_argument(
-                        "Invalid attribute name specified.",
-                        NAME,
-                        other,
-                    ));
-                }
-            })
-        })
-        .collect::<Result<BTreeSet<_>, _>>()?;
-    if wanted.is_empty() {
-        return Err(S3Error::new(ErrorCode::InvalidRequest)
-            .message("The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty"));
-    }
-    Ok(wanted)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::types::{BucketName, ObjectKey};
-
-    fn read(raw: &str, sent: &[(&'static str, &str)]) -> Result<Call, ErrorCode> {
-        let target = Target::Object(BucketName::parse("abc").unwrap(), ObjectKey::parse("k").unwrap());
-        let headers = sent
-            .iter()
-            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
-            .collect();
-        let query = Query::parse(raw).unwrap();
-        Call::parse(&Method::GET, &target, &query, &headers, "000000000000").map_err(|error| error.code())
-    }
-
-    #[test]
-    fn what_is_not_supported_is_never_ignored() {
-        for (raw, headers, code) in [
-            ("versionId=abc", &[][..], ErrorCode::InvalidArgument),
-            ("versionId=", &[], ErrorCode::InvalidArgument),
-            ("partNumber=0", &[], ErrorCode::InvalidArgument),
-            ("partNumber=x", &[], ErrorCode::InvalidArgument),
-            (
-                "partNumber=1",
-                &[("range", "bytes=0-1")],
-                ErrorCode::InvalidRequest,
-            ),
-            (
-                "",
-                &[("x-amz-server-side-encryption-customer-key", "k")],
-                ErrorCode::InvalidRequest,
-            ),
-            (
-                "",
-                &[("x-amz-server-side-encryption", "aws:kms")],
-                ErrorCode::InvalidArgument,
-            ),
-            (
-                "",
-                &[("x-amz-expected-bucket-owner", "111122223333")],
-                ErrorCode::AccessDenied,
-            ),
-        ] {
-            assert_eq!(read(raw, headers), Err(code), "{raw} {headers:?}");
-        }
-    }
-
-    #[test]
-    fn what_changes_nothing_is_taken() {
-        let plain = Ok(Call::GetObject(ReadObject::default()));
-        assert_eq!(read("versionId=null", &[]), plain);
-        assert_eq!(read("x-id=GetObject", &[]), plain);
-        assert_eq!(
-            read("", &[("x-amz-expected-bucket-owner", "000000000000")]),
-            plain
-        );
-    }
-
-    fn ask(
-        method: Method,
-        key: Option<&str>,
-        raw: &str,
-        sent: &[(&'static str, &str)],
-    ) -> Result<Call, ErrorCode> {
-        let bucket = BucketName::parse("abc").unwrap();
-        let target = match key {
-            Some(key) => Target::Object(bucket, ObjectKey::parse(key).unwrap()),
-            None => Target::Bucket(bucket),
-        };
-        let headers = sent
-            .iter()
-            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
-            .collect();
-        let query = Query::parse(raw).unwrap();
-        Call::parse(&method, &target, &query, &headers, "000000000000").map_err(|error| error.code())
-    }
-
-    #[test]
-    fn what_a_write_asks_for_and_cannot_have_is_never_ignored() {
-        let long = "v".repeat(2048);
-        let eleven = (0..11).map(|n| format!("{n}=")).collect::<Vec<_>>().join("&");
-        for (sent, code) in [
-            (
-                &[("x-amz-server-side-encryption", "AES256")][..],
-                ErrorCode::NotImplemented,
-            ),
-            (
-                &[("x-amz-server-side-encryption-customer-key", "k")],
-                ErrorCode::NotImplemented,
-            ),
-            (
-                &[("x-amz-object-lock-mode", "GOVERNANCE")],
-                ErrorCode::NotImplemented,
-            ),
-            (&[("x-amz-write-offset-bytes", "1")], ErrorCode::NotImplemented),
-            (
-                &[("x-amz-acl", "public-read")],
-                ErrorCode::AccessControlListNotSupported,
-            ),
-            (
-                &[("x-amz-grant-read", "id=1")],
-                ErrorCode::AccessControlListNotSupported,
-            ),
-            (
-                &[("x-amz-expected-bucket-owner", "111122223333")],
-                ErrorCode::AccessDenied,
-            ),
-            (&[("if-none-match", "\"tag\"")], ErrorCode::NotImplemented),
-            (
-                &[("if-none-match", "*"), ("if-match", "*")],
-                ErrorCode::NotImplemented,
-            ),
-            (&[("content-md5", "short")], ErrorCode::InvalidDigest),
-            (&[("x-amz-checksum-crc32", "short")], ErrorCode::InvalidRequest),
-            (
-                &[
-                    ("x-amz-checksum-crc32", "AAAAAA=="),
-                    ("x-amz-checksum-crc32c", "AAAAAA=="),
-                ],
-                ErrorCode::InvalidRequest,
-            ),
-            (
-                &[
-                    ("x-amz-checksum-crc32", "AAAAAA=="),
-                    ("x-amz-sdk-checksum-algorithm", "SHA1"),
-                ],
-                ErrorCode::InvalidRequest,
-            ),
-            (
-                &[("x-amz-sdk-checksum-algorithm", "MD4")],
-                ErrorCode::InvalidRequest,
-            ),
-            (
-                &[("x-amz-trailer", "x-amz-checksum-md4")],
-                ErrorCode::InvalidRequest,
-            ),
-            (&[("x-amz-storage-class", "COLD")], ErrorCode::InvalidStorageClass),
-            (&[("x-amz-meta-a", &long)], ErrorCode::MetadataTooLarge),
-            (&[("x-amz-tagging", "a=1&a=2")], ErrorCode::InvalidArgument),
-            (&[("x-amz-tagging", "%zz")], ErrorCode::InvalidArgument),
-            (&[("x-amz-tagging", &eleven)], ErrorCode::BadRequest),
-            (&[("content-length", "-1")], ErrorCode::InvalidArgument),
-            (&[("content-length", "5368709121")], ErrorCode::EntityTooLarge),
-        ] {
-            let length = [("content-length", "1")];
-            let declared = sent.iter().any(|(name, _)| *name == "content-length");
-            let sent: Vec<_> = sent
-                .iter()
-                .chain(length.iter().filter(|_| !declared))
-                .copied()
-                .collect();
-            assert_eq!(ask(Method::PUT, Some("k"), "", &sent), Err(code), "{sent:?}");
-        }
-        assert_eq!(
-            ask(Method::PUT, Some("k"), "", &[]),
-            Err(ErrorCode::MissingContentLength)
-        );
-        assert_eq!(
-            ask(Method::DELETE, Some("k"), "versionId=v", &[]),
-            Err(ErrorCode::InvalidArgument)
-        );
-        assert_eq!(
-            ask(
-                Method::PUT,
-                None,
-                "",
-                &[("x-amz-bucket-object-lock-enabled", "true")]
-            ),
-            Err(ErrorCode::NotImplemented)
-        );
-    }
-
-    #[test]
-    fn a_copy_names_its_source_in_one_way_only() {
-        for (source, outcome) in [
-            ("/other/a%20b%2Bc", Ok("a b+c")),
-            ("other/a+b", Ok("a b")),
-            ("other/a//b?versionId=null", Ok("a//b")),
-            ("other/a?versionId=v", Err(ErrorCode::InvalidArgument)),
-            ("other", Err(ErrorCode::InvalidArgument)),
-            ("other/", Err(ErrorCode::InvalidArgument)),
-            ("Other/a", Err(ErrorCode::InvalidArgument)),
-            (
-                "arn:aws:s3:us-west-2:1:accesspoint/a/object/b",
-                Err(ErrorCode::NotImplemented),
-            ),
-            ("abc/k", Err(ErrorCode::InvalidRequest)),
-        ] {
-            let call = ask(Method::PUT, Some("k"), "", &[("x-amz-copy-source", source)]);
-            let key = call.map(|call| match call {
-                Call::CopyObject(copy) => copy.source.1.as_str().to_owned(),
-                other => panic!("{other:?}"),
-            });
-            assert_eq!(key, outcome.map(str::to_owned), "{source}");
-        }
-        let moved = [("x-amz-copy-source", "abc/k"), ("x-amz-storage-class", "GLACIER")];
-        assert!(ask(Method::PUT, Some("k"), "", &moved).is_ok());
-        let odd = [
-            ("x-amz-copy-source", "abc/j"),
-            ("x-amz-metadata-directive", "MOVE"),
-        ];
-        assert_eq!(
-            ask(Method::PUT, Some("k"), "", &odd),
-            Err(ErrorCode::InvalidArgument)
-        );
-    }
-
-    #[test]
-    fn a_listing_begins_where_it_is_told_and_refuses_what_it_does_not_know() {
-        let list = |raw: &str| match ask(Method::GET, None, raw, &[]) {
-            Ok(Call::ListObjects(list) | Call::ListObjectsV2(list)) => Ok(list),
-            Ok(other) => panic!("{other:?}"),
-            Err(code) => Err(code),
-        };
-        for (raw, position, max_keys) in [
-            ("", None, 1000),
-            ("marker=m&max-keys=5", Some("m"), 5),
-            ("list-type=2&start-after=s&max-keys=5000", Some("s"), 1000),
-            ("list-type=2&marker=m&max-keys=0", None, 0),
-        ] {
-            let list = list(raw).unwrap();
-            assert_eq!(
-                (list.start.position(), list.max_keys),
-                (position, max_keys),
-                "{raw}"
-            );
-        }
-        let token = list(&format!(
-            "list-type=2&start-after=s&continuation-token={}",
-            token("t/é")
-        ))
-        .unwrap();
-        assert_eq!(token.start.position(), Some("t/é"));
-        for raw in [
-            "max-keys=-1",
-            "max-keys=x",
-            "max-keys=99999999999",
-            "encoding-type=base64",
-            "list-type=3",
-            "list-type=2&continuation-token=abc",
-            "list-type=2&continuation-token=",
-        ] {
-            assert_eq!(list(raw), Err(ErrorCode::InvalidArgument), "{raw}");
-        }
-    }
-}
+mod tests;

@@ -46,6 +46,7 @@ pub(super) fn parse(headers: &HeaderMap) -> Result<Properties, S3Error> {
         user_metadata: user_metadata(headers)?,
         tags: tags::header(headers)?,
         checksum: None,
+        parts: None,
     })
 }
 

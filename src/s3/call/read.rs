@@ -4,10 +4,10 @@ use http::{HeaderMap, header};
 
 use crate::{
     s3::{ErrorCode, Preconditions, ResponseOverrides, S3Error},
-    types::Query,
+    types::{PartNumber, Query},
 };
 
-use super::{text, unsupported};
+use super::{multipart, text, unsupported};
 
 /// The arguments of GetObject and HeadObject.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct ReadObject {
     /// The `If-Range` header as sent.
     pub if_range: Option<String>,
     /// The `partNumber` parameter.
-    pub part_number: Option<u32>,
+    pub part_number: Option<PartNumber>,
     /// The conditions.
     pub preconditions: Preconditions,
     /// The `response-*` parameters.
@@ -47,16 +47,11 @@ impl ReadObject {
     }
 }
 
-fn part_number(query: &Query<'_>) -> Result<Option<u32>, S3Error> {
+fn part_number(query: &Query<'_>) -> Result<Option<PartNumber>, S3Error> {
     let Some(text) = query.first("partNumber") else {
         return Ok(None);
     };
-    match text.parse() {
-        Ok(number @ 1..=10_000) => Ok(Some(number)),
-        Ok(_) | Err(_) => Err(S3Error::invalid_argument(
-            "Part number must be an integer between 1 and 10000, inclusive",
-            "partNumber",
-            text,
-        )),
-    }
+    PartNumber::parse(text)
+        .map(Some)
+        .ok_or_else(|| multipart::invalid_part_number(text))
 }

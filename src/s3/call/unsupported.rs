@@ -44,6 +44,15 @@ pub(super) fn on_write(query: &Query<'_>, headers: &HeaderMap) -> Result<(), S3E
     Ok(())
 }
 
+/// On AbortMultipartUpload: the condition that only directory buckets know.
+pub(super) fn on_abort(headers: &HeaderMap) -> Result<(), S3Error> {
+    const NAME: &str = "x-amz-if-match-initiated-time";
+    match headers.contains_key(NAME) {
+        true => Err(not_implemented(NAME)),
+        false => Ok(()),
+    }
+}
+
 /// On whatever takes an ACL. The two that say what is so anyway are taken.
 pub(super) fn acl(headers: &HeaderMap) -> Result<(), S3Error> {
     let refused = match text(headers, "x-amz-acl") {

@@ -14,6 +14,10 @@ use super::{properties, text, unsupported};
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html>
 const MAX_BYTES: u64 = 5 * 1024 * 1024 * 1024;
 
+/// What AWS says to two checksums.
+pub(super) const ONE_CHECKSUM: &str =
+    "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.";
+
 /// The arguments of PutObject.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WriteObject {
@@ -73,16 +77,8 @@ impl Integrity {
     ///
     /// Errors: `InvalidDigest`, `InvalidRequest`.
     pub fn parse(headers: &HeaderMap) -> Result<Self, S3Error> {
-        let content_md5 = headers.get("content-md5").map(|value| {
-            let bytes = STANDARD.decode(value.as_bytes()).unwrap_or_default();
-            let digest = <[u8; 16]>::try_from(bytes);
-            digest.map_err(|_| {
-                S3Error::new(ErrorCode::InvalidDigest)
-                    .with("Content-MD5", text(headers, "content-md5").unwrap_or_default())
-            })
-        });
         Ok(Self {
-            content_md5: content_md5.transpose()?,
+            content_md5: content_md5(headers)?,
             checksum: declared_checksum(headers)?,
         })
     }
@@ -118,6 +114,19 @@ impl Integrity {
     }
 }
 
+/// Errors: `InvalidDigest`.
+pub(super) fn content_md5(headers: &HeaderMap) -> Result<Option<[u8; 16]>, S3Error> {
+    let Some(value) = headers.get("content-md5") else {
+        return Ok(None);
+    };
+    let bytes = STANDARD.decode(value.as_bytes()).unwrap_or_default();
+    let digest = <[u8; 16]>::try_from(bytes).map(Some);
+    digest.map_err(|_| {
+        S3Error::new(ErrorCode::InvalidDigest)
+            .with("Content-MD5", text(headers, "content-md5").unwrap_or_default())
+    })
+}
+
 /// `If-None-Match` knows `*` alone, as on AWS, and goes with no `If-Match`.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>
 pub(super) fn condition(headers: &HeaderMap) -> Result<WriteCondition, S3Error> {
@@ -134,7 +143,7 @@ pub(super) fn condition(headers: &HeaderMap) -> Result<WriteCondition, S3Error> 
 }
 
 /// Errors: `MissingContentLength`, `InvalidArgument`, `EntityTooLarge`.
-fn length(headers: &HeaderMap) -> Result<u64, S3Error> {
+pub(super) fn length(headers: &HeaderMap) -> Result<u64, S3Error> {
     // An aws-chunked body is longer than its content.
     let name = match headers.contains_key("x-amz-decoded-content-length") {
         true => "x-amz-decoded-content-length",
@@ -159,9 +168,7 @@ fn declared_checksum(headers: &HeaderMap) -> Result<Option<DeclaredChecksum>, S3
         if let Some(checksum) = value(headers, algorithm)?
             && found.replace(DeclaredChecksum::Value(checksum)).is_some()
         {
-            return Err(refused(
-                "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
-            ));
+            return Err(refused(ONE_CHECKSUM));
         }
     }
     let trailers = headers.get_all("x-amz-trailer").iter();
@@ -178,9 +185,7 @@ fn declared_checksum(headers: &HeaderMap) -> Result<Option<DeclaredChecksum>, S3
         let algorithm = algorithm
             .ok_or_else(|| refused("The value specified in the x-amz-trailer header is not supported"))?;
         if found.replace(DeclaredChecksum::Trailer(algorithm)).is_some() {
-            return Err(refused(
-                "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
-            ));
+            return Err(refused(ONE_CHECKSUM));
         }
     }
     if let Some(name) = text(headers, "x-amz-sdk-checksum-algorithm") {
@@ -201,7 +206,7 @@ fn value(headers: &HeaderMap, algorithm: ChecksumAlgorithm) -> Result<Option<Che
         return Ok(None);
     };
     match STANDARD.decode(encoded.as_bytes()) {
-        Ok(value) if value.len() == algorithm.length() => Ok(Some(Checksum { algorithm, value })),
+        Ok(value) if value.len() == algorithm.length() => Ok(Some(Checksum::of_whole(algorithm, value))),
         Ok(_) | Err(_) => Err(S3Error::new(ErrorCode::InvalidRequest)
             .message(format!("Value for {} header is invalid.", algorithm.header()))),
     }

@@ -1,28 +1,18 @@
 //! Listings as documents.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjects.html>
-//!
-//! Where names are to be URL-encoded, a space becomes `%20`, which every decoder takes for one.
 
 use std::borrow::Cow;
-
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
     s3::{ListObjects, token, xml::Document},
     types::{BucketName, ObjectAttributes, ObjectKey},
 };
 
-use super::instant;
-
-/// What AWS leaves as it is in an encoded name.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'*')
-    .remove(b'~')
-    .remove(b'/');
+use super::{
+    instant,
+    names::{encoded, put_boolean},
+};
 
 /// One entry of a page.
 #[derive(Clone, Copy, Debug)]
@@ -93,11 +83,7 @@ impl ListEntry<'_> {
 
 impl ListPage<'_> {
     fn name<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        if self.call.url_encoded {
-            utf8_percent_encode(text, ENCODED).into()
-        } else {
-            Cow::Borrowed(text)
-        }
+        encoded(text, self.call.url_encoded)
     }
 
     fn begin(&self) -> Document {
@@ -111,7 +97,7 @@ impl ListPage<'_> {
         let delimiter = self.call.delimiter.as_deref().map(|text| self.name(text));
         document.optional("Delimiter", delimiter.as_deref());
         document.optional("EncodingType", self.call.url_encoded.then_some("url"));
-        document.text("IsTruncated", if self.more { "true" } else { "false" });
+        put_boolean(&mut document, "IsTruncated", self.more);
         for entry in self.entries {
             if let ListEntry::Object(key, attributes) = entry {
                 document.element("Contents", |contents| self.contents(contents, key, attributes));
@@ -134,7 +120,7 @@ impl ListPage<'_> {
         contents.text("ETag", &attributes.etag.to_string());
         if let Some(checksum) = &properties.checksum {
             contents.text("ChecksumAlgorithm", checksum.algorithm.name());
-            contents.text("ChecksumType", "FULL_OBJECT");
+            contents.text("ChecksumType", checksum.kind().name());
         }
         contents.text("Size", &attributes.size.to_string());
         if self.call.with_owner {

@@ -4,6 +4,8 @@ mod attributes;
 mod bucket;
 mod delete;
 mod list;
+mod multipart;
+mod names;
 mod settings;
 mod tagging;
 
@@ -11,6 +13,10 @@ pub use attributes::{copied, object_attributes};
 pub use bucket::{buckets, create_bucket, location};
 pub use delete::{DeleteEntry, DeleteRequest, Deletion, deletions};
 pub use list::{ListEntry, ListPage, objects_v1, objects_v2};
+pub use multipart::{
+    ListedPart, ListedUpload, NamedPart, PartsPage, UploadEntry, UploadsPage, complete_multipart,
+    multipart_completed, multipart_created, multipart_uploads, part_copied, parts,
+};
 pub(super) use settings::{acl, empty, ownership, setting};
 pub use tagging::{tag_set, tags};
 

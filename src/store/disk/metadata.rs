@@ -15,13 +15,14 @@ use std::{
     },
 };
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use rustix::{
     fs::{self as rfs, AtFlags, Mode, OFlags, XattrFlags},
     io::Errno,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::types::{Checksum, ChecksumAlgorithm, ETag, ObjectKey, Properties, Tag};
+use crate::types::{Checksum, ChecksumAlgorithm, ETag, ObjectKey, Parts, Properties, Tag, UploadId};
 
 use super::{confine, temporary};
 
@@ -31,8 +32,9 @@ const ATTRIBUTE: &str = "user.postern";
 const VERSION: u8 = 1;
 /// The longest attribute: ext4 holds about 4 KiB for all of a file's.
 const MAX_ATTRIBUTE_BYTES: usize = 3 * 1024;
-/// The longest spilled record that is read: many times what the limits on metadata and tags allow.
-const MAX_SPILL_BYTES: u64 = 256 * 1024;
+/// The longest spilled record that is read: more than 10,000 parts, each of its own size and with the longest checksum, and the limits on metadata and
+/// tags allow.
+const MAX_SPILL_BYTES: u64 = 2 * 1024 * 1024;
 /// The bucket's own folder of spilled records.
 pub(super) const SPILLED: &str = "~!metadata";
 /// What the attribute says where the record is spilled.
@@ -68,20 +70,65 @@ pub(super) struct Record {
     /// Algorithm by AWS's name, value in hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     checksum: Option<(String, String)>,
+    /// Of how many parts' checksums it is the checksum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    composite_of: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    parts: Option<RecordedParts>,
     /// Whose record it is, in a spilled one: so that one left behind can be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     key: Option<String>,
 }
 
+/// The parts that an object was uploaded in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct RecordedParts {
+    /// How many of which size follow each other.
+    runs: Vec<(u32, u64)>,
+    /// Their checksums one behind the other, in base64.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    checksums: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    upload_id: Option<String>,
+}
+
+impl RecordedParts {
+    fn new(parts: &Parts) -> Self {
+        Self {
+            runs: parts.runs().to_vec(),
+            checksums: STANDARD.encode(parts.checksums()),
+            upload_id: parts.upload_id().map(|id| id.as_str().to_owned()),
+        }
+    }
+
+    fn parts(self) -> Option<Parts> {
+        let parts = Parts::from_runs(self.runs, STANDARD.decode(self.checksums).ok()?);
+        Some(match self.upload_id.as_deref().and_then(UploadId::parse) {
+            Some(id) => parts.of_upload(id),
+            None => parts,
+        })
+    }
+}
+
 impl Record {
     /// The record of a file as it is now.
     pub(super) fn new(file: &Metadata, etag: &ETag, said: &Properties) -> Self {
-        let said = said.clone();
         Self {
-            version: VERSION,
             size: file.size(),
             modified: modified(file),
             etag: etag.as_str().to_owned(),
+            ..Self::said(said)
+        }
+    }
+
+    /// What a writer says of an object that is not there yet.
+    pub(super) fn said(said: &Properties) -> Self {
+        let said = said.clone();
+        Self {
+            version: VERSION,
+            size: 0,
+            modified: 0,
+            etag: String::new(),
             content_type: said.content_type,
             cache_control: said.cache_control,
             content_disposition: said.content_disposition,
@@ -92,6 +139,8 @@ impl Record {
             storage_class: said.storage_class,
             user_metadata: said.user_metadata,
             tags: said.tags.into_iter().map(|tag| (tag.key, tag.value)).collect(),
+            composite_of: said.checksum.as_ref().and_then(|checksum| checksum.composite_of),
+            parts: said.parts.as_ref().map(RecordedParts::new),
             checksum: said
                 .checksum
                 .map(|checksum| (checksum.algorithm.name().to_owned(), hex::encode(checksum.value))),
@@ -105,6 +154,7 @@ impl Record {
             Some(Checksum {
                 algorithm: ChecksumAlgorithm::parse(&name)?,
                 value: hex::decode(value).ok()?,
+                composite_of: self.composite_of,
             })
         });
         Properties {
@@ -123,6 +173,7 @@ impl Record {
                 .map(|(key, value)| Tag { key, value })
                 .collect(),
             checksum,
+            parts: self.parts.and_then(RecordedParts::parts),
         }
     }
 

@@ -10,6 +10,7 @@ mod list;
 mod lock;
 pub mod mapping;
 mod metadata;
+mod multipart;
 mod place;
 pub mod read;
 mod remove;
@@ -30,13 +31,17 @@ use std::{
     os::fd::AsFd,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
+    time::SystemTime,
 };
 
 use rustix::io::Errno;
 
-use crate::types::{BucketName, ObjectAttributes, ObjectKey, Tag, WriteCondition};
+use crate::types::{BucketName, ObjectAttributes, ObjectKey, Tag, UploadId, WriteCondition};
 
-use super::{Bucket, BucketFolder, Content, ListQuery, Object, OpenError, Page, Settings, Store, StoreError};
+use super::{
+    Bucket, BucketFolder, Completion, Content, ListQuery, MultipartStore, MultipartUpload, NewMultipart,
+    Object, OpenError, Page, Settings, Store, StoreError, StoredPart, UploadName,
+};
 use confine::Wait;
 
 /// A store over a folder of folders. A copy is another handle on the same.
@@ -285,9 +290,55 @@ enum Failure {
     Told(StoreError),
 }
 
-impl Store for DiskStore {
+impl DiskStore {
+    /// Aborts every upload in parts to which nothing has come since; how many there were comes out.
+    pub async fn abort_stale_uploads(&self, since: SystemTime) -> Result<usize, StoreError> {
+        off_thread(&self.0, move |folders| folders.abort_stale(since)).await
+    }
+}
+
+impl MultipartStore for DiskStore {
     type Upload = DiskUpload;
 
+    async fn create_multipart(
+        &self,
+        bucket: &BucketName,
+        upload: NewMultipart,
+    ) -> Result<UploadId, StoreError> {
+        let bucket = bucket.clone();
+        off_thread(&self.0, move |folders| folders.create_multipart(&bucket, upload)).await
+    }
+
+    async fn multipart(&self, upload: &UploadName) -> Result<MultipartUpload, StoreError> {
+        let upload = upload.clone();
+        off_thread(&self.0, move |folders| folders.multipart(&upload)).await
+    }
+
+    async fn multiparts(&self, bucket: &BucketName) -> Result<Vec<MultipartUpload>, StoreError> {
+        let bucket = bucket.clone();
+        off_thread(&self.0, move |folders| folders.multiparts(&bucket)).await
+    }
+
+    async fn parts(&self, upload: &UploadName) -> Result<Vec<StoredPart>, StoreError> {
+        let upload = upload.clone();
+        off_thread(&self.0, move |folders| folders.parts(&upload)).await
+    }
+
+    async fn complete_multipart(
+        &self,
+        upload: &UploadName,
+        completion: Completion,
+    ) -> Result<ObjectAttributes, StoreError> {
+        multipart::complete(&self.0, upload, completion).await
+    }
+
+    async fn abort_multipart(&self, upload: &UploadName) -> Result<(), StoreError> {
+        let upload = upload.clone();
+        off_thread(&self.0, move |folders| folders.abort_multipart(&upload)).await
+    }
+}
+
+impl Store for DiskStore {
     async fn open(&self, bucket: &BucketName, key: &ObjectKey) -> Result<Object, StoreError> {
         let object = |(attributes, file)| Object {
             attributes,

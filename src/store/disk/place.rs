@@ -13,7 +13,7 @@ use rustix::{
 };
 
 use crate::{
-    store::StoreError,
+    store::{StoreError, UploadName},
     types::{BucketName, ETag, ObjectAttributes, ObjectKey, Properties, WriteCondition},
 };
 
@@ -33,6 +33,8 @@ pub(super) struct Placing<'p> {
     pub(super) folders: &'p Folders,
     pub(super) bucket: &'p BucketName,
     pub(super) key: &'p ObjectKey,
+    /// The upload in parts that ends in the moment in which the object becomes visible.
+    pub(super) ends: Option<&'p UploadName>,
 }
 
 impl Placing<'_> {
@@ -55,17 +57,31 @@ impl Placing<'_> {
             file.file.sync_all().map_err(failed)?;
         }
         super::failpoint("synced");
-        let changed = {
+        let (changed, ended) = {
             let _guard = self.folders.lock(self.bucket, self.key);
             let before = self.holds(condition)?;
+            if let Some(upload) = self.ends {
+                self.folders.multipart(upload)?;
+            }
             let changed = self.rename(bucket.as_fd(), &file)?;
             super::failpoint("renamed");
             file.placed();
+            let ended = self
+                .ends
+                .map(|upload| self.folders.end_upload(bucket.as_fd(), upload));
             if let Some(spilled) = before {
                 metadata::remove_spilled(bucket.as_fd(), &spilled);
             }
-            changed
+            (changed, ended)
         };
+        // The object is there: whatever becomes of what is left of its upload, it stays.
+        match (self.ends, ended) {
+            (Some(upload), Some(Ok(ended))) => self.folders.remove_ended(upload, &ended),
+            (Some(upload), Some(Err(error))) => {
+                tracing::warn!(bucket = %self.bucket, upload_id = %upload.id, %error, "the upload is completed, and its parts cannot be removed");
+            }
+            (_, None) | (None, _) => {}
+        }
         if self.folders.durable {
             for folder in &changed {
                 rfs::fsync(folder).map_err(|error| failed(error.into()))?;
@@ -208,6 +224,13 @@ impl Folders {
                 path: folder.path.join(path),
                 source: error.into(),
             }),
+        }
+    }
+
+    pub(super) fn unreadable(&self, bucket: &BucketName, path: &str, source: io::Error) -> StoreError {
+        StoreError::Unreadable {
+            path: self.path_of(bucket, path),
+            source,
         }
     }
 

@@ -34,6 +34,7 @@ impl Folders {
             folders: self,
             bucket,
             key,
+            ends: None,
         };
         let Some(spilled) = placing.holds(condition)? else {
             return Ok(());

@@ -68,7 +68,7 @@ impl Folders {
     /// Is the file that the record describes still there?
     fn is_described(&self, bucket: &BucketName, entry: &fs::DirEntry) -> bool {
         let mut text = Vec::new();
-        let read = File::open(entry.path()).and_then(|file| file.take(1 << 20).read_to_end(&mut text));
+        let read = File::open(entry.path()).and_then(|file| file.take(1 << 21).read_to_end(&mut text));
         let key: Option<ObjectKey> = read.ok().and_then(|_| metadata::key_of_spilled(&text));
         let file = key.and_then(|key| self.find_now(bucket, &key).ok());
         let name = file.and_then(|(_, file)| Some(metadata::spill_name(&file.metadata().ok()?)));

@@ -22,6 +22,8 @@ pub(super) struct Temporary {
     pub(super) folder: File,
     pub(super) name: String,
     pub(super) file: File,
+    /// Is its name one among others of the same file?
+    linked: bool,
     placed: bool,
 }
 
@@ -37,13 +39,31 @@ impl Temporary {
             folder,
             name,
             file: file.into(),
+            linked: false,
+            placed: false,
+        })
+    }
+
+    /// A second name for a file that is there.
+    pub(super) fn linked(bucket: BorrowedFd<'_>, from: BorrowedFd<'_>, name_there: &str) -> io::Result<Self> {
+        let folder = folder(bucket)?;
+        let name = name()?;
+        rfs::linkat(from, name_there, &folder, &name, AtFlags::empty())?;
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = rfs::openat(&folder, &name, flags, Mode::empty())?;
+        Ok(Self {
+            folder,
+            name,
+            file: file.into(),
+            linked: true,
             placed: false,
         })
     }
 
     /// It has been renamed: nothing is left to remove.
     pub(super) fn placed(mut self) {
-        self.placed = true;
+        // Renaming one name of a file over another name of it does nothing, and both stay.
+        self.placed = !self.linked;
     }
 }
 

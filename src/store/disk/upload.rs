@@ -14,7 +14,7 @@ use rustix::{fs as rfs, io::Errno};
 use tokio::task::JoinHandle;
 
 use crate::{
-    store::{Content, StoreError, Upload},
+    store::{Content, Part, StoreError, StoredPart, Upload, UploadName},
     types::{BucketName, ETag, ObjectAttributes, ObjectKey, Properties, WriteCondition},
 };
 
@@ -34,6 +34,8 @@ pub struct DiskUpload {
     gathered: Vec<Bytes>,
     gathered_bytes: usize,
     file: Target,
+    /// The upload in parts that ends in the moment in which the object becomes visible.
+    ends: Option<UploadName>,
 }
 
 /// Where the bytes go.
@@ -54,7 +56,20 @@ impl DiskUpload {
             gathered: Vec::new(),
             gathered_bytes: 0,
             file: Target::Memory,
+            ends: None,
         }
+    }
+
+    /// One whose bytes are in this file already.
+    pub(super) fn with(folders: Arc<Folders>, bucket: BucketName, file: Temporary) -> Self {
+        let mut upload = Self::new(folders, bucket);
+        upload.file = Target::File(file);
+        upload
+    }
+
+    /// Ends an upload in parts with the commit.
+    pub(super) fn ends(&mut self, upload: UploadName) {
+        self.ends = Some(upload);
     }
 
     /// The file, once nothing is being written to it; none where everything is in memory.
@@ -113,6 +128,17 @@ impl Upload for DiskUpload {
         Ok(())
     }
 
+    async fn keep_as_part(mut self, upload: &UploadName, part: Part) -> Result<StoredPart, StoreError> {
+        let file = self.file().await?;
+        let batch = std::mem::take(&mut self.gathered);
+        let (bucket, upload) = (self.bucket.clone(), upload.clone());
+        off_thread(&self.folders.clone(), move |folders| {
+            let file = write_all(folders, &bucket, file, &batch)?;
+            folders.place_part(file, &upload, part)
+        })
+        .await
+    }
+
     async fn commit(
         mut self,
         key: &ObjectKey,
@@ -122,13 +148,14 @@ impl Upload for DiskUpload {
     ) -> Result<ObjectAttributes, StoreError> {
         let file = self.file().await?;
         let batch = std::mem::take(&mut self.gathered);
-        let (bucket, key) = (self.bucket.clone(), key.clone());
+        let (bucket, key, ends) = (self.bucket.clone(), key.clone(), self.ends.take());
         off_thread(&self.folders.clone(), move |folders| {
             let file = write_all(folders, &bucket, file, &batch)?;
             Placing {
                 folders,
                 bucket: &bucket,
                 key: &key,
+                ends: ends.as_ref(),
             }
             .place(file, &etag, properties, &condition)
         })

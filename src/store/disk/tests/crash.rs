@@ -10,7 +10,7 @@ const FAILPOINT: &str = "POSTERN_TEST_FAILPOINT";
 /// Names the child's store.
 const ROOT: &str = "POSTERN_TEST_CRASH_ROOT";
 /// What the child does.
-const SCENARIO: &str = "POSTERN_TEST_CRASH_SCENARIO";
+pub(super) const SCENARIO: &str = "POSTERN_TEST_CRASH_SCENARIO";
 /// The name of the test that is the child.
 const CHILD: &str = "store::disk::tests::crash::the_child_that_is_killed";
 
@@ -56,13 +56,14 @@ fn the_child_that_is_killed() {
             store.0.exchange.store(false, Ordering::Relaxed);
             write(&store, "old/below", b"new", Properties::default());
         }
+        "part" | "completed" | "one part" | "aborted" => super::multipart::scenario(&store),
         other => panic!("{other}"),
     }
     std::process::exit(0);
 }
 
 /// Runs the child, and tells whether it was killed.
-fn killed(root: &Path, scenario: &str, failpoint: &str) -> bool {
+pub(super) fn killed(root: &Path, scenario: &str, failpoint: &str) -> bool {
     let ended = Command::new(std::env::current_exe().unwrap())
         .args([CHILD, "--exact", "--nocapture"])
         .env(ROOT, root)
@@ -73,7 +74,7 @@ fn killed(root: &Path, scenario: &str, failpoint: &str) -> bool {
     !ended.status.success()
 }
 
-fn content(store: &DiskStore, key: &str) -> Option<(String, Vec<u8>)> {
+pub(super) fn content(store: &DiskStore, key: &str) -> Option<(String, Vec<u8>)> {
     let key = ObjectKey::parse(key).unwrap();
     let (attributes, file) = store.0.find_now(&BucketName::parse("abc").unwrap(), &key).ok()?;
     let mut content = Vec::new();

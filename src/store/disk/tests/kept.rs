@@ -1,7 +1,7 @@
 //! What is kept with an object, where it is kept, and when it no longer counts.
 
 use super::*;
-use crate::types::{Checksum, ChecksumAlgorithm, Tag};
+use crate::types::{Checksum, ChecksumAlgorithm, Parts, Tag, UploadId};
 
 fn everything(metadata: usize) -> Properties {
     let text = |text: &str| Some(text.to_owned());
@@ -22,7 +22,9 @@ fn everything(metadata: usize) -> Properties {
         checksum: Some(Checksum {
             algorithm: ChecksumAlgorithm::Crc32,
             value: vec![1, 2, 3, 4],
+            composite_of: Some(3),
         }),
+        parts: Some(Parts::new([5, 5, 2], (0..12).collect()).of_upload(UploadId::parse("u-1").unwrap())),
     }
 }
 

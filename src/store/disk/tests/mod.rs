@@ -3,6 +3,7 @@ mod full;
 mod kept;
 mod listing;
 mod model;
+mod multipart;
 mod races;
 
 use std::os::unix::fs::symlink;

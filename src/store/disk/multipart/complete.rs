@@ -1,0 +1,55 @@
+//! Completing an upload: its parts become one file, which is then placed like any other upload.
+
+use std::sync::Arc;
+
+use crate::{
+    store::{Completion, Content, StoreError, StoredPart, Upload, UploadName},
+    types::ObjectAttributes,
+};
+
+use super::super::{DiskUpload, Folders, off_thread};
+
+/// Joins the parts and places the object. The parts' bytes are shared where the file system can, else copied by the kernel; one part alone
+/// is the object's file as it is.
+pub(in crate::store::disk) async fn complete(
+    folders: &Arc<Folders>,
+    upload: &UploadName,
+    completion: Completion,
+) -> Result<ObjectAttributes, StoreError> {
+    let mut object = match completion.parts.as_slice() {
+        [only] => {
+            let (name, only) = (upload.clone(), only.clone());
+            let file = off_thread(folders, move |folders| folders.link_part(&name, &only.part)).await?;
+            let file = file.ok_or_else(|| gone(upload))?;
+            DiskUpload::with(folders.clone(), upload.bucket.clone(), file)
+        }
+        parts => {
+            let mut object = DiskUpload::new(folders.clone(), upload.bucket.clone());
+            for part in parts {
+                let content = open(folders, upload, part).await?;
+                object.write_from(&content, 0..part.size).await?;
+            }
+            object
+        }
+    };
+    object.ends(upload.clone());
+    object
+        .commit(
+            &upload.key,
+            completion.etag,
+            completion.properties,
+            completion.condition,
+        )
+        .await
+}
+
+async fn open(folders: &Arc<Folders>, upload: &UploadName, part: &StoredPart) -> Result<Content, StoreError> {
+    let (name, part) = (upload.clone(), part.part.clone());
+    let file = off_thread(folders, move |folders| folders.open_part(&name, &part)).await?;
+    Ok(Content::File(Arc::new(file.ok_or_else(|| gone(upload))?)))
+}
+
+/// A part was replaced while the upload was being completed: what the client named is not there.
+fn gone(upload: &UploadName) -> StoreError {
+    StoreError::NoSuchUpload(upload.id.clone())
+}

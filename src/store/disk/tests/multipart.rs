@@ -1,0 +1,229 @@
+//! Uploads in parts on disk: what a killed process, a race and time leave of them.
+
+use std::time::Duration;
+
+use super::{
+    crash::{SCENARIO, content, killed},
+    *,
+};
+use crate::{
+    store::{MultipartStore, NewMultipart, Part, StoredPart, UploadName},
+    types::PartNumber,
+};
+
+fn bucket() -> BucketName {
+    BucketName::parse("abc").unwrap()
+}
+
+fn key() -> ObjectKey {
+    ObjectKey::parse("films/a").unwrap()
+}
+
+async fn begin(store: &DiskStore) -> UploadName {
+    let upload = NewMultipart {
+        key: key(),
+        initiator: "alice".to_owned(),
+        properties: Properties {
+            content_type: "text/x-parts".to_owned(),
+            ..Properties::default()
+        },
+        checksum: None,
+    };
+    let id = store.create_multipart(&bucket(), upload).await.unwrap();
+    UploadName {
+        bucket: bucket(),
+        key: key(),
+        id,
+    }
+}
+
+async fn part(
+    store: &DiskStore,
+    upload: &UploadName,
+    number: u32,
+    body: &[u8],
+) -> Result<StoredPart, StoreError> {
+    let mut file = store.upload(&bucket(), None).await?;
+    file.write(Bytes::copy_from_slice(body)).await?;
+    let mut md5 = [0; 16];
+    md5[..body.len().min(16)].copy_from_slice(&body[..body.len().min(16)]);
+    let part = Part {
+        number: PartNumber::new(number).unwrap(),
+        md5,
+        checksum: None,
+    };
+    file.keep_as_part(upload, part).await
+}
+
+async fn complete(store: &DiskStore, upload: &UploadName) -> Result<ObjectAttributes, StoreError> {
+    let completion = Completion {
+        parts: store.parts(upload).await?,
+        etag: ETag::new("parts".to_owned()),
+        properties: Properties::default(),
+        condition: WriteCondition::Always,
+    };
+    store.complete_multipart(upload, completion).await
+}
+
+async fn only_upload(store: &DiskStore) -> Option<UploadName> {
+    let mut all = store.multiparts(&bucket()).await.unwrap();
+    all.pop().map(|found| UploadName {
+        bucket: bucket(),
+        key: found.began.key,
+        id: found.id,
+    })
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(work)
+}
+
+/// What the child does before it is killed: see [`super::crash`].
+pub(super) fn scenario(store: &DiskStore) {
+    block_on(async {
+        let upload = only_upload(store).await.unwrap();
+        match std::env::var(SCENARIO).unwrap().as_str() {
+            "part" => drop(part(store, &upload, 2, b"newer").await.unwrap()),
+            "completed" | "one part" => drop(complete(store, &upload).await.unwrap()),
+            _ => store.abort_multipart(&upload).await.unwrap(),
+        }
+    });
+}
+
+#[test]
+fn a_process_killed_at_any_point_leaves_the_upload_or_the_object_and_every_part_whole() {
+    let mut reached = std::collections::BTreeSet::new();
+    for scenario in ["part", "completed", "one part", "aborted"] {
+        for point in [
+            "part placed",
+            "described",
+            "synced",
+            "renamed",
+            "upload ended",
+            "never",
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let root = folder.path().join("data");
+            fs::create_dir_all(root.join("abc")).unwrap();
+            let store = DiskStore::open(&settings(&root), &[]).unwrap();
+            let upload = block_on(async {
+                let upload = begin(&store).await;
+                part(&store, &upload, 1, b"one ").await.unwrap();
+                if scenario != "one part" {
+                    part(&store, &upload, 2, b"two").await.unwrap();
+                }
+                upload
+            });
+            drop(store);
+            if killed(&root, scenario, point) {
+                reached.insert(point);
+            }
+
+            let case = format!("{scenario}, killed at {point}");
+            let store = DiskStore::open(&settings(&root), &[]).unwrap();
+            let object = content(&store, "films/a").map(|(_, content)| content);
+            let left = block_on(only_upload(&store));
+            let whole = if scenario == "one part" {
+                &b"one "[..]
+            } else {
+                b"one two"
+            };
+            if let Some(object) = &object {
+                assert_eq!(object, whole, "{case}");
+            }
+            if left.is_some() {
+                // Whatever was under way can be done again.
+                let sizes: Vec<_> = block_on(store.parts(&upload))
+                    .unwrap()
+                    .iter()
+                    .map(|p| p.size)
+                    .collect();
+                assert_eq!(sizes[0], 4, "{case}");
+                block_on(complete(&store, &upload)).unwrap();
+                let now = content(&store, "films/a").unwrap().1;
+                let newer = scenario == "part" && sizes[1] == 5;
+                assert_eq!(now, if newer { b"one newer" } else { whole }, "{case}");
+            } else {
+                assert!(
+                    scenario == "aborted" || object.is_some(),
+                    "{case}: nothing is lost"
+                );
+            }
+            let own = sweep::own_names(&root.join("abc"));
+            assert!(own.is_empty(), "{case}: {own:?}");
+        }
+    }
+    assert_eq!(reached.len(), 5, "{reached:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_two_completions_wins_and_an_abort_beside_it_ends_in_one_of_two_ways() {
+    for _ in 0..20 {
+        let Sample { store, .. } = &sample(&[]);
+        let upload = begin(store).await;
+        part(store, &upload, 1, b"one ").await.unwrap();
+        part(store, &upload, 2, b"two").await.unwrap();
+        let (one, two, abort) = tokio::join!(
+            complete(store, &upload),
+            complete(store, &upload),
+            store.abort_multipart(&upload)
+        );
+        let won = [one.is_ok(), two.is_ok(), abort.is_ok()]
+            .into_iter()
+            .filter(|won| *won)
+            .count();
+        assert_eq!(won, 1, "{one:?} {two:?} {abort:?}");
+        let object = read(store, "abc", "films/a").await;
+        match abort {
+            Ok(()) => assert!(matches!(object, Err(StoreError::NoSuchKey))),
+            Err(_) => assert_eq!(object.unwrap(), "one two"),
+        }
+        let own = sweep::own_names(&store.0.path_of(&bucket(), ""));
+        assert!(own.is_empty(), "{own:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_last_of_two_parts_of_a_number_counts_and_one_file_is_left() {
+    let Sample { store, .. } = &sample(&[]);
+    let upload = begin(store).await;
+    for body in [&b"first"[..], b"second", b"third"] {
+        part(store, &upload, 101, body).await.unwrap();
+    }
+    let parts = store.parts(&upload).await.unwrap();
+    assert_eq!(parts.iter().map(|part| part.size).collect::<Vec<_>>(), [5]);
+    let group = store.0.path_of(&bucket(), &format!("~!uploads/{}/01", upload.id));
+    assert_eq!(fs::read_dir(group).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn only_uploads_to_which_nothing_came_for_long_are_aborted() {
+    let Sample { store, .. } = &sample(&[]);
+    let (old, used, fresh) = (begin(store).await, begin(store).await, begin(store).await);
+    let file = |upload: &UploadName| store.0.path_of(&bucket(), &format!("~!uploads/{}", upload.id));
+    let now = fs::metadata(file(&fresh)).unwrap().modified().unwrap();
+    let long_ago = now - Duration::from_secs(1_000);
+    part(store, &used, 1, b"one").await.unwrap();
+    for upload in [&old, &used] {
+        let folder = file(upload);
+        for path in [folder.join("upload.json"), folder] {
+            File::open(path).unwrap().set_modified(long_ago).unwrap();
+        }
+    }
+    let since = now - Duration::from_secs(500);
+    assert_eq!(store.abort_stale_uploads(since).await.unwrap(), 1);
+    assert!(matches!(
+        store.multipart(&old).await,
+        Err(StoreError::NoSuchUpload(_))
+    ));
+    assert!(store.multipart(&used).await.is_ok() && store.multipart(&fresh).await.is_ok());
+    assert!(matches!(
+        part(store, &old, 1, b"late").await,
+        Err(StoreError::NoSuchUpload(_))
+    ));
+    assert!(sweep::own_names(&store.0.path_of(&bucket(), "")).is_empty());
+}

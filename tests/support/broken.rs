@@ -1,0 +1,89 @@
+//! A store that gives nothing, to see what becomes of a request then.
+
+use postern::{
+    store::{
+        Bucket, Completion, DiskUpload, ListQuery, MultipartStore, MultipartUpload, NewMultipart, Object,
+        Page, Store, StoreError, StoredPart, UploadName,
+    },
+    types::{BucketName, ObjectAttributes, ObjectKey, Tag, UploadId, WriteCondition},
+};
+
+/// A store whose disk is broken.
+pub(crate) struct Broken;
+
+fn broken<T>() -> Result<T, StoreError> {
+    Err(StoreError::Unreadable {
+        path: "/srv/data/b/k".into(),
+        source: std::io::ErrorKind::PermissionDenied.into(),
+    })
+}
+
+impl Store for Broken {
+    async fn open(&self, _: &BucketName, _: &ObjectKey) -> Result<Object, StoreError> {
+        broken()
+    }
+
+    async fn upload(&self, _: &BucketName, _: Option<u64>) -> Result<DiskUpload, StoreError> {
+        broken()
+    }
+
+    async fn delete(&self, _: &BucketName, _: &ObjectKey, _: WriteCondition) -> Result<(), StoreError> {
+        broken()
+    }
+
+    async fn replace_tags(&self, _: &BucketName, _: &ObjectKey, _: Vec<Tag>) -> Result<(), StoreError> {
+        broken()
+    }
+
+    async fn list(&self, _: &BucketName, _: ListQuery) -> Result<Page, StoreError> {
+        broken()
+    }
+
+    async fn bucket_exists(&self, _: &BucketName) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    async fn buckets(&self) -> Result<Vec<Bucket>, StoreError> {
+        broken()
+    }
+
+    async fn create_bucket(&self, _: &BucketName) -> Result<bool, StoreError> {
+        broken()
+    }
+
+    async fn delete_bucket(&self, _: &BucketName) -> Result<(), StoreError> {
+        broken()
+    }
+}
+
+impl MultipartStore for Broken {
+    type Upload = DiskUpload;
+
+    async fn create_multipart(&self, _: &BucketName, _: NewMultipart) -> Result<UploadId, StoreError> {
+        broken()
+    }
+
+    async fn multipart(&self, _: &UploadName) -> Result<MultipartUpload, StoreError> {
+        broken()
+    }
+
+    async fn multiparts(&self, _: &BucketName) -> Result<Vec<MultipartUpload>, StoreError> {
+        broken()
+    }
+
+    async fn parts(&self, _: &UploadName) -> Result<Vec<StoredPart>, StoreError> {
+        broken()
+    }
+
+    async fn complete_multipart(
+        &self,
+        _: &UploadName,
+        _: Completion,
+    ) -> Result<ObjectAttributes, StoreError> {
+        broken()
+    }
+
+    async fn abort_multipart(&self, _: &UploadName) -> Result<(), StoreError> {
+        broken()
+    }
+}

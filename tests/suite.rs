@@ -8,6 +8,7 @@
 
 mod client;
 mod errors;
+mod forms;
 mod header_errors;
 mod layers;
 mod logs;

@@ -10,6 +10,7 @@ mod assembly;
 mod body;
 mod digests;
 mod failure;
+mod form;
 mod intake;
 mod ops;
 mod payload;
@@ -30,7 +31,7 @@ use crate::{
     s3::Operation,
     store::Store,
     types::{AccessKeyId, RequestHead, Scheme},
-    verdict::{self, Circumstances, Settings},
+    verdict::{self, Circumstances, Permit, Settings},
 };
 
 use failure::Failure;
@@ -49,6 +50,15 @@ pub struct Peer {
 struct Asked {
     operation: Operation,
     access_key_id: AccessKeyId,
+}
+
+impl Asked {
+    fn of(permit: &Permit) -> Self {
+        Self {
+            operation: permit.operation(),
+            access_key_id: permit.verified().access_key_id().clone(),
+        }
+    }
 }
 
 /// Answers requests from a store, under the policy in force. A copy is another handle on the same.
@@ -121,27 +131,52 @@ impl<S: Store> Gateway<S> {
     where
         B: http_body::Body<Data = Bytes> + Unpin,
     {
+        let settings = &self.0.settings;
+        if verdict::is_form(head, settings) {
+            return self.answer_form(head, body, asked).await;
+        }
         let permit = {
             // One snapshot and one moment: no request sees half of one policy and half of another.
             let snapshot = self.0.live.snapshot();
-            let (settings, now) = (&self.0.settings, self.0.clock.now());
             verdict::decide(&Circumstances {
                 head,
                 snapshot: &snapshot,
                 settings,
-                now,
+                now: self.0.clock.now(),
             })?
         };
-        *asked = Some(Asked {
-            operation: permit.operation(),
-            access_key_id: permit.verified().access_key_id().clone(),
-        });
+        *asked = Some(Asked::of(&permit));
         let work = ops::Work {
             store: &self.0.store,
-            settings: &self.0.settings,
+            settings,
             head,
             body,
         };
         ops::execute(permit, work).await
+    }
+
+    /// The way of a browser's form, whose signature is in its body: its fields are read first, within a bound.
+    async fn answer_form<B>(
+        &self,
+        head: &RequestHead,
+        body: &mut B,
+        asked: &mut Option<Asked>,
+    ) -> Result<Response<Body>, Failure>
+    where
+        B: http_body::Body<Data = Bytes> + Unpin,
+    {
+        let (form, file) = form::read(head, body).await?;
+        let permit = {
+            let snapshot = self.0.live.snapshot();
+            let circumstances = Circumstances {
+                head,
+                snapshot: &snapshot,
+                settings: &self.0.settings,
+                now: self.0.clock.now(),
+            };
+            verdict::decide_form(&circumstances, &form)?
+        };
+        *asked = Some(Asked::of(&permit));
+        ops::execute_form(permit, &self.0.store, head, file).await
     }
 }

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use tokio::task::JoinHandle;
 
 use crate::{
-    s3::{DeclaredChecksum, Integrity},
+    s3::{DeclaredChecksum, ErrorCode, Integrity, S3Error},
     sigv4::{ChunkedDecoder, Decoded, Payload as Declared, Verified},
     store::Upload,
     types::{ChecksumAlgorithm, RequestHead},
@@ -43,6 +43,10 @@ pub(super) struct Payload<'r, B> {
     chunked: Option<ChunkedDecoder>,
     /// What came and is not decoded yet.
     input: Bytes,
+    /// The most bytes of content.
+    most: u64,
+    /// How many there were.
+    came: u64,
 }
 
 /// Content that is stored but not visible, and that is what was signed.
@@ -64,16 +68,20 @@ where
             declared: verified.payload(),
             chunked: verified.chunked(head).map_err(chunked)?,
             input: Bytes::new(),
+            most: u64::MAX,
+            came: 0,
         })
     }
 
-    /// Content of the store itself, which nobody has declared anything of.
-    pub(super) fn of_store(body: &'r mut B) -> Self {
+    /// Content of the store itself, or of a form: its signature declares nothing of it.
+    pub(super) fn undeclared(body: &'r mut B) -> Self {
         Self {
             body,
             declared: Declared::Unsigned,
             chunked: None,
             input: Bytes::new(),
+            most: u64::MAX,
+            came: 0,
         }
     }
 
@@ -178,11 +186,35 @@ where
         Ok(digested)
     }
 
+    /// Streams content of unknown length into an upload, and gives up once there is more of it than allowed.
+    pub(super) async fn store_within<U: Upload>(
+        mut self,
+        upload: &mut U,
+        integrity: &Integrity,
+        most: u64,
+    ) -> Result<Digested, Failure> {
+        self.most = most;
+        let declared = integrity.checksum.as_ref().map(DeclaredChecksum::algorithm);
+        let Received { digested, trailers } = self.store(upload, declared).await?;
+        integrity
+            .check(digested.md5, digested.checksum.clone(), &trailers)
+            .map_err(Failure::Call)?;
+        Ok(digested)
+    }
+
     /// The next pieces, about [`BATCH_BYTES`] of them, none at the end.
     async fn batch(&mut self) -> Result<Vec<Bytes>, Failure> {
         let (mut batch, mut bytes) = (Vec::new(), 0);
         while bytes < BATCH_BYTES {
             let Some(data) = self.next().await? else { break };
+            self.came = self.came.saturating_add(data.len() as u64);
+            if self.came > self.most {
+                return Err(Failure::Call(
+                    S3Error::new(ErrorCode::EntityTooLarge)
+                        .with("ProposedSize", self.came.to_string())
+                        .with("MaxSizeAllowed", self.most.to_string()),
+                ));
+            }
             bytes = bytes.saturating_add(data.len());
             batch.push(data);
         }

@@ -50,6 +50,20 @@ impl S3Error {
         Self::new(ErrorCode::NoSuchUpload).with("UploadId", id)
     }
 
+    /// A method that what is named does not know.
+    pub fn method_not_allowed(method: &str, resource: &'static str) -> Self {
+        Self::new(ErrorCode::MethodNotAllowed)
+            .with("Method", method)
+            .with("ResourceType", resource)
+    }
+
+    /// A key of so many bytes.
+    pub fn key_too_long(size: usize) -> Self {
+        Self::new(ErrorCode::KeyTooLongError)
+            .with("Size", size.to_string())
+            .with("MaxSizeAllowed", "1024")
+    }
+
     /// The code.
     pub fn code(&self) -> ErrorCode {
         self.code

@@ -46,6 +46,7 @@ error_codes! {
     EntityTooSmall = BAD_REQUEST, "Your proposed upload is smaller than the minimum allowed size";
     IllegalLocationConstraintException = BAD_REQUEST, "The specified location-constraint is not valid.";
     IncompleteBody = BAD_REQUEST, "You did not provide the number of bytes specified by the Content-Length HTTP header.";
+    IncorrectNumberOfFilesInPostRequest = BAD_REQUEST, "POST requires exactly one file upload per request.";
     InsufficientStorage = INSUFFICIENT_STORAGE, "There is not enough space left where objects are kept.";
     InternalError = INTERNAL_SERVER_ERROR, "We encountered an internal error. Please try again.";
     InvalidAccessKeyId = FORBIDDEN, "The AWS Access Key Id you provided does not exist in our records.";
@@ -57,6 +58,7 @@ error_codes! {
     InvalidPart = BAD_REQUEST, "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.";
     InvalidPartNumber = RANGE_NOT_SATISFIABLE, "The requested partnumber is not satisfiable";
     InvalidPartOrder = BAD_REQUEST, "The list of parts was not in ascending order. Parts must be ordered by part number.";
+    InvalidPolicyDocument = BAD_REQUEST, "The content of the form does not meet the conditions specified in the policy document.";
     InvalidRange = RANGE_NOT_SATISFIABLE, "The requested range is not satisfiable";
     InvalidRequest = BAD_REQUEST, "Invalid Request";
     InvalidStorageClass = BAD_REQUEST, "The storage class you specified is not valid";
@@ -64,9 +66,11 @@ error_codes! {
     InvalidToken = BAD_REQUEST, "The provided token is malformed or otherwise invalid.";
     InvalidURI = BAD_REQUEST, "Couldn't parse the specified URI.";
     KeyTooLongError = BAD_REQUEST, "Your key is too long";
+    MalformedPOSTRequest = BAD_REQUEST, "The body of your POST request is not well-formed multipart/form-data.";
     MalformedTrailerError = BAD_REQUEST, "The request contained trailing data that was not well-formed or did not conform to our published schema.";
     MalformedXML = BAD_REQUEST, "The XML you provided was not well-formed or did not validate against our published schema";
     MaxMessageLengthExceeded = BAD_REQUEST, "Your request was too big.";
+    MaxPostPreDataLengthExceeded = BAD_REQUEST, "Your POST request fields preceding the upload file were too large.";
     MetadataTooLarge = BAD_REQUEST, "Your metadata headers exceed the maximum allowed metadata size";
     MethodNotAllowed = METHOD_NOT_ALLOWED, "The specified method is not allowed against this resource.";
     MissingContentLength = LENGTH_REQUIRED, "You must provide the Content-Length HTTP header.";

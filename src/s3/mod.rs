@@ -6,6 +6,7 @@ mod checksum;
 mod documents;
 mod error;
 mod error_code;
+mod form;
 mod operation;
 mod overrides;
 mod preconditions;
@@ -24,11 +25,12 @@ pub use call::{
 pub use documents::{
     DeleteEntry, DeleteRequest, Deletion, ListEntry, ListPage, ListedPart, ListedUpload, NamedPart,
     PartsPage, UploadEntry, UploadsPage, buckets, complete_multipart, copied, create_bucket, deletions,
-    location, multipart_completed, multipart_created, multipart_uploads, object_attributes, objects_v1,
-    objects_v2, part_copied, parts, tag_set, tags,
+    encoded_key, location, multipart_completed, multipart_created, multipart_uploads, object_attributes,
+    objects_v1, objects_v2, part_copied, parts, post_response, redirect_address, tag_set, tags,
 };
 pub use error::S3Error;
 pub use error_code::ErrorCode;
+pub use form::{FileDecoder, Form, FormDecoder, FormEvent, PostObject, PostPolicy, Success};
 pub use operation::{Operation, Scope};
 pub use overrides::ResponseOverrides;
 pub use preconditions::Preconditions;
@@ -36,5 +38,6 @@ pub use range::{ByteRange, RangeOutcome};
 pub use read_object::{
     Answer, create_multipart_headers, put_object_headers, read_object, upload_part_headers,
 };
+pub use routing::is_post_object;
 pub use target::Target;
 pub use unset::unset;

@@ -132,7 +132,7 @@ operations! {
     DeleteBucket: Bucket "DELETE" "" Some(A::DeleteBucket);
 
     DeleteObjects: Bucket "POST" "delete" None;
-    PostObject: Bucket "POST" "" None;
+    PostObject: Bucket "POST" "" Some(A::PutObject);
 
     GetObjectAcl: Object "GET" "acl" Some(A::GetObjectAcl);
     GetObjectAttributes: Object "GET" "attributes" Some(A::GetObjectAttributes);

@@ -4,7 +4,7 @@ use http::{HeaderMap, Method};
 
 use crate::types::Query;
 
-use super::{ErrorCode, Operation, S3Error, Scope, Target};
+use super::{Operation, S3Error, Scope, Target};
 
 /// Finds the operation. Query parameters that mark none (`x-id`, the signature's own, unknown ones) are passed over, as AWS does:
 /// they are signed, so nobody can have added them to a link.
@@ -26,11 +26,11 @@ pub(super) fn operation(
             && operation.method() == method.as_str()
             && (operation.marker().is_empty() || query.has(operation.marker()))
     };
-    let found = Operation::ALL.iter().find(asked_for).copied().ok_or_else(|| {
-        S3Error::new(ErrorCode::MethodNotAllowed)
-            .with("Method", method.as_str())
-            .with("ResourceType", resource)
-    })?;
+    let found = Operation::ALL
+        .iter()
+        .find(asked_for)
+        .copied()
+        .ok_or_else(|| S3Error::method_not_allowed(method.as_str(), resource))?;
     let copies = headers.contains_key("x-amz-copy-source");
     Ok(match found {
         Operation::UploadPart if copies => Operation::UploadPartCopy,
@@ -39,11 +39,17 @@ pub(super) fn operation(
     })
 }
 
+/// Does a request ask for what a browser's form asks for: a POST to a bucket that no parameter marks?
+pub fn is_post_object(method: &Method, target: &Target, query: &Query<'_>) -> bool {
+    operation(method, target, query, &HeaderMap::new()).is_ok_and(|found| found == Operation::PostObject)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::s3::ErrorCode;
     use crate::types::{BucketName, ObjectKey};
 
     fn route(method: &str, scope: Scope, raw: &str, copy: bool) -> Result<Operation, ErrorCode> {

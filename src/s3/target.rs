@@ -43,9 +43,7 @@ impl Target {
         match ObjectKey::parse(&key) {
             Ok(key) => Ok(Self::Object(bucket, key)),
             Err(ObjectKeyError::Empty) => Ok(Self::Bucket(bucket)),
-            Err(ObjectKeyError::TooLong(size)) => Err(S3Error::new(ErrorCode::KeyTooLongError)
-                .with("Size", size.to_string())
-                .with("MaxSizeAllowed", "1024")),
+            Err(ObjectKeyError::TooLong(size)) => Err(S3Error::key_too_long(size)),
         }
     }
 

@@ -16,7 +16,9 @@ pub enum Mechanism {
     Presigned,
     /// By an Authorization header of Signature Version 4.
     Header,
-    /// Not at all.
+    /// By the policy of a form.
+    Form,
+    /// Not at all, as far as the head says: a form's signature is in its body.
     Anonymous,
 }
 

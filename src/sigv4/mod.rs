@@ -40,6 +40,7 @@ mod canonical;
 mod chunked;
 mod claim;
 mod encode;
+mod form;
 mod header;
 mod mechanism;
 mod payload;
@@ -55,6 +56,7 @@ mod verify;
 mod window;
 
 pub use chunked::{ChunkedDecoder, ChunkedReject, Decoded};
+pub use form::{FormFields, FormInForce, FormSigned};
 pub use header::HeaderSigned;
 pub use mechanism::Mechanism;
 pub use payload::{Payload, Streaming};

@@ -51,8 +51,8 @@ pub struct Mismatch {
     pub string_to_sign: ErrorText,
     /// `SignatureProvided`, as the request gave it.
     pub signature_provided: ErrorText,
-    /// `CanonicalRequest` and `CanonicalRequestBytes`, as the gateway computed it.
-    pub canonical_request: ErrorText,
+    /// `CanonicalRequest` and `CanonicalRequestBytes`, as the gateway computed it; a form has none.
+    pub canonical_request: Option<ErrorText>,
 }
 
 /// What is wrong with a credential, `AKID/yyyyMMdd/region/service/aws4_request`.
@@ -160,6 +160,12 @@ pub enum Reject {
         /// `ServerTime`
         server_time: OffsetDateTime,
     },
+    /// 403 AccessDenied, "Invalid according to Policy: Policy expired.": by the policy's expiration, or a week after the form's date.
+    #[error("the form's policy expired at {at}")]
+    FormExpired {
+        /// When.
+        at: OffsetDateTime,
+    },
     /// 400 AuthorizationQueryParametersError or AuthorizationHeaderMalformed: the credential or its scope.
     #[error("{reject}")]
     Scope {
@@ -233,6 +239,7 @@ impl Reject {
             Self::ExpiresOverCap { .. } => "ExpiresOverCap",
             Self::Expired { .. } => "Expired",
             Self::NotYetValid { .. } => "NotYetValid",
+            Self::FormExpired { .. } => "FormExpired",
             Self::Scope { reject, .. } => reject.name(),
             Self::AuthorizationMalformed => "AuthorizationMalformed",
             Self::DateMissing => "DateMissing",

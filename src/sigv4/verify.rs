@@ -93,7 +93,7 @@ impl InForce<'_> {
                 access_key_id: claim.access_key_id.clone(),
                 string_to_sign: ErrorText::new(string_to_sign),
                 signature_provided: ErrorText::new(claim.signature_provided),
-                canonical_request: ErrorText::new(canonical_request),
+                canonical_request: Some(ErrorText::new(canonical_request)),
             })));
         };
         if let Some(token) = self.session_token(head.headers()) {
@@ -150,6 +150,29 @@ fn every_needed_header_is_signed(headers: &HeaderMap, list: &str) -> Result<(), 
 }
 
 impl Verified {
+    /// A form whose policy's signature holds: nothing is declared of its body.
+    pub(super) fn of_form(
+        access_key_id: AccessKeyId,
+        target: Target<'_>,
+        region: Region,
+        (signed_at, expires_at): (OffsetDateTime, OffsetDateTime),
+        signature: Signature,
+    ) -> Self {
+        Self {
+            access_key_id,
+            authority: target.authority.to_owned(),
+            path: target.path.to_owned(),
+            region,
+            signed_at,
+            expires_at,
+            payload: Payload::Unsigned,
+            chain: None,
+            mechanism: Mechanism::Form,
+            link_id: signature.link_id(),
+            signature,
+        }
+    }
+
     /// Whose key signed.
     pub fn access_key_id(&self) -> &AccessKeyId {
         &self.access_key_id

@@ -31,11 +31,12 @@ pub fn authenticate<'s>(
             let claim = HeaderSigned::parse(circumstances.head, query)?.in_force(&terms(circumstances))?;
             signed(circumstances, &claim)
         }
-        Mechanism::Anonymous => Err(anonymous(circumstances, query)),
+        // A form comes in by its own door: see [`form`](super::form).
+        Mechanism::Form | Mechanism::Anonymous => Err(anonymous(circumstances, query)),
     }
 }
 
-fn terms<'s>(circumstances: &Circumstances<'s>) -> Terms<'s> {
+pub(super) fn terms<'s>(circumstances: &Circumstances<'s>) -> Terms<'s> {
     Terms {
         now: circumstances.now,
         regions: &circumstances.settings.regions,

@@ -16,25 +16,29 @@ pub fn authorize(
     circumstances: &Circumstances<'_>,
     query: &Query<'_>,
 ) -> Result<Permit, Refusal> {
-    let Authenticated {
-        signer,
-        verified,
-        target,
-    } = authenticated;
-    let Circumstances {
-        head,
-        snapshot,
-        settings,
-        ..
-    } = *circumstances;
+    let Circumstances { head, settings, .. } = *circumstances;
     let call = Call::parse(
         head.method(),
-        &target,
+        &authenticated.target,
         query,
         head.headers(),
         &settings.account_id,
     )
     .map_err(Refusal::Call)?;
+    grant(authenticated, call, circumstances)
+}
+
+/// Asks the policy for every action that a call needs.
+pub(super) fn grant(
+    authenticated: Authenticated<'_>,
+    call: Call,
+    circumstances: &Circumstances<'_>,
+) -> Result<Permit, Refusal> {
+    let Authenticated {
+        signer,
+        verified,
+        target,
+    } = authenticated;
     let operation = call.operation();
     let statement = match operation.action() {
         Some(action) => Some(allowed(
@@ -55,7 +59,7 @@ pub fn authorize(
         signer: signer.name().to_owned(),
         permitted,
         verified,
-        snapshot: snapshot.clone(),
+        snapshot: circumstances.snapshot.clone(),
         statement,
     })
 }
@@ -100,6 +104,7 @@ fn permitted(call: Call, target: Target) -> Option<Permitted> {
         (Call::DeleteObjectTagging, Target::Object(bucket, key)) => {
             Permitted::DeleteObjectTagging(bucket, key)
         }
+        (Call::PostObject(post), Target::Object(bucket, key)) => Permitted::PostObject(bucket, key, post),
         (Call::CreateMultipartUpload(create), Target::Object(bucket, key)) => {
             Permitted::CreateMultipartUpload(bucket, key, create)
         }

@@ -7,6 +7,7 @@
 
 mod authenticate;
 mod authorize;
+mod form;
 mod origin;
 mod permit;
 mod refusal;
@@ -14,6 +15,7 @@ mod settings;
 
 pub use authenticate::{Authenticated, authenticate};
 pub use authorize::authorize;
+pub use form::{decide_form, is_form};
 pub use origin::{PublicUrl, PublicUrlError};
 pub use permit::{Permit, Permitted, PermittedKey};
 pub use refusal::{Refusal, chunked_error};

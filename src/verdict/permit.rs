@@ -7,8 +7,8 @@ use crate::{
     policy::{Decision, Denial, Snapshot, StatementReference},
     s3::{
         CompleteMultipartUpload, CopyObject, CreateMultipartUpload, ListBuckets, ListMultipartUploads,
-        ListObjects, ListParts, Operation, ReadObject, Target, UploadPart, UploadPartCopy, WantedAttributes,
-        WriteObject,
+        ListObjects, ListParts, Operation, PostObject, ReadObject, Target, UploadPart, UploadPartCopy,
+        WantedAttributes, WriteObject,
     },
     sigv4::Verified,
     types::{Action, BucketName, ObjectKey, Resource, UploadId, WriteCondition},
@@ -36,6 +36,8 @@ pub enum Permitted {
     GetObjectAttributes(BucketName, ObjectKey, WantedAttributes),
     /// PutObject.
     PutObject(BucketName, ObjectKey, Box<WriteObject>),
+    /// PostObject.
+    PostObject(BucketName, ObjectKey, Box<PostObject>),
     /// CopyObject to this bucket and key; the source, in its arguments, is authorised too.
     CopyObject(BucketName, ObjectKey, Box<CopyObject>),
     /// DeleteObject.

@@ -129,6 +129,7 @@ fn rejected(reject: &Reject) -> S3Error {
             .with("X-Amz-Date", (signed_at.unix_timestamp_nanos() / 1_000_000).to_string())
             .with("Expires", instant(*expires_at))
             .with("ServerTime", instant(*server_time)),
+        Reject::FormExpired { .. } => denied("Invalid according to Policy: Policy expired."),
         Reject::Scope { mechanism, reject } => scope(*mechanism, reject),
         Reject::AuthorizationMalformed => S3Error::new(ErrorCode::AuthorizationHeaderMalformed).message(
             "The authorization header is malformed; the authorization header requires three components: Credential, \
@@ -171,7 +172,7 @@ fn scope(mechanism: Mechanism, reject: &ScopeReject) -> S3Error {
             ErrorCode::AuthorizationHeaderMalformed,
             "The authorization header is malformed; ",
         ),
-        Mechanism::Presigned | Mechanism::Anonymous => (
+        Mechanism::Presigned | Mechanism::Form | Mechanism::Anonymous => (
             ErrorCode::AuthorizationQueryParametersError,
             "Error parsing the X-Amz-Credential parameter; ",
         ),
@@ -191,7 +192,9 @@ fn scope(mechanism: Mechanism, reject: &ScopeReject) -> S3Error {
             );
             match mechanism {
                 Mechanism::Header => error(what),
-                Mechanism::Presigned | Mechanism::Anonymous => S3Error::new(code).message(what),
+                Mechanism::Presigned | Mechanism::Form | Mechanism::Anonymous => {
+                    S3Error::new(code).message(what)
+                }
             }
         }
         ScopeReject::Region { given, expected } => {
@@ -235,16 +238,17 @@ fn mismatched(mismatch: &Mismatch) -> S3Error {
             .collect::<Vec<_>>()
             .join(" ")
     };
-    S3Error::new(ErrorCode::SignatureDoesNotMatch)
+    let error = S3Error::new(ErrorCode::SignatureDoesNotMatch)
         .with("AWSAccessKeyId", mismatch.access_key_id.as_str())
         .with("StringToSign", mismatch.string_to_sign.expose())
         .with("SignatureProvided", mismatch.signature_provided.expose())
-        .with("StringToSignBytes", bytes(mismatch.string_to_sign.expose_bytes()))
-        .with("CanonicalRequest", mismatch.canonical_request.expose())
-        .with(
-            "CanonicalRequestBytes",
-            bytes(mismatch.canonical_request.expose_bytes()),
-        )
+        .with("StringToSignBytes", bytes(mismatch.string_to_sign.expose_bytes()));
+    match &mismatch.canonical_request {
+        Some(request) => error
+            .with("CanonicalRequest", request.expose())
+            .with("CanonicalRequestBytes", bytes(request.expose_bytes())),
+        None => error,
+    }
 }
 
 /// `20261124T120000Z`

@@ -2,6 +2,7 @@
 
 pub(crate) mod broken;
 pub(crate) mod client;
+pub(crate) mod form;
 
 use std::{fs, net::SocketAddr, path::PathBuf};
 

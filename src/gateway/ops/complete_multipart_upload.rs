@@ -8,11 +8,11 @@ use crate::{
     gateway::assembly::Assembly,
     s3::{CompleteMultipartUpload, complete_multipart, multipart_completed},
     store::{Completion, Store, StoreError, UploadName},
-    types::{BucketName, ObjectAttributes, ObjectKey, Properties, RequestHead, Scheme},
+    types::{BucketName, ObjectAttributes, ObjectKey, Properties, RequestHead},
     verdict::Permit,
 };
 
-use super::{Body, Failure, HttpBody, Payload, document, multipart, unwritten};
+use super::{Body, Failure, HttpBody, Payload, document, multipart, unwritten, url};
 
 /// Room for 10,000 parts with the longest checksums.
 const LONGEST_DOCUMENT: usize = 4 * 1024 * 1024;
@@ -61,7 +61,7 @@ where
         Err(failure) => return Err(failure),
     };
     Ok(document(multipart_completed(
-        &location(permit, head),
+        &url(permit, head),
         bucket,
         key,
         &stored,
@@ -82,14 +82,4 @@ async fn completed_before<S: Store>(
         Err(StoreError::NoSuchKey) => Ok(None),
         Err(error) => Err(Failure::Store(error)),
     }
-}
-
-/// The object's URL, as the client named it.
-fn location(permit: &Permit, head: &RequestHead) -> String {
-    let scheme = match head.scheme() {
-        Scheme::Http => "http",
-        Scheme::Https => "https",
-    };
-    let target = permit.verified().target();
-    format!("{scheme}://{}{}", target.authority, target.path)
 }

@@ -17,6 +17,7 @@ mod list_multipart_uploads;
 mod list_objects;
 mod list_parts;
 mod multipart;
+mod post_object;
 mod put_object;
 mod tagging;
 mod unset;
@@ -30,7 +31,7 @@ use http_body::Body as HttpBody;
 use crate::{
     s3::{ErrorCode, S3Error},
     store::{Store, StoreError},
-    types::{BucketName, ObjectKey, RequestHead, WriteCondition},
+    types::{BucketName, ObjectKey, RequestHead, Scheme, WriteCondition},
     verdict::{Permit, Permitted, Settings},
 };
 
@@ -142,12 +143,43 @@ where
         }
         // Their bodies are wanted: they are answered above.
         Permitted::PutObject(..)
+        // A form never comes here: see `execute_form`.
+        | Permitted::PostObject(..)
         | Permitted::UploadPart(..)
         | Permitted::CompleteMultipartUpload(..)
         | Permitted::DeleteObjects(_)
         | Permitted::PutObjectTagging(..)
         | Permitted::CreateBucket(_) => Err(Failure::Interrupted),
     }
+}
+
+/// The same for a form, whose file is the body.
+pub(super) async fn execute_form<S, B>(
+    permit: Permit,
+    store: &S,
+    head: &RequestHead,
+    mut file: B,
+) -> Result<Response<Body>, Failure>
+where
+    S: Store,
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    let Permitted::PostObject(bucket, key, post) = permit.permitted() else {
+        return Err(Failure::Interrupted);
+    };
+    let url = url(&permit, head);
+    let payload = Payload::undeclared(&mut file);
+    post_object::post(store, (bucket, key), post, url.trim_end_matches('/'), payload).await
+}
+
+/// Where a request was sent, as its client names it.
+fn url(permit: &Permit, head: &RequestHead) -> String {
+    let scheme = match head.scheme() {
+        Scheme::Http => "http",
+        Scheme::Https => "https",
+    };
+    let target = permit.verified().target();
+    format!("{scheme}://{}{}", target.authority, target.path)
 }
 
 /// An answer with a document.

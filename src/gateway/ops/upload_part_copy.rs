@@ -37,7 +37,7 @@ pub(super) async fn copy<S: Store>(
         .await
         .map_err(Failure::Store)?;
     let mut content = copy_object::content(&source, bytes);
-    let digested = Payload::of_store(&mut content)
+    let digested = Payload::undeclared(&mut content)
         .store(&mut file, wanted)
         .await?
         .digested;

@@ -4,17 +4,21 @@ mod attributes;
 mod copy;
 mod list;
 mod multipart;
-mod properties;
+pub(super) mod properties;
 mod read;
 pub(super) mod tags;
-mod unsupported;
+pub(super) mod unsupported;
 mod write;
 
 use http::{HeaderMap, Method};
 
 use crate::types::{Action, BucketName, ObjectKey, Query, UploadId, WriteCondition};
 
-use super::{ErrorCode, Operation, S3Error, Target, routing};
+use super::{
+    ErrorCode, Operation, S3Error, Target,
+    form::{self, PostObject},
+    routing,
+};
 
 pub use attributes::{ObjectAttribute, WantedAttributes};
 pub use copy::CopyObject;
@@ -24,6 +28,7 @@ pub use multipart::{
     UploadPartCopy,
 };
 pub use read::ReadObject;
+pub(super) use write::MAX_OBJECT_BYTES;
 pub use write::{DeclaredChecksum, Integrity, WriteObject};
 
 /// One call of one operation.
@@ -37,6 +42,8 @@ pub enum Call {
     GetObjectAttributes(WantedAttributes),
     /// PutObject.
     PutObject(Box<WriteObject>),
+    /// PostObject: read from a form, never from a head.
+    PostObject(Box<PostObject>),
     /// CopyObject.
     CopyObject(Box<CopyObject>),
     /// DeleteObject.
@@ -165,6 +172,8 @@ impl Call {
             (Operation::HeadBucket, _) => Self::HeadBucket,
             (Operation::DeleteBucket, _) => Self::DeleteBucket,
             (Operation::GetBucketLocation, _) => Self::GetBucketLocation,
+            // A form is read before its call is known: what comes here is none.
+            (Operation::PostObject, _) => return Err(form::not_a_form()),
             (other, _) if super::unset::is_setting(other) => Self::Unset(other),
             (other, _) => Self::Other(other),
         })
@@ -177,6 +186,7 @@ impl Call {
             Self::HeadObject(_) => Operation::HeadObject,
             Self::GetObjectAttributes(_) => Operation::GetObjectAttributes,
             Self::PutObject(_) => Operation::PutObject,
+            Self::PostObject(_) => Operation::PostObject,
             Self::CopyObject(_) => Operation::CopyObject,
             Self::DeleteObject(_) => Operation::DeleteObject,
             Self::DeleteObjects => Operation::DeleteObjects,
@@ -218,6 +228,9 @@ impl Call {
             Self::PutObject(write) if !write.properties.tags.is_empty() => {
                 vec![own(Action::PutObjectTagging)]
             }
+            Self::PostObject(post) if !post.properties.tags.is_empty() => {
+                vec![own(Action::PutObjectTagging)]
+            }
             Self::CreateMultipartUpload(create) if !create.properties.tags.is_empty() => {
                 vec![own(Action::PutObjectTagging)]
             }
@@ -231,6 +244,7 @@ impl Call {
             Self::GetObject(_)
             | Self::HeadObject(_)
             | Self::PutObject(_)
+            | Self::PostObject(_)
             | Self::DeleteObject(_)
             | Self::DeleteObjects
             | Self::GetObjectTagging

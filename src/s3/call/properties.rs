@@ -30,7 +30,7 @@ const STORAGE_CLASSES: [&str; 11] = [
 ];
 
 /// Errors: `MetadataTooLarge`, `InvalidStorageClass`, `InvalidTag`, `InvalidArgument`.
-pub(super) fn parse(headers: &HeaderMap) -> Result<Properties, S3Error> {
+pub(in crate::s3) fn parse(headers: &HeaderMap) -> Result<Properties, S3Error> {
     let owned = |name: &str| text(headers, name).map(str::to_owned);
     Ok(Properties {
         content_type: owned(header::CONTENT_TYPE.as_str())

@@ -28,7 +28,7 @@ pub(super) fn on_read(query: &Query<'_>, headers: &HeaderMap) -> Result<(), S3Er
 
 /// On whatever writes an object. An ACL is refused as AWS refuses it where ACLs are off, which they are for every bucket made today.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html>
-pub(super) fn on_write(query: &Query<'_>, headers: &HeaderMap) -> Result<(), S3Error> {
+pub(in crate::s3) fn on_write(query: &Query<'_>, headers: &HeaderMap) -> Result<(), S3Error> {
     version(query)?;
     acl(headers)?;
     for prefix in [

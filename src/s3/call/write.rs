@@ -12,7 +12,7 @@ use super::{properties, text, unsupported};
 
 /// AWS's largest object that is uploaded in one request.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html>
-const MAX_BYTES: u64 = 5 * 1024 * 1024 * 1024;
+pub(in crate::s3) const MAX_OBJECT_BYTES: u64 = 5 * 1024 * 1024 * 1024;
 
 /// What AWS says to two checksums.
 pub(super) const ONE_CHECKSUM: &str =
@@ -153,10 +153,10 @@ pub(super) fn length(headers: &HeaderMap) -> Result<u64, S3Error> {
     let length: u64 = declared
         .parse()
         .map_err(|_| S3Error::invalid_argument("Invalid Argument", name, declared))?;
-    if length > MAX_BYTES {
+    if length > MAX_OBJECT_BYTES {
         return Err(S3Error::new(ErrorCode::EntityTooLarge)
             .with("ProposedSize", length.to_string())
-            .with("MaxSizeAllowed", MAX_BYTES.to_string()));
+            .with("MaxSizeAllowed", MAX_OBJECT_BYTES.to_string()));
     }
     Ok(length)
 }

@@ -6,6 +6,7 @@ mod delete;
 mod list;
 mod multipart;
 mod names;
+mod post;
 mod settings;
 mod tagging;
 
@@ -17,6 +18,7 @@ pub use multipart::{
     ListedPart, ListedUpload, NamedPart, PartsPage, UploadEntry, UploadsPage, complete_multipart,
     multipart_completed, multipart_created, multipart_uploads, part_copied, parts,
 };
+pub use post::{encoded_key, post_response, redirect_address};
 pub(super) use settings::{acl, empty, ownership, setting};
 pub use tagging::{tag_set, tags};
 

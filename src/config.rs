@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    live, server, store,
+    gateway, live, server, store,
     types::Span,
     verdict::{self, PublicUrl, PublicUrlError},
 };
@@ -28,8 +28,8 @@ pub struct Config {
     pub server: server::Settings,
     /// The operator's listener.
     pub admin: server::AdminSettings,
-    /// What signatures must fit.
-    pub verdict: verdict::Settings,
+    /// What requests are answered by.
+    pub gateway: gateway::Settings,
     /// The root of the store.
     pub storage: store::Settings,
     /// Buckets that are folders elsewhere.
@@ -94,6 +94,7 @@ impl Config {
             mut bucket,
             mut policy,
             presign,
+            cors,
             log,
         } = document;
         let public_urls = server.public_urls.iter().map(|text| {
@@ -120,12 +121,15 @@ impl Config {
                 shutdown_grace: server.shutdown_grace,
             },
             admin,
-            verdict: verdict::Settings {
-                regions: [server.region].into_iter().chain(server.regions).collect(),
-                virtual_host_domains: server.virtual_host_domains,
-                public_urls,
-                max_expires: presign.max_expires,
-                account_id: server.account_id,
+            gateway: gateway::Settings {
+                cors,
+                verdict: verdict::Settings {
+                    regions: [server.region].into_iter().chain(server.regions).collect(),
+                    virtual_host_domains: server.virtual_host_domains,
+                    public_urls,
+                    max_expires: presign.max_expires,
+                    account_id: server.account_id,
+                },
             },
             storage,
             buckets: bucket,
@@ -178,10 +182,10 @@ mod tests {
         )
         .unwrap();
         assert_eq!(config.server.listen, "0.0.0.0:9000");
-        assert_eq!(config.verdict.regions[0].as_str(), "eu-west-1");
-        assert_eq!(config.verdict.public_urls[0].authority(), "a.example");
-        assert_eq!(config.verdict.max_expires.seconds(), 3600);
-        assert_eq!(config.verdict.account_id, "111122223333");
+        assert_eq!(config.gateway.verdict.regions[0].as_str(), "eu-west-1");
+        assert_eq!(config.gateway.verdict.public_urls[0].authority(), "a.example");
+        assert_eq!(config.gateway.verdict.max_expires.seconds(), 3600);
+        assert_eq!(config.gateway.verdict.account_id, "111122223333");
         assert_eq!(config.server.shutdown_grace.seconds(), 90);
         assert_eq!(config.server.max_headers, 50);
         assert!(config.storage.root.ends_with("7"));

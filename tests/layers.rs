@@ -28,7 +28,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "config",
-        &["types", "verdict", "store", "live", "gateway", "server"],
+        &["types", "s3", "verdict", "store", "live", "gateway", "server"],
     ),
     (
         "cli",

@@ -7,6 +7,7 @@
 )] // tests stop at the first surprise
 
 mod client;
+mod cors;
 mod errors;
 mod forms;
 mod header_errors;

@@ -101,7 +101,7 @@ async fn every_malformed_head_is_answered() {
         (format!("GET / HTTP/1.1\r\nhost: a\r\nx: {long}\r\n\r\n"), "431"),
         (format!("GET / HTTP/1.1\r\nhost: a\r\n{}\r\n", "x: y\r\n".repeat(200)), "431"),
         ("GET /%zz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n".to_owned(), "403"),
-        ("OPTIONS * HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n".to_owned(), "403"),
+        ("OPTIONS * HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n".to_owned(), "400"),
         ("GET / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n0\r\n\r\n".to_owned(), "4"),
     ] {
         // The first row has no connection: close; an HTTP/1.1 head without a host leaves the connection open.

@@ -167,7 +167,7 @@ async fn serve(config: Config, args: &Args, mut environment: Environment) -> Res
         clock.clone(),
         config.storage.abort_uploads_after,
     ));
-    let gateway = Gateway::new(store, policy, clock, config.verdict);
+    let gateway = Gateway::new(store, policy, clock, config.gateway);
     public.run(gateway, stop).await;
     Ok(Outcome::Yes)
 }
@@ -208,7 +208,7 @@ fn tell(who: &Who, origin: &str, config: &Config) {
             );
             println!(
                 "  export AWS_ENDPOINT_URL={origin} AWS_REGION={}",
-                config.verdict.region()
+                config.gateway.verdict.region()
             );
         }
     }
@@ -274,7 +274,7 @@ async fn sample_link(
     };
     let signer = snapshot.signers().find(may)?;
     let access = snapshot.keys_of(signer).next()?;
-    let region = config.verdict.regions.first()?;
+    let region = config.gateway.verdict.regions.first()?;
     let request = SignRequest {
         method: &Method::GET,
         endpoint: &Endpoint::parse(origin).ok()?,
@@ -285,7 +285,7 @@ async fn sample_link(
         query: &[],
         session_token: None,
     };
-    let expires = SAMPLE_EXPIRES.min(config.verdict.max_expires);
+    let expires = SAMPLE_EXPIRES.min(config.gateway.verdict.max_expires);
     let (id, secret) = (access.access_key_id(), access.secret_access_key());
     sigv4::presign(&request, id, secret, region, clock.now(), expires)
         .ok()

@@ -75,7 +75,7 @@ impl Signing {
             .and_then(|_| variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")));
         let region = match args.region.as_ref().or(region.as_ref()) {
             Some(region) => Region::parse(region).map_err(|error| format!("{region:?}: {error}"))?,
-            None => Region::parse(config.verdict.region())?,
+            None => Region::parse(config.gateway.verdict.region())?,
         };
         let endpoint = match args.endpoint.clone().or(from_environment) {
             Some(given) => given,
@@ -206,7 +206,7 @@ fn of_policy_file(config: &Config, signer: Option<&str>) -> Result<Keys, Problem
 
 /// Where the gateway of this configuration is reached.
 fn own_endpoint(config: &Config) -> Result<String, Problem> {
-    if let Some(public) = config.verdict.public_urls.first() {
+    if let Some(public) = config.gateway.verdict.public_urls.first() {
         return Ok(format!(
             "{}://{}{}",
             word(public.scheme()),

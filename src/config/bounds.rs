@@ -24,6 +24,7 @@ pub(super) fn check(document: &Document) -> Result<(), Wrong> {
         admin,
         presign,
         storage,
+        cors,
         ..
     } = document;
     address("server.listen", &server.listen)?;
@@ -55,6 +56,9 @@ pub(super) fn check(document: &Document) -> Result<(), Wrong> {
         "365d",
     )?;
     span("server.shutdown_grace", server.shutdown_grace, 0, "1d")?;
+    if let Some(problem) = cors.iter().find_map(|rule| rule.problem(true)) {
+        return Err(("cors", problem));
+    }
     if presign.max_expires > A_WEEK || presign.max_expires.seconds() == 0 {
         let problem = format!(
             "{} is not between 1s and AWS's own limit, 7d",

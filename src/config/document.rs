@@ -22,6 +22,7 @@ pub(super) struct Document {
     pub(super) bucket: Vec<store::BucketFolder>,
     pub(super) policy: live::Settings,
     pub(super) presign: PresignSection,
+    pub(super) cors: Vec<crate::s3::CorsRule>,
     pub(super) log: LogSettings,
 }
 

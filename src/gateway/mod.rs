@@ -8,6 +8,7 @@
 
 mod assembly;
 mod body;
+mod cors;
 mod digests;
 mod failure;
 mod form;
@@ -16,22 +17,24 @@ mod ops;
 mod payload;
 mod request_id;
 mod respond;
+mod settings;
 
 pub use body::Body;
 pub use request_id::RequestId;
+pub use settings::Settings;
 
 use std::{net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 
 use crate::{
     clock::Clock,
     live::Live,
     s3::Operation,
     store::Store,
-    types::{AccessKeyId, RequestHead, Scheme},
-    verdict::{self, Circumstances, Permit, Settings},
+    types::{AccessKeyId, BucketName, RequestHead, Scheme},
+    verdict::{self, Circumstances, Permit},
 };
 
 use failure::Failure;
@@ -50,6 +53,7 @@ pub struct Peer {
 struct Asked {
     operation: Operation,
     access_key_id: AccessKeyId,
+    bucket: Option<BucketName>,
 }
 
 impl Asked {
@@ -57,6 +61,7 @@ impl Asked {
         Self {
             operation: permit.operation(),
             access_key_id: permit.verified().access_key_id().clone(),
+            bucket: permit.bucket().cloned(),
         }
     }
 }
@@ -80,12 +85,12 @@ impl<S> Clone for Gateway<S> {
 
 impl<S: Store> Gateway<S> {
     /// Joins what a gateway needs.
-    pub fn new(store: S, live: Live, clock: Clock, settings: Settings) -> Self {
+    pub fn new(store: S, live: Live, clock: Clock, settings: impl Into<Settings>) -> Self {
         Self(Arc::new(Parts {
             store,
             live,
             clock,
-            settings,
+            settings: settings.into(),
             request_ids: RequestIds::new(),
         }))
     }
@@ -99,26 +104,36 @@ impl<S: Store> Gateway<S> {
         let request_id = self.0.request_ids.next();
         let (parts, mut body) = request.into_parts();
         let method = parts.method.clone();
-        let mut asked = None;
-        let (answer, reusable) = match intake::head(parts, peer.scheme) {
-            Ok(head) => {
-                let answer = self.answer(&head, &mut body, &mut asked).await;
-                (answer, intake::settle(&head, &mut body).await)
+        let head = match intake::head(parts, peer.scheme) {
+            Ok(head) => head,
+            Err(error) => {
+                let mut response = self.respond(Err(Failure::Head(error)), &method, request_id, peer, None);
+                respond::close(&mut response);
+                return response;
             }
-            Err(error) => (Err(Failure::Head(error)), false),
         };
-        let mut response = respond::respond(
-            answer,
-            &method,
-            request_id,
-            self.0.request_ids.host_id(),
-            peer,
-            asked.as_ref(),
-        );
+        let mut asked = None;
+        let answer = self.answer(&head, &mut body, &mut asked).await;
+        let reusable = intake::settle(&head, &mut body).await;
+        let mut response = self.respond(answer, &method, request_id, peer, asked.as_ref());
+        let bucket = asked.as_ref().and_then(|asked| asked.bucket.as_ref());
+        cors::tell(&self.0.store, &self.0.settings, &head, bucket, &mut response).await;
         if !reusable {
             respond::close(&mut response);
         }
         response
+    }
+
+    fn respond(
+        &self,
+        answer: Result<Response<Body>, Failure>,
+        method: &Method,
+        request_id: RequestId,
+        peer: Peer,
+        asked: Option<&Asked>,
+    ) -> Response<Body> {
+        let host_id = self.0.request_ids.host_id();
+        respond::respond(answer, method, request_id, host_id, peer, asked)
     }
 
     /// The way of a request, from head to answer. Who asks for what is noted for the log as soon as it is known.
@@ -131,7 +146,10 @@ impl<S: Store> Gateway<S> {
     where
         B: http_body::Body<Data = Bytes> + Unpin,
     {
-        let settings = &self.0.settings;
+        let settings = &self.0.settings.verdict;
+        if cors::is_preflight(head) {
+            return cors::preflight(&self.0.store, &self.0.settings, head).await;
+        }
         if verdict::is_form(head, settings) {
             return self.answer_form(head, body, asked).await;
         }
@@ -171,7 +189,7 @@ impl<S: Store> Gateway<S> {
             let circumstances = Circumstances {
                 head,
                 snapshot: &snapshot,
-                settings: &self.0.settings,
+                settings: &self.0.settings.verdict,
                 now: self.0.clock.now(),
             };
             verdict::decide_form(&circumstances, &form)?

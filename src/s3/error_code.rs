@@ -36,6 +36,7 @@ macro_rules! error_codes {
 
 error_codes! {
     AccessControlListNotSupported = BAD_REQUEST, "The bucket does not allow ACLs";
+    AccessForbidden = FORBIDDEN, "CORSResponse: This CORS request is not allowed.";
     AccessDenied = FORBIDDEN, "Access Denied";
     AuthorizationHeaderMalformed = BAD_REQUEST, "The authorization header that you provided is not valid.";
     AuthorizationQueryParametersError = BAD_REQUEST, "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.";

@@ -3,6 +3,7 @@
 
 mod call;
 mod checksum;
+mod cors;
 mod documents;
 mod error;
 mod error_code;
@@ -22,6 +23,7 @@ pub use call::{
     ListBuckets, ListMultipartUploads, ListObjects, ListParts, Need, ObjectAttribute, ReadObject, Start,
     UploadPart, UploadPartCopy, WantedAttributes, WriteObject, token,
 };
+pub use cors::{CorsRule, Preflight, cors_configuration, expose, parse_cors_configuration};
 pub use documents::{
     DeleteEntry, DeleteRequest, Deletion, ListEntry, ListPage, ListedPart, ListedUpload, NamedPart,
     PartsPage, UploadEntry, UploadsPage, buckets, complete_multipart, copied, create_bucket, deletions,

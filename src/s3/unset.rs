@@ -42,7 +42,6 @@ fn setting(operation: Operation) -> Option<Setting> {
         | Operation::GetBucketIntelligentTieringConfiguration
         | Operation::GetBucketInventoryConfiguration
         | Operation::GetBucketMetricsConfiguration => Missing(ErrorCode::NoSuchConfiguration),
-        Operation::GetBucketCors => Missing(ErrorCode::NoSuchCORSConfiguration),
         Operation::GetBucketEncryption => Missing(ErrorCode::ServerSideEncryptionConfigurationNotFoundError),
         Operation::GetBucketLifecycleConfiguration => Missing(ErrorCode::NoSuchLifecycleConfiguration),
         Operation::GetBucketLogging => Empty("BucketLoggingStatus"),
@@ -72,7 +71,6 @@ mod tests {
     #[test]
     fn what_terraform_asks_for_is_answered_as_on_aws() {
         for (operation, code) in [
-            (Operation::GetBucketCors, ErrorCode::NoSuchCORSConfiguration),
             (
                 Operation::GetBucketLifecycleConfiguration,
                 ErrorCode::NoSuchLifecycleConfiguration,

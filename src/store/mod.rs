@@ -73,6 +73,21 @@ pub trait Store: MultipartStore {
     /// Makes a bucket. `false`: it was there already.
     fn create_bucket(&self, bucket: &BucketName) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
+    /// What is kept of a bucket besides its objects; none where nothing is.
+    fn bucket_document(
+        &self,
+        bucket: &BucketName,
+        document: BucketDocument,
+    ) -> impl Future<Output = Result<Option<Vec<u8>>, StoreError>> + Send;
+
+    /// Keeps something of a bucket besides its objects, or, with none, no longer.
+    fn keep_bucket_document(
+        &self,
+        bucket: &BucketName,
+        document: BucketDocument,
+        content: Option<Vec<u8>>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
     /// Removes a bucket that holds no object.
     fn delete_bucket(&self, bucket: &BucketName) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
@@ -105,6 +120,13 @@ pub trait Upload: Send + 'static {
         properties: Properties,
         condition: WriteCondition,
     ) -> impl Future<Output = Result<ObjectAttributes, StoreError>> + Send;
+}
+
+/// What may be kept of a bucket besides its objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BucketDocument {
+    /// Its CORS rules.
+    Cors,
 }
 
 /// A bucket as found.

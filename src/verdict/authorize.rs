@@ -53,11 +53,13 @@ pub(super) fn grant(
         let resource = Resource::Object(need.bucket, need.key);
         allowed(circumstances, signer, need.action, resource)?;
     }
+    let bucket = target.bucket().cloned();
     let permitted = permitted(call, target).ok_or_else(|| not_implemented(operation))?;
     Ok(Permit {
         operation,
         signer: signer.name().to_owned(),
         permitted,
+        bucket,
         verified,
         snapshot: circumstances.snapshot.clone(),
         statement,
@@ -130,6 +132,9 @@ fn permitted(call: Call, target: Target) -> Option<Permitted> {
         (Call::HeadBucket, Target::Bucket(bucket)) => Permitted::HeadBucket(bucket),
         (Call::DeleteBucket, Target::Bucket(bucket)) => Permitted::DeleteBucket(bucket),
         (Call::GetBucketLocation, Target::Bucket(bucket)) => Permitted::GetBucketLocation(bucket),
+        (Call::GetBucketCors, Target::Bucket(bucket)) => Permitted::GetBucketCors(bucket),
+        (Call::PutBucketCors, Target::Bucket(bucket)) => Permitted::PutBucketCors(bucket),
+        (Call::DeleteBucketCors, Target::Bucket(bucket)) => Permitted::DeleteBucketCors(bucket),
         (Call::Unset(setting), Target::Bucket(bucket)) => Permitted::UnsetOfBucket(bucket, setting),
         (Call::ListBuckets(list), Target::Service) => Permitted::ListBuckets(list),
         // Not built, or (which routing rules out) an operation on something other than it works on.

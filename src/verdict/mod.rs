@@ -16,7 +16,7 @@ mod settings;
 pub use authenticate::{Authenticated, authenticate};
 pub use authorize::authorize;
 pub use form::{decide_form, is_form};
-pub use origin::{PublicUrl, PublicUrlError};
+pub use origin::{PublicUrl, PublicUrlError, buckets_named};
 pub use permit::{Permit, Permitted, PermittedKey};
 pub use refusal::{Refusal, chunked_error};
 pub use settings::Settings;

@@ -2,7 +2,7 @@
 
 use crate::{
     s3::{S3Error, Target},
-    types::{RequestHead, Scheme},
+    types::{BucketName, RequestHead, Scheme},
 };
 
 use super::Settings;
@@ -133,6 +133,19 @@ impl Origin {
     pub(super) fn target(&self, settings: &Settings) -> Result<Target, S3Error> {
         Target::parse(&self.authority, &self.named_path, &settings.virtual_host_domains)
     }
+}
+
+/// Every bucket that a request can be about, before anything of it is verified. For what decides nothing: which pages may read an answer.
+pub fn buckets_named(head: &RequestHead, settings: &Settings) -> Vec<BucketName> {
+    let mut buckets: Vec<BucketName> = Vec::new();
+    for origin in Origin::readings(head, settings) {
+        if let Ok(target) = origin.target(settings)
+            && let Some(bucket) = target.bucket().filter(|bucket| !buckets.contains(bucket))
+        {
+            buckets.push(bucket.clone());
+        }
+    }
+    buckets
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ pub struct Permit {
     pub(super) operation: Operation,
     pub(super) signer: String,
     pub(super) permitted: Permitted,
+    pub(super) bucket: Option<BucketName>,
     pub(super) verified: Verified,
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) statement: Option<StatementReference>,
@@ -78,6 +79,12 @@ pub enum Permitted {
     DeleteBucket(BucketName),
     /// GetBucketLocation.
     GetBucketLocation(BucketName),
+    /// GetBucketCors.
+    GetBucketCors(BucketName),
+    /// PutBucketCors.
+    PutBucketCors(BucketName),
+    /// DeleteBucketCors.
+    DeleteBucketCors(BucketName),
     /// A setting that nobody can have set, of a bucket.
     UnsetOfBucket(BucketName, Operation),
     /// A setting that nobody can have set, of an object.
@@ -104,6 +111,11 @@ impl Permit {
     /// What it allows.
     pub fn permitted(&self) -> &Permitted {
         &self.permitted
+    }
+
+    /// The bucket that it is about; none for all of them.
+    pub fn bucket(&self) -> Option<&BucketName> {
+        self.bucket.as_ref()
     }
 
     /// What the signature proved.

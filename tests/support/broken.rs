@@ -2,8 +2,8 @@
 
 use postern::{
     store::{
-        Bucket, Completion, DiskUpload, ListQuery, MultipartStore, MultipartUpload, NewMultipart, Object,
-        Page, Store, StoreError, StoredPart, UploadName,
+        Bucket, BucketDocument, Completion, DiskUpload, ListQuery, MultipartStore, MultipartUpload,
+        NewMultipart, Object, Page, Store, StoreError, StoredPart, UploadName,
     },
     types::{BucketName, ObjectAttributes, ObjectKey, Tag, UploadId, WriteCondition},
 };
@@ -48,6 +48,23 @@ impl Store for Broken {
     }
 
     async fn create_bucket(&self, _: &BucketName) -> Result<bool, StoreError> {
+        broken()
+    }
+
+    async fn bucket_document(
+        &self,
+        _: &BucketName,
+        _: BucketDocument,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        broken()
+    }
+
+    async fn keep_bucket_document(
+        &self,
+        _: &BucketName,
+        _: BucketDocument,
+        _: Option<Vec<u8>>,
+    ) -> Result<(), StoreError> {
         broken()
     }
 

@@ -9,7 +9,7 @@ use std::{fs, net::SocketAddr, path::PathBuf};
 use http::Method;
 use postern::{
     clock::Clock,
-    gateway::Gateway,
+    gateway::{self, Gateway},
     live::{self, Live, OnInvalid, Watcher},
     server::{self, PublicListener, TlsSettings},
     sigv4::{self, AddressingStyle, Endpoint, SignRequest},
@@ -71,6 +71,7 @@ pub(crate) struct TestGateway {
 pub(crate) struct Wishes {
     pub(crate) policy: Option<String>,
     pub(crate) verdict: Option<verdict::Settings>,
+    pub(crate) gateway: Option<gateway::Settings>,
     pub(crate) tls: bool,
     pub(crate) server: Option<server::Settings>,
     pub(crate) clock: Option<Clock>,
@@ -118,7 +119,10 @@ impl TestGateway {
             store,
             live.clone(),
             clock.clone(),
-            wishes.verdict.unwrap_or_default(),
+            gateway::Settings {
+                verdict: wishes.verdict.unwrap_or_default(),
+                ..wishes.gateway.unwrap_or_default()
+            },
         );
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(listener.run(gateway, async move {

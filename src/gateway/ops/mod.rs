@@ -1,6 +1,7 @@
 //! What is done under a permit: one file per operation.
 
 mod abort_multipart_upload;
+mod bucket_cors;
 mod complete_multipart_upload;
 mod copy_object;
 mod create_bucket;
@@ -82,6 +83,7 @@ where
         Permitted::PutObjectTagging(bucket, key) => {
             return tagging::put(store, &permit, (bucket, key), head, payload).await;
         }
+        Permitted::PutBucketCors(bucket) => return bucket_cors::put(store, bucket, head, payload).await,
         Permitted::CreateBucket(bucket) => {
             return create_bucket::create(store, settings, bucket, head, payload).await;
         }
@@ -134,6 +136,8 @@ where
         Permitted::HeadBucket(bucket) => head_bucket::head(store, settings, bucket).await,
         Permitted::DeleteBucket(bucket) => delete_bucket::delete(store, bucket).await,
         Permitted::GetBucketLocation(bucket) => get_bucket_location::answer(store, settings, bucket).await,
+        Permitted::GetBucketCors(bucket) => bucket_cors::get(store, bucket).await,
+        Permitted::DeleteBucketCors(bucket) => bucket_cors::delete(store, bucket).await,
         Permitted::UnsetOfBucket(bucket, setting) => {
             unset::of_bucket(store, settings, bucket, *setting).await
         }
@@ -148,6 +152,7 @@ where
         | Permitted::UploadPart(..)
         | Permitted::CompleteMultipartUpload(..)
         | Permitted::DeleteObjects(_)
+        | Permitted::PutBucketCors(_)
         | Permitted::PutObjectTagging(..)
         | Permitted::CreateBucket(_) => Err(Failure::Interrupted),
     }

@@ -84,6 +84,12 @@ pub enum Call {
     DeleteBucket,
     /// GetBucketLocation.
     GetBucketLocation,
+    /// GetBucketCors.
+    GetBucketCors,
+    /// PutBucketCors: the rules are in the body.
+    PutBucketCors,
+    /// DeleteBucketCors.
+    DeleteBucketCors,
     /// A setting that nobody can have set: it is verified and authorised like any other, and AWS's answer for it unset is given.
     Unset(Operation),
     /// An operation that is known and not built: it is verified and authorised like any other, and then `NotImplemented`.
@@ -172,6 +178,9 @@ impl Call {
             (Operation::HeadBucket, _) => Self::HeadBucket,
             (Operation::DeleteBucket, _) => Self::DeleteBucket,
             (Operation::GetBucketLocation, _) => Self::GetBucketLocation,
+            (Operation::GetBucketCors, _) => Self::GetBucketCors,
+            (Operation::PutBucketCors, _) => Self::PutBucketCors,
+            (Operation::DeleteBucketCors, _) => Self::DeleteBucketCors,
             // A form is read before its call is known: what comes here is none.
             (Operation::PostObject, _) => return Err(form::not_a_form()),
             (other, _) if super::unset::is_setting(other) => Self::Unset(other),
@@ -207,6 +216,9 @@ impl Call {
             Self::HeadBucket => Operation::HeadBucket,
             Self::DeleteBucket => Operation::DeleteBucket,
             Self::GetBucketLocation => Operation::GetBucketLocation,
+            Self::GetBucketCors => Operation::GetBucketCors,
+            Self::PutBucketCors => Operation::PutBucketCors,
+            Self::DeleteBucketCors => Operation::DeleteBucketCors,
             Self::Unset(operation) | Self::Other(operation) => *operation,
         }
     }
@@ -263,6 +275,9 @@ impl Call {
             | Self::HeadBucket
             | Self::DeleteBucket
             | Self::GetBucketLocation
+            | Self::GetBucketCors
+            | Self::PutBucketCors
+            | Self::DeleteBucketCors
             | Self::Unset(_)
             | Self::Other(_) => Vec::new(),
         }

@@ -4,6 +4,7 @@
 mod attributes;
 mod buckets;
 mod confine;
+mod documents;
 mod folding;
 mod invisible;
 mod list;
@@ -39,8 +40,8 @@ use rustix::io::Errno;
 use crate::types::{BucketName, ObjectAttributes, ObjectKey, Tag, UploadId, WriteCondition};
 
 use super::{
-    Bucket, BucketFolder, Completion, Content, ListQuery, MultipartStore, MultipartUpload, NewMultipart,
-    Object, OpenError, Page, Settings, Store, StoreError, StoredPart, UploadName,
+    Bucket, BucketDocument, BucketFolder, Completion, Content, ListQuery, MultipartStore, MultipartUpload,
+    NewMultipart, Object, OpenError, Page, Settings, Store, StoreError, StoredPart, UploadName,
 };
 use confine::Wait;
 
@@ -402,6 +403,28 @@ impl Store for DiskStore {
     async fn create_bucket(&self, bucket: &BucketName) -> Result<bool, StoreError> {
         let bucket = bucket.clone();
         off_thread(&self.0, move |folders| folders.create_bucket(&bucket)).await
+    }
+
+    async fn bucket_document(
+        &self,
+        bucket: &BucketName,
+        document: BucketDocument,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let bucket = bucket.clone();
+        off_thread(&self.0, move |folders| folders.bucket_document(&bucket, document)).await
+    }
+
+    async fn keep_bucket_document(
+        &self,
+        bucket: &BucketName,
+        document: BucketDocument,
+        content: Option<Vec<u8>>,
+    ) -> Result<(), StoreError> {
+        let bucket = bucket.clone();
+        off_thread(&self.0, move |folders| {
+            folders.keep_bucket_document(&bucket, document, content.as_deref())
+        })
+        .await
     }
 
     async fn delete_bucket(&self, bucket: &BucketName) -> Result<(), StoreError> {

@@ -71,6 +71,8 @@ pub struct ChunkedDecoder {
     chunk: Chunk,
     trailers: HeaderMap,
     trailer_signature: Option<Signature>,
+    /// Has the empty line behind the trailers come, with their signature still to come?
+    trailers_ended: bool,
 }
 
 /// The chunk that is being read.
@@ -110,6 +112,7 @@ impl ChunkedDecoder {
             chunk: Chunk::default(),
             trailers: HeaderMap::new(),
             trailer_signature: None,
+            trailers_ended: false,
         })
     }
 
@@ -201,10 +204,21 @@ impl ChunkedDecoder {
                 self.state = State::Head;
                 Ok(())
             }
+            // The line feed of AWS's published example, with a line break behind it: the signature is still to come.
+            State::Trailers if line.is_empty() && self.awaits_signature() => {
+                self.trailers_ended = true;
+                Ok(())
+            }
             State::Trailers if line.is_empty() => self.end(),
             State::Trailers => self.add_trailer(line),
             State::DataEnd | State::Data { .. } | State::End => Err(ChunkedReject::Malformed),
         }
+    }
+
+    /// Is there a trailer, and its signature still to come? An empty line may stand between the two, once.
+    fn awaits_signature(&self) -> bool {
+        let signed = self.chain.is_some() && self.trailer_signature.is_none();
+        signed && !self.trailers.is_empty() && !self.trailers_ended
     }
 
     fn begin_chunk(&mut self, line: &str) -> Result<(), ChunkedReject> {
@@ -272,7 +286,7 @@ impl ChunkedDecoder {
                 Some(_) => Err(ChunkedReject::Trailer),
             };
         }
-        let known = announced.contains(&name) && self.trailer_signature.is_none();
+        let known = announced.contains(&name) && self.trailer_signature.is_none() && !self.trailers_ended;
         let parsed = (HeaderName::try_from(name), HeaderValue::from_str(value));
         let (Ok(name), Ok(value), true) = (parsed.0, parsed.1, known) else {
             return Err(ChunkedReject::Trailer);

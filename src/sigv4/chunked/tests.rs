@@ -315,6 +315,27 @@ fn a_signed_body_needs_every_signature_and_no_small_chunk_before_the_last() {
     );
 }
 
+/// Published by AWS in this shape, and sent so by minio-go: a line feed behind the trailer, then an empty line, then the signature.
+#[test]
+fn an_empty_line_may_stand_before_the_trailers_signature_and_nothing_else_behind_it() {
+    let (kind, name) = (Streaming::HmacTrailer, "x-amz-checksum-sha1");
+    let body = encode(kind, b"abc", 8192, Some((name, "v")));
+    let body = String::from_utf8(body).unwrap();
+    let decode = |body: &str| decode(decoder(kind, 3, Some(name)), body.as_bytes(), &[7]);
+    let apart = body.replace("v\r\nx-amz-trailer", "v\n\r\nx-amz-trailer");
+    assert_eq!(decode(&apart).unwrap(), decode(&body).unwrap());
+    for odd in [
+        body.replace("v\r\nx-amz-trailer", "v\n\r\n\r\nx-amz-trailer"),
+        body.replace(
+            "v\r\nx-amz-trailer",
+            "v\n\r\nx-amz-checksum-sha1:v\r\nx-amz-trailer",
+        ),
+        body.replace("x-amz-checksum-sha1:v\r\nx-amz-trailer", "\r\nx-amz-trailer"),
+    ] {
+        assert!(decode(&odd).is_err(), "{odd}");
+    }
+}
+
 #[test]
 fn the_decoded_length_is_a_number_and_must_be_there() {
     let new = |headers: &HeaderMap| ChunkedDecoder::new(Streaming::UnsignedTrailer, None, headers).err();

@@ -141,6 +141,15 @@ def large():
     print(f"PUT 1 GiB, memory growth        {peak - rest:8.1f} MiB (at rest {rest:.1f})")
 
 
+def in_parallel(count, work):
+    """Runs this many at once."""
+    workers = [threading.Thread(target=work, args=(number,)) for number in range(count)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+
 def small(durable):
     count, threads = 4000, 4
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as folder:
@@ -151,16 +160,73 @@ def small(durable):
             for at in range(count // threads):
                 request("PUT", server.host, f"/bench/{number}/{at}", body=b"x" * 4096, connection=connection)
 
-        workers = [threading.Thread(target=work, args=(number,)) for number in range(threads)]
         before, started = server.cpu(), time.monotonic()
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
+        in_parallel(threads, work)
         took, spent = time.monotonic() - started, server.cpu() - before
         server.stop()
     name = "durable" if durable else "not durable"
     print(f"PUT 4 KiB, {name:<14}       {count / took:8.0f} /s  (four connections; {spent / count * 1e6:.0f} µs of processor time each)")
+
+
+class Pieces:
+    """A body of 1 GiB that is one MiB, again and again."""
+
+    def __init__(self):
+        self.piece, self.left = os.urandom(1 << 20), 1024
+
+    def read(self, _):
+        self.left -= 1
+        return self.piece if self.left >= 0 else b""
+
+
+def parallel():
+    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as folder:
+        server = Server(folder)
+        rest = server.memory()
+
+        def work(number):
+            connection = http.client.HTTPConnection(server.host, blocksize=1 << 20)
+            path = presigned("PUT", server.host, f"/bench/{number}")
+            connection.request("PUT", path, body=Pieces(), headers={"Content-Length": str(GIB)})
+            assert connection.getresponse().status == 200
+
+        in_parallel(8, work)
+        print(f"8 PUTs of 1 GiB at once, growth {server.memory('VmHWM') - rest:8.1f} MiB of memory")
+        server.stop()
+
+
+def multipart():
+    size = 8 << 20
+    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as folder:
+        server = Server(folder)
+        rest = server.memory()
+        begun = request("POST", server.host, "/bench/parts", {"uploads": ""}).decode()
+        upload = begun.split("<UploadId>")[1].split("<")[0]
+        count, etags, piece = GIB // size, {}, os.urandom(size)
+        before = server.times()
+
+        def work(worker):
+            connection = http.client.HTTPConnection(server.host)
+            for number in range(worker + 1, count + 1, 4):
+                path = presigned("PUT", server.host, "/bench/parts", {"uploadId": upload, "partNumber": str(number)})
+                connection.request("PUT", path, body=piece)
+                answer = connection.getresponse()
+                answer.read()
+                etags[number] = answer.headers["ETag"]
+
+        in_parallel(4, work)
+        sent = [after - at for after, at in zip(server.times(), before)]
+        parts = "".join(f"<Part><PartNumber>{n}</PartNumber><ETag>{etags[n]}</ETag></Part>" for n in sorted(etags))
+        before, started = server.times(), time.monotonic()
+        document = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
+        request("POST", server.host, "/bench/parts", {"uploadId": upload}, body=document)
+        took = time.monotonic() - started
+        program, kernel = (after - at for after, at in zip(server.times(), before))
+        peak = server.memory("VmHWM")
+        server.stop()
+    print(f"1 GiB in {count} parts            {sent[0]:8.2f} s in the program, {sent[1]:.2f} s in the kernel (four at once)")
+    print(f"completing it                   {program:8.2f} s in the program, {kernel:.2f} s in the kernel; answered after {took:.2f} s")
+    print(f"memory growth                   {peak - rest:8.1f} MiB")
 
 
 def listing():
@@ -196,6 +262,8 @@ def main():
     large()
     small(durable=True)
     small(durable=False)
+    multipart()
+    parallel()
     if arguments.listing:
         listing()
 

@@ -11,6 +11,8 @@ use http_body::{Frame, SizeHint};
 
 use crate::store::FileBody;
 
+use super::late::Late;
+
 /// The body of an answer: nothing, a short text, or an object streamed from the store in constant memory.
 pub enum Body {
     /// No byte.
@@ -20,6 +22,8 @@ pub enum Body {
     /// An object, or a range of one. An error while it is read breaks the connection, so that a client never takes a cut
     /// object for a whole one.
     Object(FileBody),
+    /// A document that is still being worked for.
+    Late(Late),
 }
 
 impl http_body::Body for Body {
@@ -39,6 +43,7 @@ impl http_body::Body for Body {
                 Poll::Ready(Some(Ok(Frame::data(text))))
             }
             Self::Object(object) => Pin::new(object).poll_frame(context),
+            Self::Late(late) => late.poll_frame(context),
         }
     }
 
@@ -47,6 +52,7 @@ impl http_body::Body for Body {
             Self::Empty => true,
             Self::Text(_) => false,
             Self::Object(object) => object.is_end_stream(),
+            Self::Late(late) => late.is_end_stream(),
         }
     }
 
@@ -55,6 +61,7 @@ impl http_body::Body for Body {
             Self::Empty => SizeHint::with_exact(0),
             Self::Text(text) => SizeHint::with_exact(text.len() as u64),
             Self::Object(object) => object.size_hint(),
+            Self::Late(_) => SizeHint::default(),
         }
     }
 }

@@ -13,6 +13,7 @@ mod digests;
 mod failure;
 mod form;
 mod intake;
+mod late;
 mod ops;
 mod payload;
 mod request_id;
@@ -70,7 +71,7 @@ impl Asked {
 pub struct Gateway<S>(Arc<Parts<S>>);
 
 struct Parts<S> {
-    store: S,
+    store: Arc<S>,
     live: Live,
     clock: Clock,
     settings: Settings,
@@ -87,7 +88,7 @@ impl<S: Store> Gateway<S> {
     /// Joins what a gateway needs.
     pub fn new(store: S, live: Live, clock: Clock, settings: impl Into<Settings>) -> Self {
         Self(Arc::new(Parts {
-            store,
+            store: Arc::new(store),
             live,
             clock,
             settings: settings.into(),
@@ -113,11 +114,11 @@ impl<S: Store> Gateway<S> {
             }
         };
         let mut asked = None;
-        let answer = self.answer(&head, &mut body, &mut asked).await;
+        let answer = self.answer(&head, &mut body, &mut asked, request_id).await;
         let reusable = intake::settle(&head, &mut body).await;
         let mut response = self.respond(answer, &method, request_id, peer, asked.as_ref());
         let bucket = asked.as_ref().and_then(|asked| asked.bucket.as_ref());
-        cors::tell(&self.0.store, &self.0.settings, &head, bucket, &mut response).await;
+        cors::tell(&*self.0.store, &self.0.settings, &head, bucket, &mut response).await;
         if !reusable {
             respond::close(&mut response);
         }
@@ -142,13 +143,14 @@ impl<S: Store> Gateway<S> {
         head: &RequestHead,
         body: &mut B,
         asked: &mut Option<Asked>,
+        request_id: RequestId,
     ) -> Result<Response<Body>, Failure>
     where
         B: http_body::Body<Data = Bytes> + Unpin,
     {
         let settings = &self.0.settings.verdict;
         if cors::is_preflight(head) {
-            return cors::preflight(&self.0.store, &self.0.settings, head).await;
+            return cors::preflight(&*self.0.store, &self.0.settings, head).await;
         }
         if verdict::is_form(head, settings) {
             return self.answer_form(head, body, asked).await;
@@ -169,6 +171,7 @@ impl<S: Store> Gateway<S> {
             settings,
             head,
             body,
+            ids: (request_id, self.0.request_ids.host_id()),
         };
         ops::execute(permit, work).await
     }
@@ -195,6 +198,6 @@ impl<S: Store> Gateway<S> {
             verdict::decide_form(&circumstances, &form)?
         };
         *asked = Some(Asked::of(&permit));
-        ops::execute_form(permit, &self.0.store, head, file).await
+        ops::execute_form(permit, &*self.0.store, head, file).await
     }
 }

@@ -1,5 +1,6 @@
 //! The name of one request, in its answer and in the log.
 
+use crate::s3::S3Error;
 use std::{
     fmt,
     hash::{BuildHasher, RandomState},
@@ -44,6 +45,27 @@ impl RequestIds {
     /// The name of this process, for `HostId` and `x-amz-id-2`.
     pub(super) fn host_id(&self) -> &str {
         &self.host_id
+    }
+}
+
+/// The names under which one answer can be asked after.
+#[derive(Clone, Debug)]
+pub(super) struct AnswerIds {
+    pub(super) request_id: String,
+    host_id: String,
+}
+
+impl AnswerIds {
+    pub(super) fn new(request_id: RequestId, host_id: &str) -> Self {
+        Self {
+            request_id: request_id.to_string(),
+            host_id: host_id.to_owned(),
+        }
+    }
+
+    /// An error's document.
+    pub(super) fn document(&self, error: &S3Error) -> Vec<u8> {
+        error.to_xml(&self.request_id, &self.host_id)
     }
 }
 

@@ -25,6 +25,8 @@ mod unset;
 mod upload_part;
 mod upload_part_copy;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body::Body as HttpBody;
@@ -36,14 +38,20 @@ use crate::{
     verdict::{Permit, Permitted, Settings},
 };
 
-use super::{Body, Failure, payload::Payload};
+use super::{
+    Body, Failure,
+    payload::Payload,
+    request_id::{AnswerIds, RequestId},
+};
 
 /// What an operation works with besides its permit.
 pub(super) struct Work<'g, S, B> {
-    pub(super) store: &'g S,
+    pub(super) store: &'g Arc<S>,
     pub(super) settings: &'g Settings,
     pub(super) head: &'g RequestHead,
     pub(super) body: &'g mut B,
+    /// The request's name, and the gateway's: both stand in an answer.
+    pub(super) ids: (RequestId, &'g str),
 }
 
 /// Does what the permit allows, and nothing else: the names come out of it.
@@ -53,11 +61,13 @@ where
     B: HttpBody<Data = Bytes> + Unpin,
 {
     let Work {
-        store,
+        store: shared,
         settings,
         head,
         body,
+        ids,
     } = work;
+    let store = &**shared;
     let payload = Payload::new(head, permit.verified(), body)?;
     match permit.permitted() {
         Permitted::PutObject(bucket, key, write) => {
@@ -67,15 +77,10 @@ where
             return upload_part::upload(store, &permit, (bucket, key), part, payload).await;
         }
         Permitted::CompleteMultipartUpload(bucket, key, complete) => {
-            return complete_multipart_upload::complete(
-                store,
-                &permit,
-                (bucket, key),
-                complete,
-                head,
-                payload,
-            )
-            .await;
+            let ids = AnswerIds::new(ids.0, ids.1);
+            let (store, target) = (shared.clone(), (bucket, key));
+            return complete_multipart_upload::complete(store, &permit, target, complete, head, payload, ids)
+                .await;
         }
         Permitted::DeleteObjects(bucket) => {
             return delete_objects::delete(store, &permit, bucket, head, payload).await;
@@ -188,7 +193,7 @@ fn url(permit: &Permit, head: &RequestHead) -> String {
 }
 
 /// An answer with a document.
-fn document(xml: Vec<u8>) -> Response<Body> {
+pub(super) fn document(xml: Vec<u8>) -> Response<Body> {
     let length = xml.len();
     let mut response = Response::new(Body::Text(xml.into()));
     let headers = response.headers_mut();

@@ -24,7 +24,6 @@ STRANGE_KEYS = [
     "plain.txt", "with space and + plus", "ünïcode/日本語.txt", "double//slash", "/leading", "trailing/", "percent%20%2F%",
     "quotes'\"`<>&", "~=tilde/~@", "k" * 1024,
 ]
-# "dots/../and/./more" is left out: the client folds it before it asks.
 CASES = []
 
 
@@ -290,6 +289,7 @@ MISSING = {
 
 def main():
     print("version minio (PyPI)", minio.__version__, flush=True)
+    print("note keys: dots/../and/./more is left out: the client folds it before it asks", flush=True)
     for name, why in MISSING.items():
         print(f"n/a {name}: {why}", flush=True)
     s3.make_bucket(bucket_name=BUCKET)

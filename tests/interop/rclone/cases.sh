@@ -76,7 +76,6 @@ keys_() {
         grep -qxF -- "$key" listed || { echo "not listed: ${key:0:40}"; return 1; }
         rc deletefile "$(at "$key")"
     done
-    # Keys with //, a slash in front or at the end are left out: to this client a path is a path.
 }
 multipart() {
     head -c 104857600 /dev/urandom >large
@@ -125,6 +124,7 @@ run ranges ranges
 run list list
 run copy copy
 run delete delete
+echo "note keys: keys with //, with dots, with a slash in front or at the end are left out: to this client a key is a path"
 echo "n/a tags: rclone has no command for an object's tags"
 run conditional-write conditional_write
 echo "n/a checksums: rclone has no option to read x-amz-checksum-* of an object"

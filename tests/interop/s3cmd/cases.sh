@@ -58,7 +58,6 @@ tags() {
     has project told gettagging "$(at tagged)"; s3 deltagging "$(at tagged)"; lacks project told gettagging "$(at tagged)"
 }
 keys_() {
-    # "trailing/" is left out: to this client that is a folder to upload into.
     local key
     for key in "plain.txt" "with space and + plus" "ünïcode/日本語.txt" "double//slash" "/leading" "percent%20%2F%" "quotes'\"\`<>&" "~=tilde/~@" "$(printf 'k%.0s' {1..1024})"; do
         s3 put - "$(at "$key")" <small; back "$key"; cmp small back
@@ -110,6 +109,7 @@ run list list
 run copy copy
 run delete delete
 run tags tags
+echo "note keys: trailing/ and dots/../and/./more are left out: to this client the one is a folder to upload into, the other is folded"
 echo "n/a conditional-write: s3cmd has no option for a write that must not replace an object"
 echo "n/a checksums: s3cmd has no option to send or read x-amz-checksum-* of an object"
 run keys keys_

@@ -104,6 +104,12 @@ where
         self.take(take).await.map(drop)
     }
 
+    /// Takes a document, and holds it against whatever its head declares of it.
+    pub(super) async fn document(self, head: &RequestHead, most: usize) -> Result<Bytes, Failure> {
+        let integrity = Integrity::parse(head.headers()).map_err(Failure::Call)?;
+        self.checked_document(most, &integrity).await
+    }
+
     /// Takes a body of at most `most` bytes, one of S3's XML documents, and holds it against what else was declared of it.
     pub(super) async fn checked_document(self, most: usize, integrity: &Integrity) -> Result<Bytes, Failure> {
         let algorithm = integrity.checksum.as_ref().map(DeclaredChecksum::algorithm);

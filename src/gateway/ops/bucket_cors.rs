@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 
 use crate::{
-    s3::{ErrorCode, Integrity, S3Error, cors_configuration, parse_cors_configuration},
+    s3::{ErrorCode, S3Error, cors_configuration, parse_cors_configuration},
     store::{BucketDocument, Store},
     types::{BucketName, RequestHead},
 };
@@ -38,8 +38,7 @@ where
     S: Store,
     B: HttpBody<Data = Bytes> + Unpin,
 {
-    let integrity = Integrity::parse(head.headers()).map_err(Failure::Call)?;
-    let body = payload.checked_document(LONGEST_DOCUMENT, &integrity).await?;
+    let body = payload.document(head, LONGEST_DOCUMENT).await?;
     let rules = parse_cors_configuration(&body).map_err(Failure::Call)?;
     keep(store, bucket, Some(cors_configuration(&rules))).await?;
     Ok(empty(StatusCode::OK))

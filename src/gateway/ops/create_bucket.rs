@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
 use crate::{
-    s3::{self, Integrity},
+    s3,
     store::Store,
     types::{BucketName, RequestHead},
     verdict::Settings,
@@ -27,8 +27,7 @@ where
     S: Store,
     B: HttpBody<Data = Bytes> + Unpin,
 {
-    let integrity = Integrity::parse(head.headers()).map_err(Failure::Call)?;
-    let body = payload.checked_document(LONGEST_DOCUMENT, &integrity).await?;
+    let body = payload.document(head, LONGEST_DOCUMENT).await?;
     s3::create_bucket(&body, settings.region()).map_err(Failure::Call)?;
     store.create_bucket(bucket).await.map_err(Failure::Store)?;
     let mut response = empty(StatusCode::OK);

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 
 use crate::{
-    s3::{Integrity, tag_set, tags},
+    s3::{tag_set, tags},
     store::{Object, Store},
     types::{BucketName, ObjectKey, RequestHead, Tag},
     verdict::Permit,
@@ -33,8 +33,7 @@ where
     S: Store,
     B: HttpBody<Data = Bytes> + Unpin,
 {
-    let integrity = Integrity::parse(head.headers()).map_err(Failure::Call)?;
-    let body = payload.checked_document(LONGEST_DOCUMENT, &integrity).await?;
+    let body = payload.document(head, LONGEST_DOCUMENT).await?;
     let tags = tags(&body).map_err(Failure::Call)?;
     replace(store, permit, bucket, key, tags).await?;
     Ok(empty(StatusCode::OK))

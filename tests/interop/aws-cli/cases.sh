@@ -1,34 +1,13 @@
 # What people do with `aws s3` and `aws s3api`: one function a case of ../cases.txt. Called by `check` with aws on the PATH.
-set -uo pipefail
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
+. ../shell.sh
 export AWS_CONFIG_FILE=$work/config AWS_SHARED_CREDENTIALS_FILE=$work/credentials AWS_MAX_ATTEMPTS=1
 # Without the version, version 1 of the CLI signs links with Signature Version 2.
 printf '[default]\ns3 =\n  addressing_style = path\n  signature_version = s3v4\n' > config
-failed=0
 
 s3() { aws --endpoint-url "$ENDPOINT" s3 "$@"; }
 api() { local call=$1; shift; aws --endpoint-url "$ENDPOINT" --output text s3api "$call" --bucket "$BUCKET" "$@"; }
 
-# run CASE FUNCTION: ok where every command of the function succeeds; every case runs, whatever became of the one before.
-run() {
-    local said status
-    # Not as a condition: in one, `set -e` counts for nothing.
-    said=$(set -e; "$2" 2>&1)
-    status=$?
-    if [ $status = 0 ]; then echo "ok $1"; else echo "not ok $1: $(tr '\n' ' ' <<<"$said" | tail -c 250)"; failed=1; fi
-}
-# refused CODE COMMAND...: succeeds where the command fails with this code of S3's.
-refused() { local code=$1 said; shift; said=$("$@" 2>&1) && { echo "not refused"; return 1; }; grep -q "($code)" <<<"$said" || { echo "$said"; return 1; }; }
-# has PATTERN COMMAND...: succeeds where the command prints a line that fits.
-has() { local pattern=$1 said; shift; said=$("$@" 2>&1) || { echo "$said"; return 1; }; grep -q -- "$pattern" <<<"$said" || { echo "no «$pattern» in $said"; return 1; }; }
-is() { [ "$1" = "$2" ] || { echo "«$1» is not «$2»"; return 1; }; }
 at() { echo "s3://$BUCKET/$1"; }
-
-: >empty
-printf 'some content\n' > small
-head -c 3000000 /dev/urandom > middle
 
 put_get() { for file in empty small middle; do s3 cp $file "$(at object)"; s3 cp "$(at object)" - | cmp $file -; done; s3 cp - "$(at stream)" <middle; s3 cp "$(at stream)" back; cmp middle back; }
 head_() {

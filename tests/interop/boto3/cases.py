@@ -5,21 +5,20 @@ import hashlib
 import io
 import os
 import sys
-import urllib.error
-import urllib.request
 
 import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+sys.path.append("..")
+from python import MIB, case, fetch, form_body, run
+
 ENDPOINT, BUCKET = os.environ["ENDPOINT"], os.environ["BUCKET"]
-MIB = 1024 * 1024
 STRANGE_KEYS = [
     "plain.txt", "with space and + plus", "ünïcode/日本語.txt", "double//slash", "/leading", "trailing/", "percent%20%2F%",
     "quotes'\"`<>&", "dots/../and/./more", "~=tilde/~@", "k" * 1024,
 ]
-CASES = []
 
 
 def client(secret=None, s3=None, **config):
@@ -34,11 +33,6 @@ def client(secret=None, s3=None, **config):
 s3 = client()
 
 
-def case(function):
-    CASES.append(function)
-    return function
-
-
 def fails(code, status, call, **arguments):
     try:
         call(**arguments)
@@ -47,16 +41,6 @@ def fails(code, status, call, **arguments):
         assert got == (code, status), f"expected {(code, status)}, got {got}"
     else:
         raise AssertionError(f"expected {code}, got an answer")
-
-
-def fetch(url, method="GET", data=None, headers=None):
-    """Status, body and headers of a plain HTTP request."""
-    request = urllib.request.Request(url, method=method, data=data, headers=headers or {})
-    try:
-        with urllib.request.urlopen(request) as answer:
-            return answer.status, answer.read(), answer.headers
-    except urllib.error.HTTPError as error:
-        return error.code, error.read(), error.headers
 
 
 def put(key, body=b"content", **more):
@@ -299,14 +283,6 @@ def presigned_delete():
     fails("404", 404, s3.head_object, Bucket=BUCKET, Key="gone")
 
 
-def form_body(fields, file):
-    """A form as a browser sends it."""
-    boundary = "----frontier7MA4YWxkTrZu0gW"
-    parts = [f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode() for name, value in fields.items()]
-    parts.append(f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="f.bin"\r\n\r\n'.encode() + file)
-    return b"".join(parts) + f"\r\n--{boundary}--\r\n".encode(), {"Content-Type": f"multipart/form-data; boundary={boundary}"}
-
-
 @case
 def presigned_post():
     form = s3.generate_presigned_post(
@@ -395,20 +371,5 @@ def buckets():
     fails("NoSuchBucket", 404, s3.delete_bucket, Bucket=BUCKET)
 
 
-def main():
-    print("version boto3", boto3.__version__, flush=True)
-    s3.create_bucket(Bucket=BUCKET)
-    failed = False
-    for function in CASES:
-        name = {"strange_keys": "keys"}.get(function.__name__, function.__name__).replace("_", "-")
-        try:
-            function()
-            print("ok", name, flush=True)
-        except Exception as error:  # every case runs, whatever became of the one before
-            failed = True
-            told = " ".join(str(error).split())[:250]
-            print(f"not ok {name}: {type(error).__name__}: {told}", flush=True)
-    sys.exit(1 if failed else 0)
-
-
-main()
+s3.create_bucket(Bucket=BUCKET)
+run(f"boto3 {boto3.__version__}")

@@ -5,9 +5,7 @@ import hashlib
 import io
 import os
 import sys
-import urllib.error
 import urllib.parse
-import urllib.request
 
 import minio
 import urllib3
@@ -17,14 +15,15 @@ from minio.datatypes import PostPolicy
 from minio.deleteobjects import DeleteObject
 from minio.error import S3Error
 
+sys.path.append("..")
+from python import MIB, case, fetch, form_body, run
+
 ENDPOINT, BUCKET = os.environ["ENDPOINT"], os.environ["BUCKET"]
-MIB = 1024 * 1024
 LIFE = datetime.timedelta(minutes=15)
 STRANGE_KEYS = [
     "plain.txt", "with space and + plus", "ünïcode/日本語.txt", "double//slash", "/leading", "trailing/", "percent%20%2F%",
     "quotes'\"`<>&", "~=tilde/~@", "k" * 1024,
 ]
-CASES = []
 
 
 def client(secret=None):
@@ -38,11 +37,6 @@ def client(secret=None):
 s3 = client()
 
 
-def case(function):
-    CASES.append(function)
-    return function
-
-
 def fails(code, call, *arguments, **more):
     try:
         call(*arguments, **more)
@@ -50,16 +44,6 @@ def fails(code, call, *arguments, **more):
         assert error.code == code, f"expected {code}, got {error.code}"
     else:
         raise AssertionError(f"expected {code}, got an answer")
-
-
-def fetch(url, method="GET", data=None, headers=None):
-    """Status, body and headers of a plain HTTP request."""
-    request = urllib.request.Request(url, method=method, data=data, headers=headers or {})
-    try:
-        with urllib.request.urlopen(request) as answer:
-            return answer.status, answer.read(), answer.headers
-    except urllib.error.HTTPError as error:
-        return error.code, error.read(), error.headers
 
 
 def put(key, body=b"content", **more):
@@ -224,14 +208,6 @@ def presigned_delete():
     fails("NoSuchKey", stat, "gone")
 
 
-def form_body(fields, file):
-    """A form as a browser sends it."""
-    boundary = "----frontier7MA4YWxkTrZu0gW"
-    parts = [f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode() for name, value in fields.items()]
-    parts.append(f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="f.bin"\r\n\r\n'.encode() + file)
-    return b"".join(parts) + f"\r\n--{boundary}--\r\n".encode(), {"Content-Type": f"multipart/form-data; boundary={boundary}"}
-
-
 @case
 def presigned_post():
     policy = PostPolicy(BUCKET, datetime.datetime.now(datetime.timezone.utc) + LIFE)
@@ -287,23 +263,7 @@ MISSING = {
 }
 
 
-def main():
-    print("version minio (PyPI)", minio.__version__, flush=True)
-    print("note keys: dots/../and/./more is left out: the client folds it before it asks", flush=True)
-    for name, why in MISSING.items():
-        print(f"n/a {name}: {why}", flush=True)
-    s3.make_bucket(bucket_name=BUCKET)
-    failed = False
-    for function in CASES:
-        name = {"strange_keys": "keys"}.get(function.__name__, function.__name__).replace("_", "-")
-        try:
-            function()
-            print("ok", name, flush=True)
-        except Exception as error:  # every case runs, whatever became of the one before
-            failed = True
-            told = " ".join(str(error).split())[:250]
-            print(f"not ok {name}: {type(error).__name__}: {told}", flush=True)
-    sys.exit(1 if failed else 0)
+NOTES = {"keys": "dots/../and/./more is left out: the client folds it before it asks"}
 
-
-main()
+s3.make_bucket(bucket_name=BUCKET)
+run(f"minio (PyPI) {minio.__version__}", MISSING, NOTES)

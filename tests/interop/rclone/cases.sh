@@ -1,9 +1,5 @@
 # What rclone does with a store: one function a case of ../cases.txt. Called by `check` with rclone on the PATH.
-set -uo pipefail
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-failed=0
+. ../shell.sh
 
 cat >config <<CONFIG
 [good]
@@ -27,23 +23,7 @@ region = us-east-1
 force_path_style = true
 CONFIG
 rc() { rclone --config config --retries 1 --low-level-retries 1 "$@"; }
-run() {
-    local said status
-    # Not as a condition: in one, `set -e` counts for nothing.
-    said=$(set -e; "$2" 2>&1)
-    status=$?
-    if [ $status = 0 ]; then echo "ok $1"; else echo "not ok $1: $(tr '\n' ' ' <<<"$said" | tail -c 250)"; failed=1; fi
-}
-refused() { local code=$1 said; shift; said=$("$@" 2>&1) && { echo "not refused"; return 1; }; grep -q "$code" <<<"$said" || { echo "$said"; return 1; }; }
-# has PATTERN COMMAND...: succeeds where the command prints a line that fits.
-has() { local pattern=$1 said; shift; said=$("$@" 2>&1) || { echo "$said"; return 1; }; grep -q -- "$pattern" <<<"$said" || { echo "no «$pattern» in $said"; return 1; }; }
-lacks() { ! has "$@" >/dev/null; }
-is() { [ "$1" = "$2" ] || { echo "«$1» is not «$2»"; return 1; }; }
 at() { echo "good:$BUCKET/$1"; }
-
-: >empty
-printf 'some content\n' >small
-head -c 3000000 /dev/urandom >middle
 
 put_get() { for file in empty small middle; do rc copyto "$file" "$(at object)"; rc cat "$(at object)" | cmp "$file" -; done; rc rcat "$(at stream)" <middle; rc cat "$(at stream)" | cmp middle -; }
 head_() {

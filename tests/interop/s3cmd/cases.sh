@@ -1,9 +1,5 @@
 # What s3cmd does with a store: one function a case of ../cases.txt. Called by `check` with s3cmd on the PATH.
-set -uo pipefail
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-failed=0
+. ../shell.sh
 host=${ENDPOINT#http://}
 
 configure() { # FILE SECRET
@@ -15,26 +11,8 @@ configure wrong "wrong"
 s3() { s3cmd --config good --no-progress --quiet "$@"; }
 told() { s3cmd --config good "$@"; }
 
-# run CASE FUNCTION: ok where every command of the function succeeds; every case runs, whatever became of the one before.
-run() {
-    local said status
-    # Not as a condition: in one, `set -e` counts for nothing.
-    said=$(set -e; "$2" 2>&1)
-    status=$?
-    if [ $status = 0 ]; then echo "ok $1"; else echo "not ok $1: $(tr '\n' ' ' <<<"$said" | tail -c 250)"; failed=1; fi
-}
-# refused CODE COMMAND...: succeeds where the command fails with this code of S3's.
-refused() { local code=$1 said; shift; said=$("$@" 2>&1) && { echo "not refused"; return 1; }; grep -q "$code" <<<"$said" || { echo "$said"; return 1; }; }
-# has PATTERN COMMAND...: succeeds where the command prints a line that fits.
-has() { local pattern=$1 said; shift; said=$("$@" 2>&1) || { echo "$said"; return 1; }; grep -q -- "$pattern" <<<"$said" || { echo "no «$pattern» in $said"; return 1; }; }
-lacks() { ! has "$@" >/dev/null; }
-is() { [ "$1" = "$2" ] || { echo "«$1» is not «$2»"; return 1; }; }
 at() { echo "s3://$BUCKET/$1"; }
 back() { rm -f back; s3 get --force "$(at "$1")" back; }
-
-: >empty
-printf 'some content\n' >small
-head -c 3000000 /dev/urandom >middle
 
 put_get() { for file in empty small middle; do s3 put "$file" "$(at object)"; back object; cmp "$file" back; done; s3 put - "$(at stream)" <middle; back stream; cmp middle back; }
 head_() {

@@ -301,7 +301,7 @@ async fn a_request_is_good_for_15_minutes_around_its_date() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_what_was_declared_is_refused_and_nothing_is_kept() {
+async fn a_body_that_is_not_what_was_declared_is_refused_and_the_old_object_stays_and_nothing_else() {
     let gateway = gateway().await;
     let hash = hex::encode(Sha256::digest(b"body"));
     let good = signed(&gateway, &Method::PUT, "good", &[], &hash);
@@ -397,8 +397,11 @@ async fn a_body_that_is_not_what_was_declared_is_refused_and_nothing_is_kept() {
             "NotImplemented",
         ),
     ];
-    for (headers, payload, body, status, code) in rows {
-        let request = signed(&gateway, &Method::PUT, "new", headers, payload);
+    let keys = ["new", "good"];
+    for (key, (headers, payload, body, status, code)) in
+        keys.iter().flat_map(|key| rows.map(|row| (key, row)))
+    {
+        let request = signed(&gateway, &Method::PUT, key, headers, payload);
         let answer = send(&gateway, Method::PUT, &request, body).await;
         let case = format!("{headers:?} {payload} {}", body.len());
         // A length that no header tells is that of the chunked form: it is refused before the body is looked at.
@@ -412,6 +415,8 @@ async fn a_body_that_is_not_what_was_declared_is_refused_and_nothing_is_kept() {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
         assert_nothing_kept(&gateway, &case);
+        let old = gateway.get(&gateway.link(&Method::GET, "good")).await;
+        assert_eq!(old.text(), "body", "{case}: the old object is whole");
     }
     // The same body with its own checksum is stored, without the chunks' coding.
     let trailing = signed(&gateway, &Method::PUT, "new", &unsigned_trailer, trailer);

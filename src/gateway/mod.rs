@@ -4,7 +4,7 @@
 //! intake → authenticate → parse the S3 call → authorize → execute → respond
 //! ```
 //!
-//! Each step takes what only the step before it can make: executing takes a [`Permit`](crate::verdict::Permit).
+//! Each step takes what only the step before it can make: executing takes a [`Permit`].
 
 mod assembly;
 mod body;

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     store::{MultipartStore, NewMultipart, Part, StoredPart, UploadName},
-    types::PartNumber,
+    types::{PartNumber, Parts},
 };
 
 fn bucket() -> BucketName {
@@ -226,4 +226,42 @@ async fn only_uploads_to_which_nothing_came_for_long_are_aborted() {
         Err(StoreError::NoSuchUpload(_))
     ));
     assert!(sweep::own_names(&store.0.path_of(&bucket(), "")).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_parts_make_an_object_that_knows_each_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("data");
+    fs::create_dir_all(root.join("abc")).unwrap();
+    let settings = Settings {
+        durable: false,
+        ..settings(&root)
+    };
+    let store = &DiskStore::open(&settings, &[]).unwrap();
+    let upload = begin(store).await;
+    // Sizes that follow no pattern, and a checksum each: the record is as long as records get.
+    let size = |number: u32| (number % 7 + 1) as usize;
+    for number in 1..=10_000 {
+        part(store, &upload, number, &vec![b'x'; size(number)])
+            .await
+            .unwrap();
+    }
+    let parts = store.parts(&upload).await.unwrap();
+    let sizes: Vec<_> = parts.iter().map(|part| part.size).collect();
+    let kept = Parts::new(sizes.iter().copied(), vec![7; 10_000 * 32]).of_upload(upload.id.clone());
+    let completion = Completion {
+        parts,
+        etag: ETag::new("parts".to_owned()),
+        properties: Properties {
+            parts: Some(kept.clone()),
+            ..Properties::default()
+        },
+        condition: WriteCondition::Always,
+    };
+    let stored = store.complete_multipart(&upload, completion).await.unwrap();
+    assert_eq!(stored.size, sizes.iter().sum::<u64>());
+    let found = store.open(&bucket(), &key()).await.unwrap();
+    assert_eq!(found.attributes.properties.parts, Some(kept));
+    let own = sweep::own_names(&root.join("abc"));
+    assert!(own.len() == 1 && own[0].starts_with("~!metadata/"), "{own:?}");
 }

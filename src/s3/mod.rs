@@ -16,6 +16,7 @@ mod read_object;
 mod routing;
 mod target;
 mod unset;
+mod written;
 mod xml;
 
 pub use call::{
@@ -37,9 +38,8 @@ pub use operation::{Operation, Scope};
 pub use overrides::ResponseOverrides;
 pub use preconditions::Preconditions;
 pub use range::{ByteRange, RangeOutcome};
-pub use read_object::{
-    Answer, create_multipart_headers, put_object_headers, read_object, upload_part_headers,
-};
+pub use read_object::{Answer, read_object};
 pub use routing::is_post_object;
 pub use target::Target;
 pub use unset::unset;
+pub use written::{create_multipart_headers, put_object_headers, upload_part_headers};

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use crate::types::{Checksum, ObjectAttributes, Parts, Properties};
 
 use super::{
-    ByteRange, CreateMultipartUpload, ErrorCode, ListedPart, RangeOutcome, ReadObject, S3Error, checksum,
+    ByteRange, ErrorCode, RangeOutcome, ReadObject, S3Error, checksum,
     preconditions::{Outcome, if_range_holds},
 };
 
@@ -70,15 +70,6 @@ pub fn read_object(call: &ReadObject, object: &ObjectAttributes) -> Result<Answe
     })
 }
 
-/// The headers of the answer to PutObject.
-/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html#API_PutObject_ResponseSyntax>
-pub fn put_object_headers(object: &ObjectAttributes) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert(header::ETAG, value(&object.etag.to_string()));
-    put_checksum(&mut headers, object.properties.checksum.as_ref());
-    headers
-}
-
 /// The checksum of what is answered: of the whole object, or of a part that has its own. A range of bytes has none.
 fn read_checksum(call: &ReadObject, status: StatusCode, properties: &Properties) -> Option<Checksum> {
     let whole = properties.checksum.as_ref()?;
@@ -104,32 +95,6 @@ pub(super) fn put_checksum(headers: &mut HeaderMap, found: Option<&Checksum>) {
             HeaderValue::from_static(found.kind().name()),
         );
     }
-}
-
-/// The headers of the answer to UploadPart.
-/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPart.html#API_UploadPart_ResponseSyntax>
-pub fn upload_part_headers(part: &ListedPart<'_>) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert(header::ETAG, value(&part.etag.to_string()));
-    if let Some(found) = part.checksum {
-        let name = HeaderName::from_static(found.algorithm.header());
-        headers.insert(name, value(&checksum::text(found)));
-    }
-    headers
-}
-
-/// What CreateMultipartUpload says of the checksum to be.
-/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html#API_CreateMultipartUpload_ResponseSyntax>
-pub fn create_multipart_headers(call: &CreateMultipartUpload) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    if let Some((algorithm, kind)) = call.checksum {
-        headers.insert(
-            "x-amz-checksum-algorithm",
-            HeaderValue::from_static(algorithm.name()),
-        );
-        headers.insert("x-amz-checksum-type", HeaderValue::from_static(kind.name()));
-    }
-    headers
 }
 
 /// What the writer said of the object.
@@ -206,7 +171,7 @@ fn selected(call: &ReadObject, object: &ObjectAttributes) -> Result<(StatusCode,
 }
 
 /// A header from a text of ours; one that no header can carry (a media type set by hand, say) is left empty.
-fn value(text: &str) -> HeaderValue {
+pub(super) fn value(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
 }
 

@@ -12,8 +12,8 @@ use bytes::Bytes;
 
 use super::*;
 use crate::{
-    store::Upload,
-    types::{ETag, Properties},
+    store::{Completion, Content, ListQuery, Page, Store, Upload},
+    types::{ETag, Properties, WriteCondition},
 };
 
 /// Stores an object, as the gateway does.

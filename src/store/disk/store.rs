@@ -1,0 +1,155 @@
+//! The store's interface over the folders: what waits for the disk goes to the blocking pool.
+
+use std::{sync::Arc, time::SystemTime};
+
+use crate::{
+    store::{
+        Bucket, BucketDocument, Completion, Content, ListQuery, MultipartStore, MultipartUpload,
+        NewMultipart, Object, Page, Store, StoreError, StoredPart, UploadName,
+    },
+    types::{BucketName, ObjectAttributes, ObjectKey, Tag, UploadId, WriteCondition},
+};
+
+use super::{DiskStore, DiskUpload, Failure, Folders, confine::Wait, multipart, off_thread};
+
+impl DiskStore {
+    /// Aborts every upload in parts to which nothing has come since; how many there were comes out.
+    pub async fn abort_stale_uploads(&self, since: SystemTime) -> Result<usize, StoreError> {
+        off_thread(&self.0, move |folders| folders.abort_stale(since)).await
+    }
+}
+
+impl MultipartStore for DiskStore {
+    type Upload = DiskUpload;
+
+    async fn create_multipart(
+        &self,
+        bucket: &BucketName,
+        upload: NewMultipart,
+    ) -> Result<UploadId, StoreError> {
+        let bucket = bucket.clone();
+        off_thread(&self.0, move |folders| folders.create_multipart(&bucket, upload)).await
+    }
+
+    async fn multipart(&self, upload: &UploadName) -> Result<MultipartUpload, StoreError> {
+        let upload = upload.clone();
+        off_thread(&self.0, move |folders| folders.multipart(&upload)).await
+    }
+
+    async fn multiparts(&self, bucket: &BucketName) -> Result<Vec<MultipartUpload>, StoreError> {
+        let bucket = bucket.clone();
+        off_thread(&self.0, move |folders| folders.multiparts(&bucket)).await
+    }
+
+    async fn parts(&self, upload: &UploadName) -> Result<Vec<StoredPart>, StoreError> {
+        let upload = upload.clone();
+        off_thread(&self.0, move |folders| folders.parts(&upload)).await
+    }
+
+    async fn complete_multipart(
+        &self,
+        upload: &UploadName,
+        completion: Completion,
+    ) -> Result<ObjectAttributes, StoreError> {
+        multipart::complete(&self.0, upload, completion).await
+    }
+
+    async fn abort_multipart(&self, upload: &UploadName) -> Result<(), StoreError> {
+        let upload = upload.clone();
+        off_thread(&self.0, move |folders| folders.abort_multipart(&upload)).await
+    }
+}
+
+impl Store for DiskStore {
+    async fn open(&self, bucket: &BucketName, key: &ObjectKey) -> Result<Object, StoreError> {
+        let object = |(attributes, file)| Object {
+            attributes,
+            content: Content::File(Arc::new(file)),
+        };
+        match self.0.find(bucket, key, Wait::Never) {
+            Ok(found) => return Ok(object(found)),
+            Err(Failure::Told(error)) => return Err(error),
+            Err(Failure::WouldWait) => {}
+        }
+        let (bucket, key) = (bucket.clone(), key.clone());
+        off_thread(&self.0, move |folders| folders.find_now(&bucket, &key))
+            .await
+            .map(object)
+    }
+
+    async fn upload(&self, bucket: &BucketName, _length: Option<u64>) -> Result<DiskUpload, StoreError> {
+        if !self.bucket_exists(bucket).await? {
+            return Err(StoreError::NoSuchBucket(bucket.clone()));
+        }
+        Ok(DiskUpload::new(self.0.clone(), bucket.clone()))
+    }
+
+    async fn delete(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        condition: WriteCondition,
+    ) -> Result<(), StoreError> {
+        let (bucket, key) = (bucket.clone(), key.clone());
+        off_thread(&self.0, move |folders| folders.delete(&bucket, &key, &condition)).await
+    }
+
+    async fn replace_tags(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        tags: Vec<Tag>,
+    ) -> Result<(), StoreError> {
+        let (bucket, key) = (bucket.clone(), key.clone());
+        off_thread(&self.0, move |folders| folders.replace_tags(&bucket, &key, tags)).await
+    }
+
+    async fn list(&self, bucket: &BucketName, query: ListQuery) -> Result<Page, StoreError> {
+        let bucket = bucket.clone();
+        off_thread(&self.0, move |folders| folders.list(&bucket, &query)).await
+    }
+
+    async fn bucket_exists(&self, bucket: &BucketName) -> Result<bool, StoreError> {
+        if self.0.is_cached_bucket(bucket) {
+            return Ok(true);
+        }
+        let bucket = bucket.clone();
+        off_thread(&self.0, move |folders| folders.bucket_folder(&bucket)).await
+    }
+
+    async fn buckets(&self) -> Result<Vec<Bucket>, StoreError> {
+        off_thread(&self.0, Folders::buckets).await
+    }
+
+    async fn create_bucket(&self, bucket: &BucketName) -> Result<bool, StoreError> {
+        let bucket = bucket.clone();
+        off_thread(&self.0, move |folders| folders.create_bucket(&bucket)).await
+    }
+
+    async fn bucket_document(
+        &self,
+        bucket: &BucketName,
+        document: BucketDocument,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let bucket = bucket.clone();
+        off_thread(&self.0, move |folders| folders.bucket_document(&bucket, document)).await
+    }
+
+    async fn keep_bucket_document(
+        &self,
+        bucket: &BucketName,
+        document: BucketDocument,
+        content: Option<Vec<u8>>,
+    ) -> Result<(), StoreError> {
+        let bucket = bucket.clone();
+        off_thread(&self.0, move |folders| {
+            folders.keep_bucket_document(&bucket, document, content.as_deref())
+        })
+        .await
+    }
+
+    async fn delete_bucket(&self, bucket: &BucketName) -> Result<(), StoreError> {
+        let bucket = bucket.clone();
+        off_thread(&self.0, move |folders| folders.delete_bucket(&bucket)).await
+    }
+}

@@ -18,6 +18,7 @@ mod names;
 mod objects;
 mod reading;
 mod reload;
+mod revocation;
 mod story;
 mod support;
 mod transport;

@@ -55,7 +55,7 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
         );
     }
     if args.json {
-        let valid = json!({ "valid": true, "digest": snapshot.digest(), "signers": signers(&snapshot), "warnings": warnings });
+        let valid = json!({ "valid": true, "digest": snapshot.digest(), "signers": signers(&snapshot), "revocations": revocations(&snapshot), "warnings": warnings });
         println!("{valid}");
     } else {
         people(&snapshot, &warnings, &config.policy.file);
@@ -114,6 +114,10 @@ fn signers(snapshot: &Snapshot) -> Vec<Value> {
     snapshot.signers().map(signer).collect()
 }
 
+fn revocations(snapshot: &Snapshot) -> Vec<String> {
+    snapshot.revocations().iter().map(ToString::to_string).collect()
+}
+
 fn people(snapshot: &Snapshot, warnings: &[String], file: &Path) {
     println!("valid: {}", file.display());
     for signer in snapshot.signers() {
@@ -131,6 +135,9 @@ fn people(snapshot: &Snapshot, warnings: &[String], file: &Path) {
                 (statement.effect(), statement.actions(), statement.resources());
             println!("  {effect} {actions} {resources}  [{}]", statement.reference());
         }
+    }
+    for rule in revocations(snapshot) {
+        println!("\nrevoked: {rule}");
     }
     for warning in warnings {
         println!("\nwarning: {warning}");

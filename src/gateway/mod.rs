@@ -34,7 +34,7 @@ use crate::{
     live::Live,
     s3::Operation,
     store::Store,
-    types::{AccessKeyId, BucketName, RequestHead, Scheme},
+    types::{AccessKeyId, BucketName, LinkId, RequestHead, Scheme},
     verdict::{self, Circumstances, Permit},
 };
 
@@ -54,6 +54,8 @@ pub struct Peer {
 struct Asked {
     operation: Operation,
     access_key_id: AccessKeyId,
+    /// By which one link is revoked.
+    link_id: LinkId,
     bucket: Option<BucketName>,
 }
 
@@ -62,6 +64,7 @@ impl Asked {
         Self {
             operation: permit.operation(),
             access_key_id: permit.verified().access_key_id().clone(),
+            link_id: permit.verified().link_id(),
             bucket: permit.bucket().cloned(),
         }
     }

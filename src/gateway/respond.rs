@@ -17,18 +17,19 @@ pub(super) fn respond(
     let peer = peer.address;
     let operation = asked.map(|asked| asked.operation.name());
     let access_key_id = asked.map(|asked| display(&asked.access_key_id));
+    let link_id = asked.map(|asked| display(&asked.link_id));
     let mut response = match answer {
         Ok(response) => {
-            tracing::info!(%request_id, %peer, %method, operation, access_key_id, status = response.status().as_u16(), "served");
+            tracing::info!(%request_id, %peer, %method, operation, access_key_id, link_id, status = response.status().as_u16(), "served");
             response
         }
         Err(failure) => {
             let response = error(&failure, method, request_id, host_id);
             let (status, reason) = (response.status().as_u16(), failure.name());
             if failure.is_fault() {
-                tracing::error!(%request_id, %peer, %method, operation, access_key_id, status, reason, "failed: {failure}");
+                tracing::error!(%request_id, %peer, %method, operation, access_key_id, link_id, status, reason, "failed: {failure}");
             } else {
-                tracing::info!(%request_id, %peer, %method, operation, access_key_id, status, reason, "refused: {failure}");
+                tracing::info!(%request_id, %peer, %method, operation, access_key_id, link_id, status, reason, "refused: {failure}");
             }
             response
         }

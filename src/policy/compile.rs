@@ -11,6 +11,7 @@ use super::{
     evaluate::Owner,
     json,
     reference::{Reference, References},
+    revocation::RevokedLinks,
     signer::{Signer, StoredKey},
     statement::{Statement, parse_all},
     tree::Source,
@@ -22,6 +23,7 @@ pub struct Compiled {
     pub(super) signers: Vec<Signer>,
     pub(super) keys: Vec<StoredKey>,
     pub(super) by_id: HashMap<AccessKeyId, usize>,
+    pub(super) revoked_links: RevokedLinks,
     /// What was understood and does nothing, in the order of the file and then of its documents.
     pub warnings: Vec<PolicyWarning>,
 }
@@ -58,6 +60,7 @@ impl PolicyFile {
                 name: entry.name,
                 keys: first..keys.len(),
                 statements,
+                revocation: entry.revocation,
             });
         }
         let by_id = keys
@@ -69,6 +72,7 @@ impl PolicyFile {
             signers,
             keys,
             by_id,
+            revoked_links: self.revoked_links,
             warnings: documents.warnings,
         })
     }
@@ -107,6 +111,7 @@ fn stored(key: KeyEntry, signer: usize, references: &References) -> Result<Store
         id: key.id,
         secret,
         signer,
+        revoked: key.revoked,
     })
 }
 

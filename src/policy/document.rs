@@ -4,12 +4,13 @@
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
-use crate::types::{AccessKeyId, SecretKey};
+use crate::types::{AccessKeyId, LinkId, SecretKey};
 
 use super::{
     error::{Location, PolicyError, Problem},
     evaluate::Owner,
     reference::Reference,
+    revocation::{RevokedLink, RevokedLinks, SignerRevocation},
     statement::{Statement, Version, parse_all},
     tree::{Source, Table, Text, parse_toml},
     warning::PolicyWarning,
@@ -24,6 +25,7 @@ pub struct PolicyFile {
     pub(super) signers: Vec<SignerEntry>,
     pub(super) policies: Policies,
     pub(super) everyone: Arc<[Statement]>,
+    pub(super) revoked_links: RevokedLinks,
     pub(super) warnings: Vec<PolicyWarning>,
 }
 
@@ -34,11 +36,14 @@ pub(super) struct SignerEntry {
     /// Indices of shared policies.
     pub(super) policies: Vec<usize>,
     pub(super) documents: Vec<(PathBuf, Location)>,
+    pub(super) revocation: SignerRevocation,
 }
 
 pub(super) struct KeyEntry {
     pub(super) id: AccessKeyId,
     pub(super) secret: Secret,
+    /// Where it says that the key is revoked.
+    pub(super) revoked: Option<Location>,
 }
 
 pub(super) enum Secret {
@@ -51,11 +56,19 @@ const SECRET_FIELDS: [&str; 3] = [
     "secret_access_key_file",
     "secret_access_key_env",
 ];
+/// Fields of a key that a signer of one key has itself.
+const INLINE_KEY_FIELDS: [&str; 4] = [
+    "access_key_id",
+    "secret_access_key",
+    "secret_access_key_file",
+    "secret_access_key_env",
+];
 const KEY_FIELDS: &[&str] = &[
     "access_key_id",
     "secret_access_key",
     "secret_access_key_file",
     "secret_access_key_env",
+    "revoked",
 ];
 const SIGNER_FIELDS: &[&str] = &[
     "name",
@@ -67,6 +80,8 @@ const SIGNER_FIELDS: &[&str] = &[
     "statement",
     "policies",
     "policy_documents",
+    "revoked",
+    "signed_before",
 ];
 
 impl PolicyFile {
@@ -80,18 +95,24 @@ impl PolicyFile {
         }
         let source = Source::new(file_name, text);
         let mut file = parse_toml(&source)?;
-        file.knows(&source, "a policy file", &["signer", "policy", "statement"])?;
+        file.knows(
+            &source,
+            "a policy file",
+            &["signer", "policy", "statement", "revoked_url"],
+        )?;
         let mut reading = Reading {
             source: &source,
             warnings: Vec::new(),
         };
         let (names, policies) = reading.policies(&mut file)?;
         let signers = reading.signers(&mut file, &names)?;
+        let revoked_links = reading.revoked_links(&mut file)?;
         let everyone = reading.statements(&mut file, "[[statement]] tables", &Owner::Everyone)?;
         Ok(Self {
             signers,
             policies,
             everyone,
+            revoked_links,
             warnings: reading.warnings,
         })
     }
@@ -164,7 +185,9 @@ impl Reading<'_, '_> {
             if let Some(first) = names.insert(name.clone(), self.source.location(at)) {
                 return Err(self.repeated("signer", &name, at, &first));
             }
+            let revocation = self.revocation(&mut table)?;
             signers.push(SignerEntry {
+                revocation,
                 keys: self.keys(&mut table, &mut ids)?,
                 statements: self.statements(
                     &mut table,
@@ -184,12 +207,11 @@ impl Reading<'_, '_> {
         signer: &mut Table,
         ids: &mut HashMap<AccessKeyId, Location>,
     ) -> Result<Vec<KeyEntry>, PolicyError> {
-        let inline = KEY_FIELDS
-            .iter()
-            .copied()
+        let inline = INLINE_KEY_FIELDS
+            .into_iter()
             .find(|field| signer.at(field).is_some());
         let Some(at) = signer.at("key") else {
-            return Ok(vec![self.key(signer, "this signer", ids)?]);
+            return Ok(vec![self.key(signer, "this signer", ids, None)?]);
         };
         if let Some(first) = inline {
             return Err(self.source.error(at, Problem::Both { first, second: "key" }));
@@ -203,7 +225,8 @@ impl Reading<'_, '_> {
         }
         let key = |mut table: Table| {
             table.knows(self.source, "a key", KEY_FIELDS)?;
-            self.key(&mut table, "this key", ids)
+            let revoked = self.revoked(&mut table)?;
+            self.key(&mut table, "this key", ids, revoked)
         };
         tables.into_iter().map(key).collect()
     }
@@ -213,6 +236,7 @@ impl Reading<'_, '_> {
         table: &mut Table,
         place: &'static str,
         ids: &mut HashMap<AccessKeyId, Location>,
+        revoked: Option<Location>,
     ) -> Result<KeyEntry, PolicyError> {
         let source = self.source;
         let text = table
@@ -231,7 +255,51 @@ impl Reading<'_, '_> {
         Ok(KeyEntry {
             id,
             secret: self.secret(table, place)?,
+            revoked,
         })
+    }
+
+    /// Where `revoked = true` stands. `false` is the same as nothing.
+    fn revoked(&self, table: &mut Table) -> Result<Option<Location>, PolicyError> {
+        let at = table.at("revoked");
+        let revoked = match table.take("revoked") {
+            Some(node) => node.boolean(self.source, "revoked")?,
+            None => false,
+        };
+        Ok(at.filter(|_| revoked).map(|at| self.source.location(at)))
+    }
+
+    fn revocation(&self, signer: &mut Table) -> Result<SignerRevocation, PolicyError> {
+        let field = "signed_before";
+        let at = signer.at(field);
+        let instant = signer.take(field).map(|node| node.instant(self.source, field));
+        let signed_before = instant.transpose()?.zip(at);
+        Ok(SignerRevocation {
+            revoked: self.revoked(signer)?,
+            signed_before: signed_before.map(|(instant, at)| (instant, self.source.location(at))),
+        })
+    }
+
+    fn revoked_links(&self, file: &mut Table) -> Result<RevokedLinks, PolicyError> {
+        let source = self.source;
+        let mut links = RevokedLinks::new();
+        for mut table in self.tables(file, "revoked_url", "[[revoked_url]] tables")? {
+            table.knows(source, "a revoked URL", &["sha256", "note", "until"])?;
+            let place = "this revoked URL";
+            let name = table.require(source, "sha256", place)?.text(source, "sha256")?;
+            let id = LinkId::parse(&name.text).ok_or_else(|| source.error(name.at, Problem::LinkId))?;
+            let until = table.take("until").map(|node| node.instant(source, "until"));
+            let link = RevokedLink {
+                note: table.take_text(source, "note")?.map(|note| note.text.into()),
+                until: until.transpose()?,
+                location: source.location(name.at),
+            };
+            if let Some(first) = links.insert(id, link) {
+                let first = Box::new(first.location);
+                return Err(source.error(name.at, Problem::RepeatedLink { first }));
+            }
+        }
+        Ok(links)
     }
 
     fn secret(&self, table: &mut Table, place: &'static str) -> Result<Secret, PolicyError> {

@@ -88,6 +88,23 @@ pub enum Problem {
         /// The kind of value found.
         found: &'static str,
     },
+    /// A text that is no time, or a time without an offset, which is another instant in each place.
+    #[error("`{field}` must be a time with an offset, such as 2026-11-23T12:00:00Z")]
+    NoInstant {
+        /// The field.
+        field: &'static str,
+    },
+    /// A text that names no link.
+    #[error(
+        "`sha256` must be the SHA-256 of the 32 bytes of a link's signature: 64 hexadecimal digits, as the log names links"
+    )]
+    LinkId,
+    /// A link that is revoked twice.
+    #[error("this link is revoked already, at {first}; keep one")]
+    RepeatedLink {
+        /// Where it stands first.
+        first: Box<Location>,
+    },
     /// A list or a text without anything in it.
     #[error("`{field}` is empty; {remedy}")]
     EmptyValue {

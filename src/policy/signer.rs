@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::types::{AccessKeyId, SecretKey};
 
-use super::statement::Statement;
+use super::{error::Location, revocation::SignerRevocation, statement::Statement};
 
 /// One who signs: a name, and the statements that bind it.
 pub struct Signer {
@@ -13,6 +13,7 @@ pub struct Signer {
     pub(super) keys: std::ops::Range<usize>,
     /// Shared lists: those of every signer first, then its own, its policies' and its documents'.
     pub(super) statements: Vec<Arc<[Statement]>>,
+    pub(super) revocation: SignerRevocation,
 }
 
 /// A key of the snapshot.
@@ -21,6 +22,8 @@ pub(super) struct StoredKey {
     pub(super) secret: SecretKey,
     /// Index of its signer.
     pub(super) signer: usize,
+    /// Where it says that the key is revoked.
+    pub(super) revoked: Option<Location>,
 }
 
 /// A known access key and its signer, as one snapshot has them.

@@ -3,11 +3,14 @@
 
 use std::sync::Arc;
 
+use time::OffsetDateTime;
+
 use crate::types::{Action, Resource, SecretKey, SigningKey};
 
 use super::{
     compile::Compiled,
     evaluate::{Decision, Denial, StatementReference, evaluate},
+    revocation::{RevocationReference, Signed, revoked, rule_of_link, rules_of},
     signer::{Key, Signer},
     signing_keys::{MAX_SIGNING_KEYS, Scope, SigningKeys},
     statement::Effect,
@@ -107,6 +110,36 @@ impl Snapshot {
         };
         self.signing_keys
             .find_or_derive(scope, || derive(&key.stored.secret))
+    }
+
+    /// The rule that revokes what was signed with this key, where there is one. `now` ends the rules about links that have expired since.
+    pub fn revoked(&self, key: &Key<'_>, signed: Signed, now: OffsetDateTime) -> Option<RevocationReference> {
+        let (signer, stored) = (key.signer, key.stored);
+        revoked(
+            (&signer.name, &signer.revocation),
+            (&stored.id, stored.revoked.as_ref()),
+            &self.policy.revoked_links,
+            signed,
+            now,
+        )
+    }
+
+    /// Every rule that revokes, in the order of the file's signers, then of its links.
+    pub fn revocations(&self) -> Vec<RevocationReference> {
+        let of_signers = self.signers().flat_map(|signer| {
+            let keys = self
+                .keys_of(signer)
+                .map(|key| (&key.stored.id, key.stored.revoked.as_ref()));
+            rules_of(&signer.name, &signer.revocation, keys)
+        });
+        let mut links: Vec<_> = self
+            .policy
+            .revoked_links
+            .iter()
+            .map(|(id, link)| rule_of_link(*id, link))
+            .collect();
+        links.sort_by_key(|rule| rule.location().line);
+        of_signers.chain(links).collect()
     }
 
     /// Whether the signer may do this, and by which statement.

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use toml::de::{DeTable, DeValue};
 
 use super::{
@@ -72,6 +73,9 @@ pub(super) enum Value {
     Text(String),
     List(Vec<Node>),
     Table(Vec<Field>),
+    Boolean(bool),
+    /// A time as TOML writes it, with or without an offset.
+    Time(String),
     /// Anything that no field takes, by its kind.
     Other(&'static str),
 }
@@ -136,8 +140,8 @@ fn node_of(value: toml::Spanned<DeValue<'_>>) -> Node {
         DeValue::Table(table) => Value::Table(fields_of(table)),
         DeValue::Integer(_) => Value::Other("an integer"),
         DeValue::Float(_) => Value::Other("a float"),
-        DeValue::Boolean(_) => Value::Other("a boolean"),
-        DeValue::Datetime(_) => Value::Other("a time"),
+        DeValue::Boolean(value) => Value::Boolean(value),
+        DeValue::Datetime(time) => Value::Time(time.to_string()),
     };
     Node { at, value }
 }
@@ -148,6 +152,8 @@ impl Value {
             Self::Text(_) => "a string",
             Self::List(_) => "a list",
             Self::Table(_) => "a table",
+            Self::Boolean(_) => "a boolean",
+            Self::Time(_) => "a time",
             Self::Other(kind) => kind,
         }
     }
@@ -168,7 +174,29 @@ impl Node {
     pub(super) fn text(self, source: &Source<'_>, field: &'static str) -> Result<Text, PolicyError> {
         match self.value {
             Value::Text(text) => Ok(Text { at: self.at, text }),
-            Value::List(_) | Value::Table(_) | Value::Other(_) => Err(self.wrong(source, field, "a string")),
+            _ => Err(self.wrong(source, field, "a string")),
+        }
+    }
+
+    pub(super) fn boolean(self, source: &Source<'_>, field: &'static str) -> Result<bool, PolicyError> {
+        match self.value {
+            Value::Boolean(value) => Ok(value),
+            _ => Err(self.wrong(source, field, "true or false")),
+        }
+    }
+
+    /// An instant: a time with an offset, bare or in quotes.
+    pub(super) fn instant(
+        self,
+        source: &Source<'_>,
+        field: &'static str,
+    ) -> Result<OffsetDateTime, PolicyError> {
+        match &self.value {
+            Value::Time(text) | Value::Text(text) => {
+                let instant = OffsetDateTime::parse(&text.replacen(' ', "T", 1), &Rfc3339);
+                instant.map_err(|_| source.error(self.at, Problem::NoInstant { field }))
+            }
+            _ => Err(self.wrong(source, field, "a time, such as 2026-11-23T12:00:00Z")),
         }
     }
 
@@ -180,7 +208,7 @@ impl Node {
     ) -> Result<Table, PolicyError> {
         match self.value {
             Value::Table(fields) => Ok(Table { at: self.at, fields }),
-            Value::Text(_) | Value::List(_) | Value::Other(_) => Err(self.wrong(source, field, expected)),
+            _ => Err(self.wrong(source, field, expected)),
         }
     }
 
@@ -198,7 +226,7 @@ impl Node {
                 .map(|node| node.table(source, field, expected))
                 .collect(),
             Value::Table(fields) if single => Ok(vec![Table { at: self.at, fields }]),
-            Value::Table(_) | Value::Text(_) | Value::Other(_) => Err(self.wrong(source, field, expected)),
+            _ => Err(self.wrong(source, field, expected)),
         }
     }
 
@@ -220,12 +248,10 @@ impl Node {
                 .into_iter()
                 .map(|node| match node.value {
                     Value::Text(text) => Ok(Text { at: node.at, text }),
-                    Value::List(_) | Value::Table(_) | Value::Other(_) => {
-                        Err(node.wrong(source, field, expected))
-                    }
+                    _ => Err(node.wrong(source, field, expected)),
                 })
                 .collect(),
-            Value::Text(_) | Value::Table(_) | Value::Other(_) => Err(self.wrong(source, field, expected)),
+            _ => Err(self.wrong(source, field, expected)),
         }
     }
 }

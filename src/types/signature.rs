@@ -57,6 +57,15 @@ impl Signature {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LinkId([u8; 32]);
 
+impl LinkId {
+    /// Takes a name as [`Display`](fmt::Display) gives it: 64 hexadecimal digits, in any case.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes).ok()?;
+        Some(Self(bytes))
+    }
+}
+
 impl fmt::Display for LinkId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex::encode(self.0))
@@ -117,5 +126,8 @@ mod tests {
             link.to_string(),
             "66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925"
         );
+        assert_eq!(LinkId::parse(&link.to_string()), Some(link));
+        assert_eq!(LinkId::parse(&link.to_string().to_uppercase()), Some(link));
+        assert!(LinkId::parse("66").is_none() && LinkId::parse(&"g".repeat(64)).is_none());
     }
 }

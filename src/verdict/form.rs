@@ -11,7 +11,9 @@ use crate::{
 };
 
 use super::{
-    Authenticated, Circumstances, Permit, Refusal, Settings, authenticate::terms, authorize::grant,
+    Authenticated, Circumstances, Permit, Refusal, Settings,
+    authenticate::{not_revoked, terms},
+    authorize::grant,
     origin::Origin,
 };
 
@@ -40,6 +42,7 @@ pub fn decide_form(circumstances: &Circumstances<'_>, form: &Form) -> Result<Per
     });
     // The signature says nothing of the bucket: it holds, or not, for every place that the form can have been sent to.
     let verified = verify(&claim, &Origin::of(circumstances.head), &signing_key)?;
+    not_revoked(circumstances, &key, &verified)?;
     let document = STANDARD.decode(form.required("policy").map_err(Refusal::Call)?);
     let policy = PostPolicy::parse(&document.unwrap_or_default()).map_err(Refusal::Call)?;
     if now >= policy.expiration() {

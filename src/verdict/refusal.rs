@@ -3,7 +3,7 @@
 use time::{OffsetDateTime, macros::format_description};
 
 use crate::{
-    policy::Denial,
+    policy::{Denial, RevocationReference},
     s3::{ErrorCode, S3Error, Target},
     sigv4::{ChunkedReject, Mechanism, Mismatch, Reject, ScopeReject},
     types::{Action, QueryError},
@@ -24,6 +24,9 @@ pub enum Refusal {
     /// What is asked for is malformed, or not to be had.
     #[error("{}: {}", .0.code().name(), .0.text())]
     Call(S3Error),
+    /// The signature holds, and is revoked.
+    #[error("{0}")]
+    Revoked(RevocationReference),
     /// The policy says no.
     #[error("{signer} may not {action} {}: {}", shown(target), reason(denial))]
     Denied {
@@ -46,6 +49,7 @@ impl Refusal {
             Self::Signature(reject) => reject.name(),
             Self::Anonymous => "Anonymous",
             Self::Call(error) => error.code().name(),
+            Self::Revoked(rule) => rule.name(),
             Self::Denied {
                 denial: Denial::Explicit(_),
                 ..
@@ -62,7 +66,7 @@ impl Refusal {
         match self {
             Self::Query(_) => S3Error::new(ErrorCode::InvalidURI),
             Self::Signature(reject) => rejected(reject),
-            Self::Anonymous | Self::Denied { .. } => S3Error::new(ErrorCode::AccessDenied),
+            Self::Anonymous | Self::Revoked(_) | Self::Denied { .. } => S3Error::new(ErrorCode::AccessDenied),
             Self::Call(error) => error.clone(),
         }
     }

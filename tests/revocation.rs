@@ -1,0 +1,141 @@
+//! Each way of taking links back, and of giving them back, by editing the policy file alone.
+
+use http::Method;
+use postern::types::Signature;
+
+use crate::support::{ALICE, TestGateway, Wishes, client, form::TestForm, policy};
+
+const EVERYTHING: &str = "\n[[signer.statement]]\nEffect = 'Allow'\nAction = 's3:*'\nResource = '*'\n";
+
+async fn gateway() -> TestGateway {
+    let gateway = TestGateway::with(Wishes {
+        policy: Some(policy(&[EVERYTHING])),
+        ..Wishes::default()
+    })
+    .await;
+    gateway.put("a.txt", "content");
+    gateway.put("b.txt", "other");
+    gateway
+}
+
+/// The name of a link, as the log tells it.
+fn link_id(link: &str) -> String {
+    let (_, signature) = link.rsplit_once("X-Amz-Signature=").unwrap();
+    Signature::parse(signature).unwrap().link_id().to_string()
+}
+
+/// What following a link gives: its content, or the code and message of the refusal.
+async fn follow(gateway: &TestGateway, link: &str) -> String {
+    let answer = gateway.get(link).await;
+    match answer.status.as_u16() {
+        200 => answer.text().to_owned(),
+        status => format!(
+            "{status} {}: {}",
+            answer.code(),
+            answer.element("Message").unwrap()
+        ),
+    }
+}
+
+const DENIED: &str = "403 AccessDenied: Access Denied";
+
+#[tokio::test]
+async fn each_selector_stops_what_it_names_and_its_removal_gives_it_back() {
+    let gateway = gateway().await;
+    let (one, other) = (
+        gateway.link(&Method::GET, "a.txt"),
+        gateway.link(&Method::GET, "b.txt"),
+    );
+    let signer = |line: &str| policy(&[line, EVERYTHING]);
+    let revoked_link = format!(
+        "[[revoked_url]]\nsha256 = '{}'\nnote = 'in a chat'\n",
+        link_id(&one)
+    );
+    let key = format!(
+        "[[signer]]\nname = 'alice'\n[[signer.key]]\naccess_key_id = '{}'\nsecret_access_key = '{}'\nrevoked = true\n{EVERYTHING}",
+        ALICE.0, ALICE.1
+    );
+    let object =
+        "\n[[statement]]\nEffect = 'Deny'\nAction = 's3:*'\nResource = 'arn:aws:s3:::pres-url-test/a.txt'\n";
+    for (what, text, of_one, of_other) in [
+        ("a signer", signer("revoked = true\n"), DENIED, DENIED),
+        ("a key", key, DENIED, DENIED),
+        (
+            "what was signed before",
+            signer("signed_before = 2026-11-24T12:00:01Z\n"),
+            DENIED,
+            DENIED,
+        ),
+        (
+            "what was signed earlier still",
+            signer("signed_before = 2026-11-24T12:00:00Z\n"),
+            "content",
+            "other",
+        ),
+        ("one link", policy(&[EVERYTHING, &revoked_link]), DENIED, "other"),
+        ("an object", policy(&[EVERYTHING, object]), DENIED, "other"),
+    ] {
+        gateway.save_policy(&text).await;
+        assert_eq!(follow(&gateway, &one).await, of_one, "{what}");
+        assert_eq!(follow(&gateway, &other).await, of_other, "{what}");
+        gateway.save_policy(&policy(&[EVERYTHING])).await;
+        assert_eq!(follow(&gateway, &one).await, "content", "{what}, given back");
+    }
+}
+
+#[tokio::test]
+async fn only_a_signature_that_holds_learns_of_a_revocation_and_a_new_link_is_another() {
+    let gateway = gateway().await;
+    let link = gateway.link(&Method::GET, "a.txt");
+    let until = "until = 2026-11-24T12:15:00Z\n";
+    gateway
+        .save_policy(&policy(&[
+            EVERYTHING,
+            &format!("[[revoked_url]]\nsha256 = '{}'\n{until}", link_id(&link)),
+        ]))
+        .await;
+    assert_eq!(follow(&gateway, &link).await, DENIED);
+    let forged = link.replace("a.txt", "b.txt");
+    assert!(
+        follow(&gateway, &forged)
+            .await
+            .starts_with("403 SignatureDoesNotMatch")
+    );
+    gateway
+        .clock
+        .set(time::macros::datetime!(2026-11-24 12:00:01 UTC));
+    assert_eq!(
+        follow(&gateway, &gateway.link(&Method::GET, "a.txt")).await,
+        "content"
+    );
+    // By the time that the rule ends, the link has.
+    gateway.clock.set(time::macros::datetime!(2026-11-24 12:15 UTC));
+    assert!(follow(&gateway, &link).await.contains("Request has expired"));
+}
+
+#[tokio::test]
+async fn uploads_by_link_and_by_form_are_revoked_too() {
+    let gateway = gateway().await;
+    let put = gateway.link(&Method::PUT, "up/put");
+    let form = TestForm::signed(
+        "2026-11-24T12:30:00Z",
+        r#"["starts-with", "$key", "up/"]"#,
+        &[("key", "up/form")],
+    );
+    gateway
+        .save_policy(&policy(&["signed_before = 2026-11-24T12:00:01Z\n", EVERYTHING]))
+        .await;
+    let answer = client::send_body(gateway.address, Method::PUT, &put, &[], "x".into()).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (403, "AccessDenied")
+    );
+    assert_eq!(
+        form.send(&gateway).await.element("Message").as_deref(),
+        Some("Access Denied")
+    );
+    gateway.save_policy(&policy(&[EVERYTHING])).await;
+    let answer = client::send_body(gateway.address, Method::PUT, &put, &[], "x".into()).await;
+    assert_eq!(answer.status.as_u16(), 200);
+    assert_eq!(form.send(&gateway).await.status.as_u16(), 204);
+}

@@ -1,5 +1,7 @@
 //! Each way of taking links back, and of giving them back, by editing the policy file alone.
 
+use std::process::{Command, Output, Stdio};
+
 use http::Method;
 use postern::types::Signature;
 
@@ -138,4 +140,135 @@ async fn uploads_by_link_and_by_form_are_revoked_too() {
     let answer = client::send_body(gateway.address, Method::PUT, &put, &[], "x".into()).await;
     assert_eq!(answer.status.as_u16(), 200);
     assert_eq!(form.send(&gateway).await.status.as_u16(), 204);
+}
+
+/// Runs a command of postern's on a gateway's policy file.
+fn postern(gateway: &TestGateway, arguments: &[&str]) -> Output {
+    let config = gateway.folder.path().join("config.toml");
+    std::fs::write(&config, "[policy]\nfile = 'policy.toml'\n").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_postern"));
+    command
+        .env_clear()
+        .arg("--config")
+        .arg(config)
+        .args(arguments)
+        .stdin(Stdio::null());
+    command.output().unwrap()
+}
+
+/// Runs one that writes, and waits until what it wrote is in force.
+async fn changed(gateway: &TestGateway, arguments: &[&str]) -> String {
+    let mut changes = gateway.live.changes();
+    let before = changes.borrow_and_update().generation;
+    let output = postern(gateway, arguments);
+    let said = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let taken = changes.wait_for(|status| status.generation > before);
+    tokio::time::timeout(std::time::Duration::from_secs(20), taken)
+        .await
+        .unwrap()
+        .unwrap();
+    said
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_take_links_back_and_give_them_back_and_leave_the_rest_of_the_file() {
+    let gateway = gateway().await;
+    let before = format!("# our house\n{}", policy(&[EVERYTHING]));
+    gateway.save_policy(&before).await;
+    let (one, other) = (
+        gateway.link(&Method::GET, "a.txt"),
+        gateway.link(&Method::GET, "b.txt"),
+    );
+    for (selector, of_other) in [
+        (&["--url", one.as_str()][..], "other"),
+        (&["--signer", "alice"], DENIED),
+        (
+            &["--signer", "alice", "--signed-before", "2026-11-24T12:00:01Z"],
+            DENIED,
+        ),
+        (&["--key", ALICE.0], DENIED),
+        (&["--object", "s3://pres-url-test/a.txt"], "other"),
+        (&["--object", "s3://pres-url-test"], DENIED),
+    ] {
+        let said = changed(&gateway, &[&["revoke", "--yes"], selector].concat()).await;
+        assert!(said.contains("\n  + ") && !said.contains("Signature"), "{said}");
+        assert_eq!(follow(&gateway, &one).await, DENIED, "{selector:?}");
+        assert_eq!(follow(&gateway, &other).await, of_other, "{selector:?}");
+        let again = postern(&gateway, &[&["revoke", "--yes"], selector].concat());
+        assert!(
+            String::from_utf8(again.stdout)
+                .unwrap()
+                .starts_with("nothing to do")
+        );
+        changed(&gateway, &[&["restore", "--yes"], selector].concat()).await;
+        assert_eq!(follow(&gateway, &one).await, "content", "{selector:?}");
+        assert_eq!(std::fs::read_to_string(gateway.policy_file()).unwrap(), before);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_revoked_is_told_and_nothing_is_written() {
+    let gateway = gateway().await;
+    let before = std::fs::read_to_string(gateway.policy_file()).unwrap();
+    let link = gateway.link(&Method::GET, "a.txt");
+    for (arguments, code, said) in [
+        (
+            &["revoke", "--signer", "alice", "--dry-run"][..],
+            0,
+            "dry run: nothing was written",
+        ),
+        (&["revoke", "--signer", "alice"], 2, "pass --yes, or --dry-run"),
+        (
+            &["revoke", "--signer", "eve", "--yes"],
+            2,
+            "there is no signer \"eve\"",
+        ),
+        (
+            &["revoke", "--key", "NONE", "--yes"],
+            2,
+            "no signer has the key \"NONE\"",
+        ),
+        (
+            &["revoke", "--url", "http://h/b/k", "--yes"],
+            2,
+            "this is no presigned URL",
+        ),
+        (&["revoke", "--object", "b/k", "--yes"], 2, "s3://BUCKET/KEY"),
+        (
+            &["revoke", "--signer", "alice", "--signed-before", "noon", "--yes"],
+            2,
+            "is no time with an offset",
+        ),
+        (&["revoke", "--yes"], 2, "required"),
+        (
+            &["revoke", "--signer", "alice", "--key", "A", "--yes"],
+            2,
+            "cannot be used with",
+        ),
+        (&["restore", "--url", &link, "--yes"], 0, "nothing to do"),
+    ] {
+        let output = postern(&gateway, arguments);
+        let told = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {told}");
+        assert!(told.contains(said), "{arguments:?}: {told}");
+        assert_eq!(std::fs::read_to_string(gateway.policy_file()).unwrap(), before);
+    }
+    let json = postern(
+        &gateway,
+        &[
+            "revoke",
+            "--url",
+            &link,
+            "--note",
+            "leaked",
+            "--dry-run",
+            "--json",
+        ],
+    );
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(
+        (json["written"].as_bool(), json["lines"].as_array().unwrap().len()),
+        (Some(false), 5)
+    );
 }

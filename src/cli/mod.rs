@@ -11,6 +11,7 @@ mod ls;
 mod mb;
 mod presign;
 mod put;
+mod revoke;
 mod rm;
 mod s3_url;
 mod seed;
@@ -48,6 +49,10 @@ enum Command {
     Presign(presign::Args),
     /// Are configuration and policy valid, and what may each signer do?
     Check(check::Args),
+    /// Take links back: a rule more in the policy file
+    Revoke(revoke::Args),
+    /// Give them back: the rule out of the policy file
+    Restore(revoke::Args),
     /// Does the running gateway answer?
     Health,
     /// Make a bucket, on any S3 server
@@ -81,6 +86,8 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(&cli, args),
         Command::Presign(args) => presign::run(&cli, args),
         Command::Check(args) => check::run(&cli, args),
+        Command::Revoke(args) => revoke::run(&cli, args, revoke::Direction::Revoke),
+        Command::Restore(args) => revoke::run(&cli, args, revoke::Direction::Restore),
         Command::Health => health::run(&cli),
         Command::Mb(args) => mb::run(&cli, args),
         Command::Ls(args) => ls::run(&cli, args),

@@ -15,6 +15,7 @@ mod in_force;
 mod notices;
 pub mod permissions;
 mod reading;
+pub mod save;
 mod settings;
 mod settle;
 mod trail;

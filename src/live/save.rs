@@ -1,0 +1,184 @@
+//! Saving an edited policy as a careful person would: under a lock against a second editor, written beside, read back as `serve` will read it,
+//! and only then renamed over the old one. A policy that is not valid never gets into place.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::{LoadError, read};
+
+/// A policy file that is this process's to edit.
+pub struct Edit {
+    file: PathBuf,
+    text: String,
+    _lock: File,
+}
+
+/// Why a policy was not saved. The old one is in place.
+#[derive(Debug, thiserror::Error)]
+pub enum SaveError {
+    /// A file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Somebody else is at it.
+    #[error("{} is locked: another command is editing the policy", path.display())]
+    Locked {
+        /// The lock.
+        path: PathBuf,
+    },
+    /// Somebody changed it by other means since it was read.
+    #[error("{} has changed meanwhile: run the command again", path.display())]
+    Changed {
+        /// The policy file.
+        path: PathBuf,
+    },
+    /// What came out is no policy.
+    #[error("the policy would not be valid any more, so it was left as it is: {0}")]
+    Invalid(LoadError),
+}
+
+impl Edit {
+    /// Locks the policy file and reads it. A symlink is followed: what it leads to is edited.
+    pub fn begin(policy_file: &Path) -> Result<Self, SaveError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| SaveError::File { path, source }
+        };
+        let file = policy_file.canonicalize().map_err(failed(policy_file))?;
+        let path = beside(&file, "lock");
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(failed(&path))?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| SaveError::Locked { path })?;
+        let text = fs::read_to_string(&file).map_err(failed(&file))?;
+        Ok(Self {
+            file,
+            text,
+            _lock: lock,
+        })
+    }
+
+    /// The policy as it stands.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Puts another text in its place, with the same permissions, if it is a valid policy.
+    pub fn save(self, text: &str) -> Result<(), SaveError> {
+        let new = beside(&self.file, "new");
+        let saved = self.write(&new, text);
+        if saved.is_err() {
+            _ = fs::remove_file(&new);
+        }
+        saved
+    }
+
+    fn write(&self, new: &Path, text: &str) -> Result<(), SaveError> {
+        let failed = |source| SaveError::File {
+            path: new.to_owned(),
+            source,
+        };
+        let permissions = fs::metadata(&self.file).map_err(failed)?.permissions();
+        _ = fs::remove_file(new);
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(new)
+            .map_err(failed)?;
+        // Before the secrets are in it.
+        file.set_permissions(permissions).map_err(failed)?;
+        file.write_all(text.as_bytes()).map_err(failed)?;
+        file.sync_all().map_err(failed)?;
+        read(new).map_err(SaveError::Invalid)?;
+        let now = fs::read_to_string(&self.file).map_err(failed)?;
+        if now != self.text {
+            return Err(SaveError::Changed {
+                path: self.file.clone(),
+            });
+        }
+        fs::rename(new, &self.file).map_err(failed)?;
+        let folder = self.file.parent().unwrap_or(Path::new("."));
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(failed)
+    }
+}
+
+/// `.policy.toml.lock` beside `policy.toml`.
+fn beside(file: &Path, kind: &str) -> PathBuf {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    file.with_file_name(format!(".{name}.{kind}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    const POLICY: &str =
+        "[[signer]]\nname = 'alice'\naccess_key_id = 'AKIAALICE00000000000'\nsecret_access_key = 'hush'\n";
+
+    fn home() -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("policy.toml");
+        fs::write(&file, POLICY).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        (folder, file)
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap().flatten();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_valid_policy_takes_the_place_of_the_old_one_with_its_permissions_also_behind_a_symlink() {
+        let (folder, file) = home();
+        let link = folder.path().join("link.toml");
+        symlink(&file, &link).unwrap();
+        let edit = Edit::begin(&link).unwrap();
+        assert_eq!(edit.text(), POLICY);
+        let text = format!("{POLICY}revoked = true\n");
+        edit.save(&text).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), text);
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(
+            names(folder.path()),
+            [".policy.toml.lock", "link.toml", "policy.toml"]
+        );
+    }
+
+    #[test]
+    fn what_is_no_policy_and_what_somebody_else_has_changed_are_left_alone() {
+        let (folder, file) = home();
+        let invalid = Edit::begin(&file).unwrap().save("[[signer]]\n").unwrap_err();
+        assert!(
+            invalid.to_string().contains("this signer has no name"),
+            "{invalid}"
+        );
+        let edit = Edit::begin(&file).unwrap();
+        assert!(matches!(Edit::begin(&file), Err(SaveError::Locked { .. })));
+        fs::write(&file, format!("# by hand\n{POLICY}")).unwrap();
+        let changed = edit.save(&format!("{POLICY}revoked = true\n"));
+        assert!(matches!(changed, Err(SaveError::Changed { .. })));
+        assert!(fs::read_to_string(&file).unwrap().starts_with("# by hand"));
+        assert_eq!(names(folder.path()), [".policy.toml.lock", "policy.toml"]);
+    }
+}

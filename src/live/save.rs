@@ -5,11 +5,17 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use rustix::fs::{FlockOperation, flock};
 
 use super::{LoadError, read};
+
+/// How often another editor is waited for, which takes a moment where nobody is asked.
+const TRIES: usize = 20;
+const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 
 /// A policy file that is this process's to edit.
 pub struct Edit {
@@ -61,7 +67,15 @@ impl Edit {
             .truncate(false)
             .open(&path)
             .map_err(failed(&path))?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| SaveError::Locked { path })?;
+        let locked = |_| {
+            flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() || {
+                thread::sleep(BETWEEN_TRIES);
+                false
+            }
+        };
+        if !(0..TRIES).any(locked) {
+            return Err(SaveError::Locked { path });
+        }
         let text = fs::read_to_string(&file).map_err(failed(&file))?;
         Ok(Self {
             file,

@@ -45,7 +45,7 @@ fn write(store: &DiskStore, key: &str, content: &[u8], properties: Properties) {
 #[test]
 fn the_child_that_is_killed() {
     let Ok(root) = std::env::var(ROOT) else { return };
-    let store = DiskStore::open(&settings(Path::new(&root)), &[]).unwrap();
+    let store = reopened(&settings(Path::new(&root)));
     match std::env::var(SCENARIO).unwrap().as_str() {
         "new" => write(&store, "fresh/key", b"new", Properties::default()),
         "replaced" => write(&store, "old", b"newer", Properties::default()),
@@ -107,7 +107,7 @@ fn a_process_killed_at_any_point_leaves_the_old_object_or_the_new_and_no_litter(
             let folder = tempfile::tempdir().unwrap();
             let root: PathBuf = folder.path().join("data");
             fs::create_dir_all(root.join("abc")).unwrap();
-            let store = DiskStore::open(&settings(&root), &[]).unwrap();
+            let store = reopened(&settings(&root));
             write(&store, "old", b"older", Properties::default());
             write(&store, "other", b"other", spilled());
             drop(store);
@@ -117,8 +117,7 @@ fn a_process_killed_at_any_point_leaves_the_old_object_or_the_new_and_no_litter(
             }
 
             let case = format!("{scenario}, killed at {point}");
-            let store =
-                DiskStore::open(&settings(&root), &[]).unwrap_or_else(|error| panic!("{case}: {error}"));
+            let store = reopened(&settings(&root));
             let tagged = |content: &[u8]| (format!("tag-of-{}", content.len()), content.to_vec());
             assert_eq!(content(&store, "other"), Some(tagged(b"other")), "{case}");
             let old = content(&store, "old");

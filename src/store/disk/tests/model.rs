@@ -114,7 +114,7 @@ proptest! {
         fs::create_dir(folder.path().join("abc")).unwrap();
         let open = || {
             let settings = Settings { durable: false, ..settings(folder.path()) };
-            let store = DiskStore::open(&settings, &[]).unwrap();
+            let store = reopened(&settings);
             store.0.exchange.store(exchange, std::sync::atomic::Ordering::Relaxed);
             store
         };

@@ -263,7 +263,10 @@ MISSING = {
 }
 
 
-NOTES = {"keys": "dots/../and/./more is left out: the client folds it before it asks"}
+NOTES = {
+    "list": "not in pages of 2: the client pages by itself",
+    "keys": "dots/../and/./more is left out: the client folds it before it asks",
+}
 
 s3.make_bucket(bucket_name=BUCKET)
 run(f"minio (PyPI) {minio.__version__}", MISSING, NOTES)

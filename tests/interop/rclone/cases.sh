@@ -104,6 +104,8 @@ run ranges ranges
 run list list
 run copy copy
 run delete delete
+echo "note multipart-steps: the parts are not listed: there is no such command"
+echo "note wrong-secret: of a put the client tells the status alone, since it asks by HEAD first"
 echo "note keys: keys with //, with dots, with a slash in front or at the end are left out: to this client a key is a path"
 echo "n/a tags: rclone has no command for an object's tags"
 run conditional-write conditional_write

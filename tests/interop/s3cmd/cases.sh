@@ -87,6 +87,8 @@ run list list
 run copy copy
 run delete delete
 run tags tags
+echo "note ranges: only the rest of a file that is there in part (get --continue): there is no option for other ranges"
+echo "note list: one page of 2 (--limit), and the whole: the client pages by itself"
 echo "note keys: trailing/ and dots/../and/./more are left out: to this client the one is a folder to upload into, the other is folded"
 echo "n/a conditional-write: s3cmd has no option for a write that must not replace an object"
 echo "n/a checksums: s3cmd has no option to send or read x-amz-checksum-* of an object"

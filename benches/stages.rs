@@ -6,10 +6,13 @@ use std::{hint::black_box, sync::Arc, time::Duration};
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::{HeaderMap, Method};
 use postern::{
-    policy::{PolicyFile, References, Snapshot},
+    policy::{GivenContext, PolicyFile, References, Snapshot},
     sigv4::{self, Mechanism, Presigned, Target, Terms},
     store::disk::mapping,
-    types::{Action, BucketName, ObjectKey, Region, RequestHead, Resource, Scheme, SecretKey, Span},
+    types::{
+        Action, BucketName, ObjectKey, Peer, Region, RequestHead, Resource, Scheme, SecretKey, Span,
+        TlsVersion,
+    },
     verdict::{Circumstances, Settings, decide},
 };
 use time::macros::datetime;
@@ -20,8 +23,9 @@ const URL: &str = "https://examplebucket.s3.amazonaws.com/test.txt?X-Amz-Algorit
     &X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404";
 const NOON: time::OffsetDateTime = datetime!(2013-05-24 12:00 UTC);
 
-fn head() -> RequestHead {
-    RequestHead::new(Method::GET, Scheme::Https, URL.parse().unwrap(), HeaderMap::new()).unwrap()
+fn head() -> Arc<RequestHead> {
+    let head = RequestHead::new(Method::GET, Scheme::Https, URL.parse().unwrap(), HeaderMap::new());
+    Arc::new(head.unwrap())
 }
 
 fn snapshot(statements: usize) -> Snapshot {
@@ -74,10 +78,18 @@ fn stages(criterion: &mut Criterion) {
     criterion.bench_function("decide over 1,000 statements, the last one matching", |bencher| {
         bencher.iter(|| {
             let resource = Resource::Object(black_box(&bucket), &object);
-            assert!(large.evaluate(signer, Action::GetObject, resource).is_allowed());
+            assert!(
+                large
+                    .evaluate(signer, Action::GetObject, resource, &GivenContext::default())
+                    .is_allowed()
+            );
         });
     });
 
+    let peer = Peer {
+        address: ([127, 0, 0, 1], 1).into(),
+        tls: Some(TlsVersion::V1_3),
+    };
     let small = Arc::new(snapshot(1));
     let settings = Settings {
         virtual_host_domains: vec!["s3.amazonaws.com".to_owned()],
@@ -87,6 +99,7 @@ fn stages(criterion: &mut Criterion) {
         bencher.iter(|| {
             let circumstances = Circumstances {
                 head: &head,
+                peer,
                 snapshot: &small,
                 settings: &settings,
                 now: NOON,

@@ -128,7 +128,7 @@ impl Config {
                     virtual_host_domains: server.virtual_host_domains,
                     public_urls,
                     max_expires: presign.max_expires,
-                    account_id: server.account_id,
+                    account_id: server.account_id.into(),
                 },
             },
             storage,
@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(config.gateway.verdict.regions[0].as_str(), "eu-west-1");
         assert_eq!(config.gateway.verdict.public_urls[0].authority(), "a.example");
         assert_eq!(config.gateway.verdict.max_expires.seconds(), 3600);
-        assert_eq!(config.gateway.verdict.account_id, "111122223333");
+        assert_eq!(&*config.gateway.verdict.account_id, "111122223333");
         assert_eq!(config.server.shutdown_grace.seconds(), 90);
         assert_eq!(config.server.max_headers, 50);
         assert!(config.storage.root.ends_with("7"));

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use postern::{
-    gateway::{Gateway, Peer},
+    gateway::Gateway,
     sigv4::{self, AddressingStyle, Endpoint, SignRequest},
-    types::{AccessKeyId, BucketName, ObjectKey, Region, Scheme, SecretKey, Span},
+    types::{AccessKeyId, BucketName, ObjectKey, Peer, Region, SecretKey, Span},
     verdict::Settings,
 };
 
@@ -518,7 +518,7 @@ async fn what_the_store_cannot_give_is_a_5xx_that_names_no_path() {
         .unwrap();
     let peer = Peer {
         address: gateway.address,
-        scheme: Scheme::Http,
+        tls: None,
     };
     let response = broken.handle(request, peer).await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);

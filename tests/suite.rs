@@ -7,6 +7,7 @@
 )] // tests stop at the first surprise
 
 mod client;
+mod conditions;
 mod cors;
 mod errors;
 mod forms;

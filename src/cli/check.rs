@@ -99,6 +99,7 @@ fn signers(snapshot: &Snapshot) -> Vec<Value> {
                 "effect": statement.effect().to_string(),
                 statement.actions().element(): statement.actions().entries(),
                 statement.resources().element(): statement.resources().entries(),
+                "Condition": statement.conditions().collect::<Vec<_>>(),
                 "from": statement.reference().to_string(),
             })
         };
@@ -133,7 +134,15 @@ fn people(snapshot: &Snapshot, warnings: &[String], file: &Path) {
         for statement in statements {
             let (effect, actions, resources) =
                 (statement.effect(), statement.actions(), statement.resources());
-            println!("  {effect} {actions} {resources}  [{}]", statement.reference());
+            let conditions: Vec<_> = statement.conditions().collect();
+            let conditions = match conditions.is_empty() {
+                true => String::new(),
+                false => format!(" if {}", conditions.join(" and ")),
+            };
+            println!(
+                "  {effect} {actions} {resources}{conditions}  [{}]",
+                statement.reference()
+            );
         }
     }
     for rule in revocations(snapshot) {

@@ -15,6 +15,7 @@ use crate::{
     config::Config,
     gateway::Gateway,
     live::{self, Live, Watcher, given::Keys},
+    policy::GivenContext,
     server::{self, AdminListener, PublicListener, Readiness},
     sigv4::{self, AddressingStyle, Endpoint, SignRequest},
     store::{BucketFolder, DiskStore, Store},
@@ -269,7 +270,7 @@ async fn sample_link(
     let resource = Resource::Object(&bucket, &key);
     let may = |signer: &&_| {
         snapshot
-            .evaluate(signer, Action::GetObject, resource)
+            .evaluate(signer, Action::GetObject, resource, &GivenContext::default())
             .is_allowed()
     };
     let signer = snapshot.signers().find(may)?;

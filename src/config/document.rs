@@ -54,7 +54,7 @@ impl Default for ServerSection {
             regions: regions.collect(),
             virtual_host_domains: verdict.virtual_host_domains,
             public_urls: Vec::new(),
-            account_id: verdict.account_id,
+            account_id: verdict.account_id.to_string(),
             max_head_bytes: sockets.max_head_bytes,
             max_headers: sockets.max_headers,
             head_timeout: sockets.head_timeout,

@@ -24,7 +24,7 @@ pub use body::Body;
 pub use request_id::RequestId;
 pub use settings::Settings;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
@@ -34,21 +34,12 @@ use crate::{
     live::Live,
     s3::Operation,
     store::Store,
-    types::{AccessKeyId, BucketName, LinkId, RequestHead, Scheme},
+    types::{AccessKeyId, BucketName, LinkId, Peer, RequestHead},
     verdict::{self, Circumstances, Permit},
 };
 
 use failure::Failure;
 use request_id::RequestIds;
-
-/// Who is at the other end of a connection, as the socket says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer {
-    /// Its address and port.
-    pub address: SocketAddr,
-    /// Plain HTTP, or HTTP over TLS.
-    pub scheme: Scheme,
-}
 
 /// Who asks for what, once that is verified and permitted.
 struct Asked {
@@ -108,7 +99,7 @@ impl<S: Store> Gateway<S> {
         let request_id = self.0.request_ids.next();
         let (parts, mut body) = request.into_parts();
         let method = parts.method.clone();
-        let head = match intake::head(parts, peer.scheme) {
+        let head = match intake::head(parts, peer.scheme()).map(Arc::new) {
             Ok(head) => head,
             Err(error) => {
                 let mut response = self.respond(Err(Failure::Head(error)), &method, request_id, peer, None);
@@ -117,7 +108,7 @@ impl<S: Store> Gateway<S> {
             }
         };
         let mut asked = None;
-        let answer = self.answer(&head, &mut body, &mut asked, request_id).await;
+        let answer = self.answer(&head, peer, &mut body, &mut asked, request_id).await;
         let reusable = intake::settle(&head, &mut body).await;
         let mut response = self.respond(answer, &method, request_id, peer, asked.as_ref());
         let bucket = asked.as_ref().and_then(|asked| asked.bucket.as_ref());
@@ -143,7 +134,8 @@ impl<S: Store> Gateway<S> {
     /// The way of a request, from head to answer. Who asks for what is noted for the log as soon as it is known.
     async fn answer<B>(
         &self,
-        head: &RequestHead,
+        head: &Arc<RequestHead>,
+        peer: Peer,
         body: &mut B,
         asked: &mut Option<Asked>,
         request_id: RequestId,
@@ -156,13 +148,14 @@ impl<S: Store> Gateway<S> {
             return cors::preflight(&*self.0.store, &self.0.settings, head).await;
         }
         if verdict::is_form(head, settings) {
-            return self.answer_form(head, body, asked).await;
+            return self.answer_form(head, peer, body, asked).await;
         }
         let permit = {
             // One snapshot and one moment: no request sees half of one policy and half of another.
             let snapshot = self.0.live.snapshot();
             verdict::decide(&Circumstances {
                 head,
+                peer,
                 snapshot: &snapshot,
                 settings,
                 now: self.0.clock.now(),
@@ -182,7 +175,8 @@ impl<S: Store> Gateway<S> {
     /// The way of a browser's form, whose signature is in its body: its fields are read first, within a bound.
     async fn answer_form<B>(
         &self,
-        head: &RequestHead,
+        head: &Arc<RequestHead>,
+        peer: Peer,
         body: &mut B,
         asked: &mut Option<Asked>,
     ) -> Result<Response<Body>, Failure>
@@ -194,6 +188,7 @@ impl<S: Store> Gateway<S> {
             let snapshot = self.0.live.snapshot();
             let circumstances = Circumstances {
                 head,
+                peer,
                 snapshot: &snapshot,
                 settings: &self.0.settings.verdict,
                 now: self.0.clock.now(),

@@ -3,7 +3,9 @@
 use http::{HeaderValue, Method, Response, header};
 use tracing::field::display;
 
-use super::{Asked, Body, Failure, Peer, RequestId};
+use crate::types::Peer;
+
+use super::{Asked, Body, Failure, RequestId};
 
 /// Makes the answer, and logs it. Only fixed names, ids and the reason are logged: reasons hold no part of a query or a header.
 pub(super) fn respond(

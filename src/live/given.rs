@@ -68,6 +68,7 @@ fn quoted(text: &str) -> Zeroizing<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::GivenContext;
     use crate::{
         clock::Clock,
         live::Live,
@@ -92,7 +93,7 @@ mod tests {
             for action in [Action::DeleteBucket, Action::ListAllMyBuckets] {
                 assert!(
                     snapshot
-                        .evaluate(key.signer(), action, Resource::Service)
+                        .evaluate(key.signer(), action, Resource::Service, &GivenContext::default())
                         .is_allowed()
                 );
             }

@@ -213,15 +213,63 @@ pub enum Problem {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// A variable in a resource.
+    /// A variable that no request has.
+    #[error("{} is no variable; {}", quoted(variable), hint_key(*nearest))]
+    UnknownVariable {
+        /// What stands between `${` and `}`.
+        variable: String,
+        /// The key that was probably meant.
+        nearest: Option<&'static str>,
+    },
+    /// A default of a variable without its quotes.
     #[error(
-        "{} holds a variable, which is not supported yet; only `${{*}}`, `${{?}}` and `${{$}}` are (in a document of Version \
-         2008-10-17 the text stands for itself)",
-        quoted(resource)
+        "the default of the variable {} must stand in single quotes: `${{{variable}, 'none'}}`",
+        quoted(variable)
     )]
-    Variable {
+    VariableDefault {
+        /// The variable.
+        variable: String,
+    },
+    /// `${` without `}`, or in a place that takes no variable.
+    #[error(
+        "{} holds a variable that is not whole, or stands before the name of the resource; write `${{$}}` for a dollar sign before a brace",
+        quoted(text)
+    )]
+    OpenVariable {
         /// What was written.
-        resource: String,
+        text: String,
+    },
+    /// A condition operator that IAM does not have.
+    #[error("{} is no condition operator; {}", quoted(operator), hint_operator(*nearest))]
+    UnknownOperator {
+        /// What was written.
+        operator: String,
+        /// The operator that was probably meant.
+        nearest: Option<&'static str>,
+    },
+    /// A condition key that no request here has. Ignoring it would turn a narrow grant into a wide one.
+    #[error("{} is no condition key of this gateway; {}", quoted(key), hint_key(*nearest))]
+    UnknownConditionKey {
+        /// What was written.
+        key: String,
+        /// The key that was probably meant.
+        nearest: Option<&'static str>,
+    },
+    /// An operator on a key that it cannot compare.
+    #[error("{} cannot be used on {}: {reason}", quoted(operator), quoted(key))]
+    OperatorMisfit {
+        /// The operator.
+        operator: String,
+        /// The key.
+        key: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// A value that the operator cannot compare with.
+    #[error("the condition's value must be {expected}")]
+    ConditionValue {
+        /// What it takes.
+        expected: &'static str,
     },
     /// Not one of IAM's two versions.
     #[error("`Version` is {}; known are `2012-10-17` and `2008-10-17`", quoted(version))]
@@ -264,5 +312,21 @@ fn hint_action(nearest: Option<&str>) -> String {
     match nearest {
         Some(action) => format!("did you mean `{action}`?"),
         None => "AWS's service authorization reference for Amazon S3 lists them".to_owned(),
+    }
+}
+
+fn hint_operator(nearest: Option<&str>) -> String {
+    match nearest {
+        Some(word) => format!(
+            "did you mean `{word}`? (ForAnyValue:, ForAllValues: and IfExists may be added, but not to Null)"
+        ),
+        None => "docs/CONFIGURATION.md lists them".to_owned(),
+    }
+}
+
+fn hint_key(nearest: Option<&str>) -> String {
+    match nearest {
+        Some(word) => format!("did you mean `{word}`?"),
+        None => "docs/CONFIGURATION.md lists them".to_owned(),
     }
 }

@@ -105,9 +105,10 @@ fn node_of(source: &Source<'_>, raw: &RawValue, depth: usize) -> Result<Node, Po
             let members: Members<'_> = serde_json::from_str(text).map_err(unreadable)?;
             Value::Table(fields_of(source, members, depth)?)
         }
-        Some(b't' | b'f') => Value::Other("a boolean"),
+        Some(b't') => Value::Boolean(true),
+        Some(b'f') => Value::Boolean(false),
         Some(b'n') => Value::Other("null"),
-        Some(_) | None => Value::Other("a number"),
+        Some(_) | None => Value::Number(text.to_owned(), "a number"),
     };
     Ok(Node { at, value })
 }

@@ -3,12 +3,14 @@
 //!
 //! `text → PolicyFile::parse → references → (the caller reads them) → compile → Snapshot → evaluate`
 //!
-//! Stricter than AWS, all at load: an unknown field or `s3:` action, a `Condition`, a variable in a resource and an ARN of
+//! Stricter than AWS, all at load: an unknown field, `s3:` action, condition operator, condition key or variable and an ARN of
 //! too few parts are errors, where AWS lets some of them pass as rules that never apply. A gateway that drops what it
 //! does not know turns a narrow grant into a wide one.
 
 mod actions;
+mod answer;
 mod compile;
+mod condition;
 mod document;
 mod error;
 mod evaluate;
@@ -21,6 +23,7 @@ mod signer;
 mod signing_keys;
 mod snapshot;
 mod statement;
+mod template;
 #[cfg(test)]
 mod testing;
 mod tree;
@@ -28,6 +31,7 @@ mod warning;
 mod words;
 
 pub use compile::Compiled;
+pub use condition::{ConditionKey, Context, Fact, GivenContext, PlainKey};
 pub use document::{MAX_POLICY_BYTES, PolicyFile};
 pub use error::{Location, PolicyError, Problem};
 pub use evaluate::{Decision, Denial, StatementReference};
@@ -44,7 +48,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{testing::decide, *};
+    use super::{testing::decide_in, *};
 
     fn fixtures() -> std::path::PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/policy")
@@ -89,17 +93,23 @@ mod tests {
             let snapshot = Snapshot::new(compiled, 1, String::new());
             for line in expected.lines().filter(|line| !line.starts_with("warning: ")) {
                 let (asked, _) = line.split_once(" => ").unwrap();
-                let [signer, action, resource] = asked.split(' ').collect::<Vec<_>>().try_into().unwrap();
-                let decision = match decide(&snapshot, signer, action, resource) {
+                let mut words = asked.split(' ');
+                let [signer, action, resource] = [(); 3].map(|()| words.next().unwrap());
+                let mut context = GivenContext::default();
+                for (key, value) in words.map(|word| word.split_once('=').unwrap()) {
+                    context.add(ConditionKey::parse(key).unwrap(), value.to_owned());
+                }
+                let decision = match decide_in(&snapshot, signer, action, resource, &context) {
                     Decision::Allow(statement) => format!("allow: {statement}"),
                     Decision::Deny(denial) => format!("deny: {denial}"),
+                    Decision::Undecided => "undecided".to_owned(),
                 };
                 found.push(format!("{asked} => {decision}"));
             }
             assert_eq!(found.join("\n"), expected.trim_end(), "{}", folder.display());
             cases += 1;
         }
-        assert_eq!(cases, 8);
+        assert_eq!(cases, 10);
     }
 
     #[test]

@@ -1,17 +1,18 @@
 //! A statement's resources. In goes what `Resource` or `NotResource` lists; out come patterns over what follows
-//! `arn:aws:s3:::`. Stricter than AWS: an ARN has all its six parts, and a variable that is not known yet is an error.
+//! `arn:aws:s3:::`. Stricter than AWS: an ARN has all its six parts, and a variable that no request has is an error.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
 
 use super::{
     error::Problem,
-    pattern::{Pattern, Token},
+    pattern::Pattern,
     statement::Version,
+    template::{Reading, Template},
 };
 
 /// What one entry of the list names.
 pub(super) enum Named {
     /// Buckets and objects of this gateway.
-    Resources(Pattern),
+    Resources(Template),
     /// Something that this gateway never has: another service's, another partition's, an access point.
     Elsewhere,
 }
@@ -22,11 +23,8 @@ pub(super) fn named(text: &str, version: Version) -> Result<Named, Problem> {
         resource: text.to_owned(),
         reason,
     };
-    if version == Version::V2012 {
-        refuse_variables(text)?;
-    }
     if text == "*" {
-        return Ok(Named::Resources(Pattern::of_text("*")));
+        return Ok(Named::Resources(Template::Fixed(Pattern::of_text("*"))));
     }
     let mut parts = text.splitn(6, ':');
     let mut next = || parts.next();
@@ -43,6 +41,15 @@ pub(super) fn named(text: &str, version: Version) -> Result<Named, Problem> {
             "its service must be named in full, as in `arn:aws:s3:::bucket`",
         ));
     }
+    if version == Version::V2012
+        && [partition, service, region, account]
+            .iter()
+            .any(|part| part.contains("${"))
+    {
+        return Err(Problem::OpenVariable {
+            text: text.to_owned(),
+        });
+    }
     if name.is_empty() {
         return Err(malformed("it names nothing behind its last colon"));
     }
@@ -50,46 +57,31 @@ pub(super) fn named(text: &str, version: Version) -> Result<Named, Problem> {
     if service != "s3" || !here(partition, "aws") || !here(region, "") || !here(account, "") {
         return Ok(Named::Elsewhere);
     }
-    Ok(Named::Resources(Pattern::new(&tokens(name, version))))
-}
-
-/// Under Version 2012-10-17 `${…}` is a variable, save the three that stand for a character.
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html>
-fn refuse_variables(text: &str) -> Result<(), Problem> {
-    let known = |rest: &str| ["*}", "?}", "$}"].iter().any(|escape| rest.starts_with(escape));
-    match text.split("${").skip(1).all(known) {
-        true => Ok(()),
-        false => Err(Problem::Variable {
-            resource: text.to_owned(),
-        }),
-    }
-}
-
-fn tokens(name: &str, version: Version) -> Vec<Token> {
-    let mut tokens = Vec::with_capacity(name.len());
-    let mut rest = name.as_bytes();
-    loop {
-        rest = match (rest, version) {
-            ([b'$', b'{', escaped @ (b'*' | b'?' | b'$'), b'}', behind @ ..], Version::V2012) => {
-                tokens.push(Token::Literal(*escaped));
-                behind
-            }
-            ([byte, behind @ ..], _) => {
-                tokens.push(Token::of(*byte));
-                behind
-            }
-            ([], _) => return tokens,
-        };
-    }
+    let reading = Reading {
+        version,
+        wildcards: true,
+        folded: false,
+    };
+    Template::parse(name, reading).map(Named::Resources)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::{
+            answer::Answer,
+            condition::{GivenContext, PlainKey},
+        },
+        *,
+    };
 
     fn matches(text: &str, version: Version, name: &str) -> Option<bool> {
         match named(text, version).unwrap_or_else(|problem| panic!("{problem}")) {
-            Named::Resources(pattern) => Some(pattern.matches_text(name)),
+            Named::Resources(template) => {
+                let mut context = GivenContext::default();
+                context.add(PlainKey::Username, "alice".to_owned());
+                Some(template.matches_text(name, &context, false) == Answer::Yes)
+            }
             Named::Elsewhere => None,
         }
     }
@@ -118,18 +110,21 @@ mod tests {
     }
 
     #[test]
-    fn variables_are_errors_in_the_newer_version_and_text_in_the_older() {
+    fn variables_are_filled_in_the_newer_version_and_text_in_the_older() {
         for text in [
-            "arn:aws:s3:::${aws:username}/*",
             "arn:aws:s3:::b/${",
             "arn:aws:s3:::b/${*",
             "arn:${x}:s3:::b",
+            "arn:aws:s3::${aws:username}:b",
         ] {
             assert!(
-                matches!(named(text, Version::V2012), Err(Problem::Variable { .. })),
+                matches!(named(text, Version::V2012), Err(Problem::OpenVariable { .. })),
                 "{text}"
             );
         }
+        let text = "arn:aws:s3:::${aws:username}/*";
+        assert_eq!(matches(text, Version::V2012, "alice/x"), Some(true));
+        assert_eq!(matches(text, Version::V2012, "bob/x"), Some(false));
         let text = "arn:aws:s3:::b/${aws:username}";
         assert_eq!(matches(text, Version::V2008, "b/${aws:username}"), Some(true));
         assert_eq!(

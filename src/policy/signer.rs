@@ -40,6 +40,11 @@ impl Signer {
         &self.name
     }
 
+    /// Its name, to be kept.
+    pub fn shared_name(&self) -> Arc<str> {
+        self.name.clone()
+    }
+
     /// Every statement that binds it, those of every signer included.
     pub fn statements(&self) -> impl Iterator<Item = &Statement> {
         self.statements.iter().flat_map(|list| list.iter())

@@ -9,6 +9,7 @@ use crate::types::{Action, Resource, SecretKey, SigningKey};
 
 use super::{
     compile::Compiled,
+    condition::Context,
     evaluate::{Decision, Denial, StatementReference, evaluate},
     revocation::{RevocationReference, Signed, revoked, rule_of_link, rules_of},
     signer::{Key, Signer},
@@ -143,10 +144,16 @@ impl Snapshot {
     }
 
     /// Whether the signer may do this, and by which statement.
-    pub fn evaluate(&self, signer: &Signer, action: Action, resource: Resource<'_>) -> Decision {
+    pub fn evaluate(
+        &self,
+        signer: &Signer,
+        action: Action,
+        resource: Resource<'_>,
+        context: &dyn Context,
+    ) -> Decision {
         match &self.denies_all {
             Some(reason) => Decision::Deny(Denial::Explicit(reason.clone())),
-            None => evaluate(signer.statements(), action, resource),
+            None => evaluate(signer.statements(), action, resource, context),
         }
     }
 

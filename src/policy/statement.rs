@@ -1,5 +1,5 @@
 //! One statement. In goes its table; out comes what decides, and its fields as written for people to read. Stricter than
-//! AWS: every field must be known, and what is known but not supported (`Condition`, `Principal`) is an error.
+//! AWS: every field must be known, and one that has no meaning here (`Principal`) is an error.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>
 
 use std::fmt;
@@ -8,10 +8,13 @@ use crate::types::{Action, ActionLevel};
 
 use super::{
     actions::{self, ActionSet},
+    answer::Answer,
+    condition::{Conditions, Context},
     error::{PolicyError, Problem},
     evaluate::{Owner, StatementReference},
-    pattern::{Pattern, ResourceText},
+    pattern::ResourceText,
     resource,
+    template::Template,
     tree::{Source, Table, Text},
     warning::{PolicyWarning, Warned},
     words::nearest,
@@ -40,13 +43,14 @@ pub struct Statement {
     effect: Effect,
     actions: ActionSet,
     resources: Resources,
+    conditions: Conditions,
     reference: StatementReference,
     written: Box<Written>,
 }
 
 enum Resources {
-    AnyOf(Box<[Pattern]>),
-    NoneOf(Box<[Pattern]>),
+    AnyOf(Box<[Template]>),
+    NoneOf(Box<[Template]>),
 }
 
 struct Written {
@@ -61,14 +65,18 @@ pub struct Clause {
     entries: Box<[String]>,
 }
 
-const FIELDS: &[&str] = &["Sid", "Effect", "Action", "NotAction", "Resource", "NotResource"];
+const FIELDS: &[&str] = &[
+    "Sid",
+    "Effect",
+    "Action",
+    "NotAction",
+    "Resource",
+    "NotResource",
+    "Condition",
+];
 
 /// Fields of IAM's grammar that are refused by name.
 const UNSUPPORTED: &[(&str, &str)] = &[
-    (
-        "Condition",
-        "conditions are not supported yet; without its condition the statement would say something else",
-    ),
     (
         "Principal",
         "a signer's policy names no principal: it is the signer",
@@ -119,6 +127,10 @@ fn parse(
         "NotResource",
         "Resource (or NotResource)",
     )?;
+    let conditions = match table.take("Condition") {
+        Some(node) => Conditions::parse(source, node, version)?,
+        None => Conditions::default(),
+    };
     let mut warn = |warned| {
         warnings.push(PolicyWarning {
             location: location.clone(),
@@ -142,6 +154,7 @@ fn parse(
             "Resource" => Resources::AnyOf(patterns),
             _ => Resources::NoneOf(patterns),
         },
+        conditions,
         reference,
         written: Box::new(Written {
             actions: clause(actions_element, actions),
@@ -250,11 +263,11 @@ fn patterns(
     entries: &[Text],
     version: Version,
     warn: &mut impl FnMut(Warned),
-) -> Result<Box<[Pattern]>, PolicyError> {
+) -> Result<Box<[Template]>, PolicyError> {
     let mut patterns = Vec::with_capacity(entries.len());
     for entry in entries {
         match resource::named(&entry.text, version).map_err(|problem| source.error(entry.at, problem))? {
-            resource::Named::Resources(pattern) => patterns.push(pattern),
+            resource::Named::Resources(template) => patterns.push(template),
             resource::Named::Elsewhere => warn(Warned::OtherResource {
                 resource: entry.text.clone(),
             }),
@@ -264,18 +277,18 @@ fn patterns(
 }
 
 /// The commonest slip: `s3:ListBucket` on `bucket/*`, `s3:GetObject` on `bucket`.
-fn warn_of_levels(actions: &[Text], patterns: &[Pattern], warn: &mut impl FnMut(Warned)) {
+fn warn_of_levels(actions: &[Text], patterns: &[Template], warn: &mut impl FnMut(Warned)) {
     for entry in actions {
         let Some(action) = Action::parse(&entry.text) else {
             continue;
         };
         let (possible, needed): (bool, _) = match action.level() {
             ActionLevel::Object => (
-                patterns.iter().any(Pattern::may_name_objects),
+                patterns.iter().any(Template::may_name_objects),
                 "objects (arn:aws:s3:::bucket/*)",
             ),
             ActionLevel::Bucket => (
-                patterns.iter().any(Pattern::may_name_buckets),
+                patterns.iter().any(Template::may_name_buckets),
                 "buckets (arn:aws:s3:::bucket)",
             ),
             ActionLevel::Account => continue,
@@ -290,14 +303,23 @@ fn warn_of_levels(actions: &[Text], patterns: &[Pattern], warn: &mut impl FnMut(
 }
 
 impl Statement {
-    /// Whether the statement speaks of this action on this resource.
-    pub(super) fn matches(&self, action: Action, text: &ResourceText) -> bool {
-        let any = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(text));
-        self.actions.contains(action)
-            && match &self.resources {
-                Resources::AnyOf(patterns) => any(patterns),
-                Resources::NoneOf(patterns) => !any(patterns),
-            }
+    /// Whether the statement speaks of this action on this resource, and its conditions hold of the request.
+    pub(super) fn matches(&self, action: Action, text: &ResourceText, context: &dyn Context) -> Answer {
+        if !self.actions.contains(action) {
+            return Answer::No;
+        }
+        let any = |templates: &[Template]| {
+            Answer::any(templates.iter().map(|template| template.matches(text, context)))
+        };
+        let resources = match &self.resources {
+            Resources::AnyOf(templates) => any(templates),
+            Resources::NoneOf(templates) => any(templates).not(),
+        };
+        match resources {
+            Answer::No => Answer::No,
+            answer if self.conditions.is_empty() => answer,
+            answer => Answer::all([self.conditions.hold(context), answer].into_iter()),
+        }
     }
 
     /// Whether it allows or denies.
@@ -320,6 +342,11 @@ impl Statement {
         &self.written.resources
     }
 
+    /// Each condition, as written: `IpAddress aws:SourceIp 203.0.113.0/24`.
+    pub fn conditions(&self) -> impl Iterator<Item = &str> {
+        self.conditions.written()
+    }
+
     /// Whether it speaks of every action, or of all but some.
     pub(super) fn has_broad_actions(&self) -> bool {
         self.written.actions.element == "NotAction" || self.actions == ActionSet::all()
@@ -328,7 +355,7 @@ impl Statement {
     /// Whether it speaks of every bucket's resources, or of all but some.
     pub(super) fn has_broad_resources(&self) -> bool {
         match &self.resources {
-            Resources::AnyOf(patterns) => patterns.iter().any(Pattern::is_broad),
+            Resources::AnyOf(patterns) => patterns.iter().any(Template::is_broad),
             Resources::NoneOf(_) => true,
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::types::{Action, BucketName, ObjectKey, Resource};
 
-use super::{Decision, PolicyFile, References, Snapshot};
+use super::{Context, Decision, GivenContext, PolicyFile, References, Snapshot};
 
 /// Puts a policy that refers to nothing in force.
 pub(super) fn snapshot(text: &str) -> Snapshot {
@@ -13,16 +13,27 @@ pub(super) fn snapshot(text: &str) -> Snapshot {
 
 /// Asks for a decision; a resource is an ARN, or `*` for the service.
 pub(super) fn decide(snapshot: &Snapshot, signer: &str, action: &str, resource: &str) -> Decision {
+    decide_in(snapshot, signer, action, resource, &GivenContext::default())
+}
+
+/// The same for a request that says this of itself.
+pub(super) fn decide_in(
+    snapshot: &Snapshot,
+    signer: &str,
+    action: &str,
+    resource: &str,
+    context: &dyn Context,
+) -> Decision {
     let (signer, action) = (snapshot.signer(signer).unwrap(), Action::parse(action).unwrap());
     let Some(name) = resource.strip_prefix("arn:aws:s3:::") else {
-        return snapshot.evaluate(signer, action, Resource::Service);
+        return snapshot.evaluate(signer, action, Resource::Service, context);
     };
     let (bucket, key) = name
         .split_once('/')
         .map_or((name, None), |(bucket, key)| (bucket, Some(key)));
     let bucket = BucketName::parse(bucket).unwrap();
     match key.map(|key| ObjectKey::parse(key).unwrap()) {
-        Some(key) => snapshot.evaluate(signer, action, Resource::Object(&bucket, &key)),
-        None => snapshot.evaluate(signer, action, Resource::Bucket(&bucket)),
+        Some(key) => snapshot.evaluate(signer, action, Resource::Object(&bucket, &key), context),
+        None => snapshot.evaluate(signer, action, Resource::Bucket(&bucket), context),
     }
 }

@@ -76,6 +76,8 @@ pub(super) enum Value {
     Boolean(bool),
     /// A time as TOML writes it, with or without an offset.
     Time(String),
+    /// A number as written, and its kind.
+    Number(String, &'static str),
     /// Anything that no field takes, by its kind.
     Other(&'static str),
 }
@@ -138,8 +140,8 @@ fn node_of(value: toml::Spanned<DeValue<'_>>) -> Node {
         DeValue::String(text) => Value::Text(text.into_owned()),
         DeValue::Array(items) => Value::List(items.into_iter().map(node_of).collect()),
         DeValue::Table(table) => Value::Table(fields_of(table)),
-        DeValue::Integer(_) => Value::Other("an integer"),
-        DeValue::Float(_) => Value::Other("a float"),
+        DeValue::Integer(number) => Value::Number(number.to_string(), "an integer"),
+        DeValue::Float(number) => Value::Number(number.to_string(), "a float"),
         DeValue::Boolean(value) => Value::Boolean(value),
         DeValue::Datetime(time) => Value::Time(time.to_string()),
     };
@@ -154,6 +156,7 @@ impl Value {
             Self::Table(_) => "a table",
             Self::Boolean(_) => "a boolean",
             Self::Time(_) => "a time",
+            Self::Number(_, kind) => kind,
             Self::Other(kind) => kind,
         }
     }
@@ -230,6 +233,25 @@ impl Node {
         }
     }
 
+    /// The values of a condition: one, or a list that is not empty.
+    pub(super) fn scalars(self, source: &Source<'_>) -> Result<Vec<Text>, PolicyError> {
+        let at = self.at;
+        let texts = match self.value {
+            Value::List(nodes) => nodes.into_iter().map(|node| scalar(source, node)).collect(),
+            _ => scalar(source, self).map(|text| vec![text]),
+        }?;
+        match texts.is_empty() {
+            false => Ok(texts),
+            true => Err(source.error(
+                at,
+                Problem::EmptyValue {
+                    field: "Condition",
+                    remedy: "list one value or more: none fits an empty list",
+                },
+            )),
+        }
+    }
+
     /// A list of strings; a single one where `single` allows it, as IAM does.
     pub(super) fn texts(
         self,
@@ -256,7 +278,26 @@ impl Node {
     }
 }
 
+/// One value of a condition, as text: a string, a number, a boolean or a time.
+fn scalar(source: &Source<'_>, node: Node) -> Result<Text, PolicyError> {
+    let text = match node.value {
+        Value::Text(text) | Value::Time(text) | Value::Number(text, _) => text,
+        Value::Boolean(value) => value.to_string(),
+        Value::List(_) | Value::Table(_) | Value::Other(_) => {
+            return Err(node.wrong(source, "Condition", SCALARS));
+        }
+    };
+    Ok(Text { at: node.at, text })
+}
+
+const SCALARS: &str = "a string, a number, a boolean or a time, or a list of them";
+
 impl Table {
+    /// Every field that has not been taken.
+    pub(super) fn into_fields(self) -> Vec<Field> {
+        self.fields
+    }
+
     /// Refuses any field that is not among the known ones, so that nothing is dropped unseen.
     pub(super) fn knows(
         &self,

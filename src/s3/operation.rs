@@ -49,6 +49,23 @@ macro_rules! operations {
                 match self { $(Self::$name => $marker,)* }
             }
 
+            /// Is its object opened before the answer, so that its own tags are known by then?
+            /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html#amazons3-actions-as-permissions>
+            pub fn opens_object(self) -> bool {
+                matches!(
+                    self,
+                    Self::GetObject
+                        | Self::HeadObject
+                        | Self::GetObjectAttributes
+                        | Self::GetObjectTagging
+                        | Self::PutObjectTagging
+                        | Self::DeleteObjectTagging
+                        | Self::GetObjectAcl
+                        | Self::GetObjectLegalHold
+                        | Self::GetObjectRetention
+                )
+            }
+
             /// The action that it needs on what it works on.
             pub fn action(self) -> Option<Action> {
                 match self { $(Self::$name => $action,)* }

@@ -11,7 +11,7 @@ use hyper_util::{
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-use crate::{gateway::Peer, types::Scheme};
+use crate::types::{Peer, TlsVersion};
 
 use super::{Handler, Settings};
 
@@ -38,7 +38,7 @@ pub(super) async fn serve<H: Handler>(
             TokioIo::new(stream),
             Peer {
                 address: peer,
-                scheme: Scheme::Http,
+                tls: None,
             },
             handler,
             &settings,
@@ -50,7 +50,10 @@ pub(super) async fn serve<H: Handler>(
     let Ok(Ok(stream)) = handshake.await else { return };
     let peer = Peer {
         address: peer,
-        scheme: Scheme::Https,
+        tls: Some(match stream.get_ref().1.protocol_version() {
+            Some(rustls::ProtocolVersion::TLSv1_3) => TlsVersion::V1_3,
+            _ => TlsVersion::V1_2,
+        }),
     };
     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
         http2(TokioIo::new(stream), peer, handler, &settings, watcher).await;

@@ -25,8 +25,9 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 
 use crate::{
-    gateway::{Body, Gateway, Peer},
+    gateway::{Body, Gateway},
     store::Store,
+    types::Peer,
 };
 
 /// Whatever answers requests.

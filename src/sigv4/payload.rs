@@ -35,6 +35,19 @@ pub enum Streaming {
     EcdsaTrailer,
 }
 
+impl Streaming {
+    /// AWS's word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::UnsignedTrailer => "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+            Self::Hmac => "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+            Self::HmacTrailer => "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+            Self::Ecdsa => "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD",
+            Self::EcdsaTrailer => "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER",
+        }
+    }
+}
+
 /// What a request without a declaration is signed as.
 pub(super) const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 

@@ -2,12 +2,16 @@
 //! can make, or the denial with its reason.
 
 use crate::{
-    policy::{Decision, Signer, StatementReference},
+    policy::Decision,
     s3::{Call, ErrorCode, Operation, S3Error, Scope, Target},
-    types::{Action, Query, Resource},
+    types::Query,
 };
 
-use super::{Authenticated, Circumstances, Permit, Permitted, Refusal};
+use super::{
+    Authenticated, Circumstances, Permit, Permitted, Refusal,
+    context::{ObjectTags, RequestContext, Said},
+    need::Need,
+};
 
 /// Reads the call from what was signed, and asks the policy for every action that it needs. An operation that is not built
 /// says so only to those who might use it.
@@ -25,13 +29,15 @@ pub fn authorize(
         &settings.account_id,
     )
     .map_err(Refusal::Call)?;
-    grant(authenticated, call, circumstances)
+    let said = Said::of_head(&call, query);
+    grant(authenticated, call, said, circumstances)
 }
 
 /// Asks the policy for every action that a call needs.
 pub(super) fn grant(
     authenticated: Authenticated<'_>,
     call: Call,
+    said: Said,
     circumstances: &Circumstances<'_>,
 ) -> Result<Permit, Refusal> {
     let Authenticated {
@@ -40,51 +46,53 @@ pub(super) fn grant(
         target,
     } = authenticated;
     let operation = call.operation();
-    let statement = match operation.action() {
-        Some(action) => Some(allowed(
-            circumstances,
-            signer,
+    let request = RequestContext::new(circumstances, signer, verified, said);
+    let mut needs = Vec::with_capacity(1);
+    if let Some(action) = operation.action() {
+        needs.push(Need {
             action,
-            resource(operation, &target),
-        )?),
-        None => None,
-    };
-    for need in call.further_needs(&target) {
-        let resource = Resource::Object(need.bucket, need.key);
-        allowed(circumstances, signer, need.action, resource)?;
+            target: scoped(operation, &target),
+            opened: operation.opens_object(),
+        });
+    }
+    needs.extend(call.further_needs(&target).into_iter().map(|need| Need {
+        action: need.action,
+        target: Target::Object(need.bucket.clone(), need.key.clone()),
+        opened: need.opened,
+    }));
+    let mut statement = None;
+    let mut pending = false;
+    for need in &needs {
+        let tags = if need.opened {
+            ObjectTags::Unknown
+        } else {
+            ObjectTags::Absent
+        };
+        match need.decide(&request, signer, circumstances.snapshot, tags, None) {
+            Decision::Allow(by) => statement = statement.or(Some(by)),
+            Decision::Deny(denial) => return Err(need.denied(&request, denial)),
+            Decision::Undecided => pending = true,
+        }
     }
     let bucket = target.bucket().cloned();
     let permitted = permitted(call, target).ok_or_else(|| not_implemented(operation))?;
     Ok(Permit {
         operation,
-        signer: signer.name().to_owned(),
         permitted,
         bucket,
-        verified,
+        needs,
+        pending,
+        request,
         snapshot: circumstances.snapshot.clone(),
         statement,
     })
 }
 
-/// The statement that allows it, or the refusal.
-fn allowed(
-    circumstances: &Circumstances<'_>,
-    signer: &Signer,
-    action: Action,
-    resource: Resource<'_>,
-) -> Result<StatementReference, Refusal> {
-    match circumstances.snapshot.evaluate(signer, action, resource) {
-        Decision::Allow(statement) => Ok(statement),
-        Decision::Deny(denial) => Err(Refusal::Denied {
-            signer: signer.name().to_owned(),
-            action,
-            target: match resource {
-                Resource::Service => Target::Service,
-                Resource::Bucket(bucket) => Target::Bucket(bucket.clone()),
-                Resource::Object(bucket, key) => Target::Object(bucket.clone(), key.clone()),
-            },
-            denial,
-        }),
+/// What the operation's own action is asked of.
+fn scoped(operation: Operation, target: &Target) -> Target {
+    match operation.scope() {
+        Scope::Service => Target::Service,
+        Scope::Bucket | Scope::Object => target.clone(),
     }
 }
 
@@ -140,14 +148,6 @@ fn permitted(call: Call, target: Target) -> Option<Permitted> {
         // Not built, or (which routing rules out) an operation on something other than it works on.
         (_, Target::Object(..) | Target::Bucket(_) | Target::Service) => return None,
     })
-}
-
-fn resource(operation: Operation, target: &Target) -> Resource<'_> {
-    match (operation.scope(), target) {
-        (Scope::Service, _) | (_, Target::Service) => Resource::Service,
-        (Scope::Bucket | Scope::Object, Target::Bucket(bucket)) => Resource::Bucket(bucket),
-        (Scope::Bucket | Scope::Object, Target::Object(bucket, key)) => Resource::Object(bucket, key),
-    }
 }
 
 fn not_implemented(operation: Operation) -> Refusal {

@@ -14,6 +14,7 @@ use super::{
     Authenticated, Circumstances, Permit, Refusal, Settings,
     authenticate::{not_revoked, terms},
     authorize::grant,
+    context::Said,
     origin::Origin,
 };
 
@@ -59,7 +60,9 @@ pub fn decide_form(circumstances: &Circumstances<'_>, form: &Form) -> Result<Per
         verified,
         target: Target::Object(bucket, object_key),
     };
-    grant(authenticated, Call::PostObject(Box::new(post)), circumstances)
+    let call = Call::PostObject(Box::new(post));
+    let said = Said::of_form(&call, form);
+    grant(authenticated, call, said, circumstances)
 }
 
 fn verify(

@@ -7,7 +7,9 @@
 
 mod authenticate;
 mod authorize;
+mod context;
 mod form;
+mod need;
 mod origin;
 mod permit;
 mod refusal;
@@ -17,7 +19,7 @@ pub use authenticate::{Authenticated, authenticate};
 pub use authorize::authorize;
 pub use form::{decide_form, is_form};
 pub use origin::{PublicUrl, PublicUrlError, buckets_named};
-pub use permit::{Permit, Permitted, PermittedKey};
+pub use permit::{Learned, Permit, Permitted, PermittedKey, Released};
 pub use refusal::{Refusal, chunked_error};
 pub use settings::Settings;
 
@@ -25,13 +27,18 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use crate::{policy::Snapshot, types::RequestHead};
+use crate::{
+    policy::Snapshot,
+    types::{Peer, RequestHead},
+};
 
 /// Everything that a verdict depends on. A request is judged under one of these from its beginning to its end.
 #[derive(Clone, Copy)]
 pub struct Circumstances<'a> {
     /// The request.
-    pub head: &'a RequestHead,
+    pub head: &'a Arc<RequestHead>,
+    /// Who sent it.
+    pub peer: Peer,
     /// The policy in force.
     pub snapshot: &'a Arc<Snapshot>,
     /// What signatures must fit.

@@ -11,18 +11,24 @@ use crate::{
         WantedAttributes, WriteObject,
     },
     sigv4::Verified,
-    types::{Action, BucketName, ObjectKey, Resource, UploadId, WriteCondition},
+    types::{Action, BucketName, ObjectKey, Tag, UploadId, WriteCondition},
 };
 
-use super::Refusal;
+use super::{
+    Refusal,
+    context::{ObjectTags, RequestContext},
+    need::Need,
+};
 
 /// Leave to do one thing to what it names. Only [`authorize`](super::authorize) makes one.
 pub struct Permit {
     pub(super) operation: Operation,
-    pub(super) signer: String,
     pub(super) permitted: Permitted,
     pub(super) bucket: Option<BucketName>,
-    pub(super) verified: Verified,
+    pub(super) needs: Vec<Need>,
+    /// Does any of the needs hang on what is not known yet?
+    pub(super) pending: bool,
+    pub(super) request: RequestContext,
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) statement: Option<StatementReference>,
 }
@@ -91,6 +97,31 @@ pub enum Permitted {
     UnsetOfObject(BucketName, ObjectKey, Operation),
 }
 
+/// What became known on the way of a request, for the conditions that hang on it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Learned<'l> {
+    /// The tags of the object that was opened; none where there is no object.
+    pub object_tags: &'l [Tag],
+    /// The tags that the body gives.
+    pub body_tags: Option<&'l [Tag]>,
+}
+
+/// What may be used, now that every condition on the object itself is decided. Only [`Permit::release`] makes one.
+#[derive(Debug)]
+pub struct Released<T>(T);
+
+impl<T> Released<T> {
+    /// What it is.
+    pub fn get(&self) -> &T {
+        &self.0
+    }
+
+    /// What it is.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
 /// Leave to delete one more object, under the permit of the request that names it in its body.
 pub struct PermittedKey {
     bucket: BucketName,
@@ -105,7 +136,7 @@ impl Permit {
 
     /// The name of the signer to whom it is given.
     pub fn signer(&self) -> &str {
-        &self.signer
+        &self.request.signer
     }
 
     /// What it allows.
@@ -120,7 +151,7 @@ impl Permit {
 
     /// What the signature proved.
     pub fn verified(&self) -> &Verified {
-        &self.verified
+        &self.request.verified
     }
 
     /// The statement that allows it; none where each key is asked for by itself.
@@ -133,40 +164,91 @@ impl Permit {
         self.snapshot.generation()
     }
 
+    /// Does the permission hang on what is not known before the object is opened, or the body read?
+    pub fn is_pending(&self) -> bool {
+        self.pending
+    }
+
+    /// Releases what was opened of this bucket and key, once the conditions on it hold too. What is sent must be what `learned` tells of.
+    pub fn release<T>(
+        &self,
+        (bucket, key): (&BucketName, &ObjectKey),
+        learned: Learned<'_>,
+        opened: T,
+    ) -> Result<Released<T>, Refusal> {
+        let of_it = |need: &&Need| matches!(&need.target, Target::Object(b, k) if (b, k) == (bucket, key));
+        for need in self.needs.iter().filter(|_| self.pending).filter(of_it) {
+            let tags = match need.opened {
+                true => ObjectTags::Known(learned.object_tags),
+                false => ObjectTags::Absent,
+            };
+            match self.decide(need, tags, learned.body_tags) {
+                Decision::Allow(_) => {}
+                Decision::Deny(denial) => return Err(need.denied(&self.request, denial)),
+                Decision::Undecided => return Err(need.denied(&self.request, Denial::Implicit)),
+            }
+        }
+        Ok(Released(opened))
+    }
+
     /// May the signer list the bucket, and so know that a key does not exist?
     pub fn may_list(&self, bucket: &BucketName) -> bool {
-        self.evaluate(Action::ListBucket, Resource::Bucket(bucket))
-            .is_allowed()
+        let list = need(Action::ListBucket, Target::Bucket(bucket.clone()));
+        self.decide(&list, ObjectTags::Absent, None).is_allowed()
     }
 
     /// Asks for the deletion of one key that the body names, under the same snapshot and for the same signer.
     pub fn delete(&self, bucket: &BucketName, key: ObjectKey) -> Result<PermittedKey, Refusal> {
-        match self.evaluate(Action::DeleteObject, Resource::Object(bucket, &key)) {
+        let delete = need(Action::DeleteObject, Target::Object(bucket.clone(), key.clone()));
+        match self.decide(&delete, ObjectTags::Absent, None) {
             Decision::Allow(_) => Ok(PermittedKey {
                 bucket: bucket.clone(),
                 key,
             }),
-            Decision::Deny(denial) => Err(Refusal::Denied {
-                signer: self.signer.clone(),
-                action: Action::DeleteObject,
-                target: Target::Object(bucket.clone(), key),
-                denial,
-            }),
+            Decision::Deny(denial) => Err(delete.denied(&self.request, denial)),
+            Decision::Undecided => Err(delete.denied(&self.request, Denial::Implicit)),
         }
     }
 
-    /// May tags be read from the one object and set on the other? A copy asks once it has seen that there are tags.
-    pub fn may_copy_tags(&self, from: (&BucketName, &ObjectKey), to: (&BucketName, &ObjectKey)) -> bool {
-        let may = |action, (bucket, key)| self.evaluate(action, Resource::Object(bucket, key)).is_allowed();
-        may(Action::GetObjectTagging, from) && may(Action::PutObjectTagging, to)
+    /// May these tags be read from the one object and set on the other? A copy asks once it has seen that there are tags.
+    pub fn may_copy_tags(
+        &self,
+        (from_bucket, from_key): (&BucketName, &ObjectKey),
+        (to_bucket, to_key): (&BucketName, &ObjectKey),
+        tags: &[Tag],
+    ) -> bool {
+        let read = need(
+            Action::GetObjectTagging,
+            Target::Object(from_bucket.clone(), from_key.clone()),
+        );
+        let set = need(
+            Action::PutObjectTagging,
+            Target::Object(to_bucket.clone(), to_key.clone()),
+        );
+        self.decide(&read, ObjectTags::Known(tags), None).is_allowed()
+            && self.decide(&set, ObjectTags::Absent, None).is_allowed()
     }
 
-    fn evaluate(&self, action: Action, resource: Resource<'_>) -> Decision {
-        match self.snapshot.key(self.verified.access_key_id().as_str()) {
-            Some(key) => self.snapshot.evaluate(key.signer(), action, resource),
+    fn decide(&self, need: &Need, object_tags: ObjectTags<'_>, body_tags: Option<&[Tag]>) -> Decision {
+        match self.snapshot.key(self.request.verified.access_key_id().as_str()) {
+            Some(key) => need.decide(
+                &self.request,
+                key.signer(),
+                &self.snapshot,
+                object_tags,
+                body_tags,
+            ),
             // The snapshot that verified the signature holds its key.
             None => Decision::Deny(Denial::Implicit),
         }
+    }
+}
+
+fn need(action: Action, target: Target) -> Need {
+    Need {
+        action,
+        target,
+        opened: false,
     }
 }
 

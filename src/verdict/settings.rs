@@ -1,5 +1,7 @@
 //! What an operator may set of verifying.
 
+use std::sync::Arc;
+
 use crate::types::{Region, Span};
 
 use super::PublicUrl;
@@ -16,7 +18,7 @@ pub struct Settings {
     /// The longest life that a link may have; at most AWS's seven days.
     pub max_expires: Span,
     /// The account that owns every bucket: what `x-amz-expected-bucket-owner` must name.
-    pub account_id: String,
+    pub account_id: Arc<str>,
 }
 
 impl Settings {
@@ -33,7 +35,7 @@ impl Default for Settings {
             virtual_host_domains: vec!["s3.localhost".to_owned()],
             public_urls: Vec::new(),
             max_expires: Span::from_seconds(604_800),
-            account_id: "000000000000".to_owned(),
+            account_id: "000000000000".into(),
         }
     }
 }

@@ -26,12 +26,13 @@ pub(super) async fn copy<S: Store>(
 ) -> Result<Response<Body>, Failure> {
     let (source_bucket, source_key) = &copy.source;
     let source = get_object::open(store, permit, source_bucket, source_key).await?;
+    let source = source.get();
     let attributes = &source.attributes;
     conditions_hold(&copy.source_conditions, attributes)?;
     short_enough(attributes.size)?;
     let mut properties = said_of_the_copy(copy, &attributes.properties);
     let copies_tags = copy.tags.is_none() && !properties.tags.is_empty();
-    if copies_tags && !permit.may_copy_tags((source_bucket, source_key), target) {
+    if copies_tags && !permit.may_copy_tags((source_bucket, source_key), target, &properties.tags) {
         return Err(Failure::Call(S3Error::new(ErrorCode::AccessDenied)));
     }
     let (bucket, key) = target;
@@ -39,7 +40,7 @@ pub(super) async fn copy<S: Store>(
         .upload(bucket, Some(attributes.size))
         .await
         .map_err(Failure::Store)?;
-    let (etag, checksum) = fill(&mut upload, copy, &source).await?;
+    let (etag, checksum) = fill(&mut upload, copy, source).await?;
     properties.checksum = checksum;
     let stored = upload
         .commit(key, etag, properties, copy.condition.clone())

@@ -7,25 +7,34 @@ use crate::{
     s3::{ReadObject, read_object},
     store::{Content, FileBody, Object, Store, StoreError},
     types::{BucketName, ObjectKey},
-    verdict::Permit,
+    verdict::{Learned, Permit, Released},
 };
 
 use super::{Body, Failure};
 
-/// Opens the object.
+/// Opens the object, and releases it once the conditions on its own tags hold: they are read from the handle that is sent.
 pub(super) async fn open<S: Store>(
     store: &S,
     permit: &Permit,
     bucket: &BucketName,
     key: &ObjectKey,
-) -> Result<Object, Failure> {
+) -> Result<Released<Object>, Failure> {
     let opened = store.open(bucket, key).await;
-    opened.map_err(|error| unopened(error, permit, bucket, key))
+    let object = opened.map_err(|error| unopened(error, permit, bucket, key))?;
+    let tags = object.attributes.properties.tags.clone();
+    let learned = Learned {
+        object_tags: &tags,
+        body_tags: None,
+    };
+    Ok(permit.release((bucket, key), learned, object)?)
 }
 
 /// A signer who may not list the bucket is not told that a key does not exist, as on AWS.
 pub(super) fn unopened(error: StoreError, permit: &Permit, bucket: &BucketName, key: &ObjectKey) -> Failure {
+    // Whom only an object's tags would let in learns nothing of one that is not there.
+    let hidden = || permit.release((bucket, key), Learned::default(), ()).is_err();
     match error {
+        StoreError::NoSuchKey if hidden() => Failure::HiddenKey,
         StoreError::NoSuchKey if permit.may_list(bucket) => Failure::NoSuchKey(key.as_str().to_owned()),
         StoreError::NoSuchKey => Failure::HiddenKey,
         other => Failure::Store(other),
@@ -33,7 +42,12 @@ pub(super) fn unopened(error: StoreError, permit: &Permit, bucket: &BucketName, 
 }
 
 /// Answers from the object's attributes and, where `with_bytes`, streams what was asked for.
-pub(super) fn answer(object: Object, read: &ReadObject, with_bytes: bool) -> Result<Response<Body>, Failure> {
+pub(super) fn answer(
+    object: Released<Object>,
+    read: &ReadObject,
+    with_bytes: bool,
+) -> Result<Response<Body>, Failure> {
+    let object = object.into_inner();
     let answer = read_object(read, &object.attributes).map_err(Failure::Call)?;
     let length = answer.bytes.end.saturating_sub(answer.bytes.start);
     let body = match object.content {

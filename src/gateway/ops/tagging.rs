@@ -8,7 +8,7 @@ use crate::{
     s3::{tag_set, tags},
     store::{Object, Store},
     types::{BucketName, ObjectKey, RequestHead, Tag},
-    verdict::Permit,
+    verdict::{Learned, Permit, Released},
 };
 
 use super::{Body, Failure, HttpBody, Payload, document, empty, get_object};
@@ -17,8 +17,8 @@ use super::{Body, Failure, HttpBody, Payload, document, empty, get_object};
 const LONGEST_DOCUMENT: usize = 128 * 1024;
 
 /// GetObjectTagging.
-pub(super) fn answer(object: Object) -> Result<Response<Body>, Failure> {
-    Ok(document(tag_set(&object.attributes.properties.tags)))
+pub(super) fn answer(object: Released<Object>) -> Result<Response<Body>, Failure> {
+    Ok(document(tag_set(&object.get().attributes.properties.tags)))
 }
 
 /// PutObjectTagging.
@@ -35,7 +35,7 @@ where
 {
     let body = payload.document(head, LONGEST_DOCUMENT).await?;
     let tags = tags(&body).map_err(Failure::Call)?;
-    replace(store, permit, bucket, key, tags).await?;
+    replace(store, permit, (bucket, key), Some(tags)).await?;
     Ok(empty(StatusCode::OK))
 }
 
@@ -46,19 +46,37 @@ pub(super) async fn delete<S: Store>(
     bucket: &BucketName,
     key: &ObjectKey,
 ) -> Result<Response<Body>, Failure> {
-    replace(store, permit, bucket, key, Vec::new()).await?;
+    replace(store, permit, (bucket, key), None).await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
+/// Sets the tags that the body gives, or takes all away.
 async fn replace<S: Store>(
     store: &S,
     permit: &Permit,
-    bucket: &BucketName,
-    key: &ObjectKey,
-    tags: Vec<Tag>,
+    (bucket, key): (&BucketName, &ObjectKey),
+    tags: Option<Vec<Tag>>,
 ) -> Result<(), Failure> {
+    let unopened = |error| get_object::unopened(error, permit, bucket, key);
+    let before = match permit.is_pending() {
+        true => {
+            store
+                .open(bucket, key)
+                .await
+                .map_err(unopened)?
+                .attributes
+                .properties
+                .tags
+        }
+        false => Vec::new(),
+    };
+    let learned = Learned {
+        object_tags: &before,
+        body_tags: tags.as_deref(),
+    };
+    let released = permit.release((bucket, key), learned, tags.clone().unwrap_or_default())?;
     store
-        .replace_tags(bucket, key, tags)
+        .replace_tags(bucket, key, released.into_inner())
         .await
-        .map_err(|error| get_object::unopened(error, permit, bucket, key))
+        .map_err(unopened)
 }

@@ -23,6 +23,7 @@ pub(super) async fn copy<S: Store>(
     let upload = multipart::of_signer(store, permit, &name).await?;
     let (source_bucket, source_key) = &call.source;
     let source = get_object::open(store, permit, source_bucket, source_key).await?;
+    let source = source.get();
     copy_object::conditions_hold(&call.source_conditions, &source.attributes)?;
     let size = source.attributes.size;
     let bytes = match call.source_range {
@@ -36,7 +37,7 @@ pub(super) async fn copy<S: Store>(
         .upload(bucket, Some(bytes.end.saturating_sub(bytes.start)))
         .await
         .map_err(Failure::Store)?;
-    let mut content = copy_object::content(&source, bytes);
+    let mut content = copy_object::content(source, bytes);
     let digested = Payload::undeclared(&mut content)
         .store(&mut file, wanted)
         .await?

@@ -105,6 +105,8 @@ pub struct Need<'c> {
     pub bucket: &'c BucketName,
     /// With which object.
     pub key: &'c ObjectKey,
+    /// Is the object opened for it?
+    pub opened: bool,
 }
 
 impl Call {
@@ -229,28 +231,34 @@ impl Call {
         let Target::Object(bucket, key) = target else {
             return Vec::new();
         };
-        let own = |action| Need { action, bucket, key };
+        let own = |action, opened| Need {
+            action,
+            bucket,
+            key,
+            opened,
+        };
         let read = |source: &'c (BucketName, ObjectKey)| Need {
             action: Action::GetObject,
             bucket: &source.0,
             key: &source.1,
+            opened: true,
         };
         match self {
-            Self::GetObjectAttributes(_) => vec![own(Action::GetObject)],
+            Self::GetObjectAttributes(_) => vec![own(Action::GetObject, true)],
             Self::PutObject(write) if !write.properties.tags.is_empty() => {
-                vec![own(Action::PutObjectTagging)]
+                vec![own(Action::PutObjectTagging, false)]
             }
             Self::PostObject(post) if !post.properties.tags.is_empty() => {
-                vec![own(Action::PutObjectTagging)]
+                vec![own(Action::PutObjectTagging, false)]
             }
             Self::CreateMultipartUpload(create) if !create.properties.tags.is_empty() => {
-                vec![own(Action::PutObjectTagging)]
+                vec![own(Action::PutObjectTagging, false)]
             }
             Self::UploadPartCopy(copy) => vec![read(&copy.source)],
             Self::CopyObject(copy) => {
                 let source = read(&copy.source);
                 let tags = copy.tags.as_ref().is_some_and(|tags| !tags.is_empty());
-                let tags = tags.then(|| own(Action::PutObjectTagging));
+                let tags = tags.then(|| own(Action::PutObjectTagging, false));
                 std::iter::once(source).chain(tags).collect()
             }
             Self::GetObject(_)

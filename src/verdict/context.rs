@@ -1,0 +1,226 @@
+//! What a verified request says of itself, for the conditions of statements. It is kept with the permit, so that whatever is asked later (another
+//! key of the body, the tags of the object that was opened, a policy that changed) gets the answers of the request's own moment.
+
+use std::{borrow::Cow, sync::Arc};
+
+use http::{HeaderMap, header};
+use time::{OffsetDateTime, macros::format_description};
+
+use crate::{
+    policy::{ConditionKey, Context, Fact, PlainKey, Signer},
+    s3::{Call, Form},
+    sigv4::{Mechanism, Payload, Verified},
+    types::{Peer, Query, RequestHead, Tag},
+};
+
+use super::Circumstances;
+
+/// One request, as conditions see it.
+pub(super) struct RequestContext {
+    pub(super) verified: Verified,
+    pub(super) signer: Arc<str>,
+    head: Arc<RequestHead>,
+    peer: Peer,
+    now: OffsetDateTime,
+    account_id: Arc<str>,
+    said: Said,
+}
+
+/// What the call says of itself.
+#[derive(Default)]
+pub(super) struct Said {
+    listing: Option<Listing>,
+    form_acl: Option<String>,
+    pub(super) tags: RequestTags,
+}
+
+struct Listing {
+    prefix: Option<String>,
+    delimiter: Option<String>,
+    max_keys: Option<String>,
+}
+
+/// The tags that a request gives an object.
+#[derive(Default)]
+pub(super) enum RequestTags {
+    /// None, or these.
+    Given(Vec<Tag>),
+    /// The body holds them.
+    #[default]
+    InBody,
+}
+
+impl Said {
+    pub(super) fn of_head(call: &Call, query: &Query<'_>) -> Self {
+        let listing = matches!(call, Call::ListObjects(_) | Call::ListObjectsV2(_)).then(|| {
+            let first = |name| query.first(name).map(str::to_owned);
+            Listing {
+                prefix: first("prefix"),
+                delimiter: first("delimiter"),
+                max_keys: first("max-keys"),
+            }
+        });
+        Self {
+            listing,
+            form_acl: None,
+            tags: tags(call),
+        }
+    }
+
+    pub(super) fn of_form(call: &Call, form: &Form) -> Self {
+        let acl = form.field("acl").or_else(|| form.field("x-amz-acl"));
+        Self {
+            listing: None,
+            form_acl: acl.map(str::to_owned),
+            tags: tags(call),
+        }
+    }
+}
+
+fn tags(call: &Call) -> RequestTags {
+    RequestTags::Given(match call {
+        Call::PutObjectTagging => return RequestTags::InBody,
+        Call::PutObject(write) => write.properties.tags.clone(),
+        Call::PostObject(post) => post.properties.tags.clone(),
+        Call::CreateMultipartUpload(create) => create.properties.tags.clone(),
+        Call::CopyObject(copy) => copy.tags.clone().unwrap_or_default(),
+        _ => Vec::new(),
+    })
+}
+
+impl RequestContext {
+    pub(super) fn new(
+        circumstances: &Circumstances<'_>,
+        signer: &Signer,
+        verified: Verified,
+        said: Said,
+    ) -> Self {
+        Self {
+            verified,
+            signer: signer.shared_name(),
+            head: circumstances.head.clone(),
+            peer: circumstances.peer,
+            now: circumstances.now,
+            account_id: circumstances.settings.account_id.clone(),
+            said,
+        }
+    }
+
+    fn header(&self, name: impl header::AsHeaderName) -> Fact<'_> {
+        let headers: &HeaderMap = self.head.headers();
+        Fact::of(
+            headers
+                .get(name)
+                .map(|value| String::from_utf8_lossy(value.as_bytes())),
+        )
+    }
+
+    fn plain(&self, key: PlainKey) -> Fact<'_> {
+        let listing = |of: fn(&Listing) -> &Option<String>| {
+            Fact::of(
+                self.said
+                    .listing
+                    .as_ref()
+                    .and_then(|listing| of(listing).as_deref()),
+            )
+        };
+        let owned = |text: String| Fact::One(Cow::Owned(text));
+        match key {
+            PlainKey::SourceIp => owned(self.peer.address.ip().to_canonical().to_string()),
+            PlainKey::SecureTransport => {
+                Fact::One(if self.peer.tls.is_some() { "true" } else { "false" }.into())
+            }
+            PlainKey::TlsVersion => Fact::of(self.peer.tls.map(|tls| tls.number())),
+            PlainKey::CurrentTime => owned(iso(self.now)),
+            PlainKey::EpochTime => owned(self.now.unix_timestamp().to_string()),
+            PlainKey::UserAgent => self.header(header::USER_AGENT),
+            PlainKey::Referer => self.header(header::REFERER),
+            PlainKey::Username | PlainKey::Userid => Fact::One(Cow::Borrowed(&self.signer)),
+            PlainKey::PrincipalArn => owned(format!("arn:aws:iam::{}:user/{}", self.account_id, self.signer)),
+            PlainKey::SignatureAge => {
+                // A clock that is a little ahead signs in the future: of no age.
+                let age = (self.now - self.verified.signed_at()).whole_milliseconds().max(0);
+                owned(age.to_string())
+            }
+            PlainKey::AuthType => Fact::of(match self.verified.mechanism() {
+                Mechanism::Presigned => Some("REST-QUERY-STRING"),
+                Mechanism::Header => Some("REST-HEADER"),
+                Mechanism::Form => Some("POST"),
+                Mechanism::Anonymous => None,
+            }),
+            PlainKey::SignatureVersion => Fact::One("AWS4-HMAC-SHA256".into()),
+            PlainKey::Prefix => listing(|listing| &listing.prefix),
+            PlainKey::Delimiter => listing(|listing| &listing.delimiter),
+            PlainKey::MaxKeys => listing(|listing| &listing.max_keys),
+            PlainKey::ContentSha256 => self.payload(),
+            PlainKey::Acl => match &self.said.form_acl {
+                Some(acl) => Fact::One(acl.into()),
+                None => self.header("x-amz-acl"),
+            },
+            PlainKey::CopySource => self.header("x-amz-copy-source"),
+            // Answered with the tags.
+            PlainKey::RequestObjectTagKeys => Fact::Absent,
+        }
+    }
+
+    /// What was verified of the body, not what a header says.
+    fn payload(&self) -> Fact<'_> {
+        match self.verified.payload() {
+            Payload::Sha256(digest) => Fact::One(hex::encode(digest).into()),
+            Payload::Unsigned => Fact::One("UNSIGNED-PAYLOAD".into()),
+            Payload::Streaming(streaming) => Fact::One(streaming.name().into()),
+        }
+    }
+}
+
+/// What is known of the object's own tags.
+#[derive(Clone, Copy)]
+pub(super) enum ObjectTags<'t> {
+    /// The action is not about an object's tags, or there is no object.
+    Absent,
+    /// The object will be opened.
+    Unknown,
+    Known(&'t [Tag]),
+}
+
+/// A request at one point of its way: with what is known by then.
+pub(super) struct Seen<'r> {
+    pub(super) request: &'r RequestContext,
+    pub(super) object_tags: ObjectTags<'r>,
+    /// The tags of the body, once it is read.
+    pub(super) body_tags: Option<&'r [Tag]>,
+}
+
+impl Context for Seen<'_> {
+    fn fact(&self, key: &ConditionKey) -> Fact<'_> {
+        let request_tags = match (&self.request.said.tags, self.body_tags) {
+            (RequestTags::Given(tags), _) => Some(tags.as_slice()),
+            (RequestTags::InBody, tags) => tags,
+        };
+        match (key, request_tags) {
+            (ConditionKey::ExistingObjectTag(tag), _) => match self.object_tags {
+                ObjectTags::Absent => Fact::Absent,
+                ObjectTags::Unknown => Fact::Unknown,
+                ObjectTags::Known(tags) => Fact::of_tag(tags, tag),
+            },
+            (
+                ConditionKey::RequestObjectTag(_) | ConditionKey::Plain(PlainKey::RequestObjectTagKeys),
+                None,
+            ) => Fact::Unknown,
+            (ConditionKey::RequestObjectTag(tag), Some(tags)) => Fact::of_tag(tags, tag),
+            (ConditionKey::Plain(PlainKey::RequestObjectTagKeys), Some([])) => Fact::Absent,
+            (ConditionKey::Plain(PlainKey::RequestObjectTagKeys), Some(tags)) => {
+                Fact::Many(tags.iter().map(|tag| tag.key.as_str().into()).collect())
+            }
+            (ConditionKey::Plain(key), _) => self.request.plain(*key),
+        }
+    }
+}
+
+/// `2026-11-24T12:00:00.123Z`
+fn iso(at: OffsetDateTime) -> String {
+    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+    at.to_offset(time::UtcOffset::UTC)
+        .format(format)
+        .unwrap_or_default()
+}

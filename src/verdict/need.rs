@@ -1,0 +1,54 @@
+//! One question that a request's call asks of the policy: may its signer do this to that?
+
+use crate::{
+    policy::{Decision, Denial, Signer, Snapshot},
+    s3::Target,
+    types::{Action, Resource, Tag},
+};
+
+use super::{
+    Refusal,
+    context::{ObjectTags, RequestContext, Seen},
+};
+
+/// One question.
+pub(super) struct Need {
+    pub(super) action: Action,
+    pub(super) target: Target,
+    /// Will the object be opened, and its own tags be known then?
+    pub(super) opened: bool,
+}
+
+impl Need {
+    /// Asks it of one snapshot, with what is known by now.
+    pub(super) fn decide(
+        &self,
+        request: &RequestContext,
+        signer: &Signer,
+        snapshot: &Snapshot,
+        object_tags: ObjectTags<'_>,
+        body_tags: Option<&[Tag]>,
+    ) -> Decision {
+        let resource = match &self.target {
+            Target::Service => Resource::Service,
+            Target::Bucket(bucket) => Resource::Bucket(bucket),
+            Target::Object(bucket, key) => Resource::Object(bucket, key),
+        };
+        let seen = Seen {
+            request,
+            object_tags,
+            body_tags,
+        };
+        snapshot.evaluate(signer, self.action, resource, &seen)
+    }
+
+    /// The refusal of it.
+    pub(super) fn denied(&self, request: &RequestContext, denial: Denial) -> Refusal {
+        Refusal::Denied {
+            signer: request.signer.to_string(),
+            action: self.action,
+            target: self.target.clone(),
+            denial,
+        }
+    }
+}

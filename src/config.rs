@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    gateway, live, server, store,
+    audit, gateway, live, server, store,
     types::Span,
     verdict::{self, PublicUrl, PublicUrlError},
 };
@@ -36,6 +36,8 @@ pub struct Config {
     pub buckets: Vec<store::BucketFolder>,
     /// The policy file.
     pub policy: live::Settings,
+    /// The audit trail.
+    pub audit: audit::Settings,
     /// The log.
     pub log: LogSettings,
 }
@@ -93,6 +95,7 @@ impl Config {
             mut storage,
             mut bucket,
             mut policy,
+            mut audit,
             presign,
             cors,
             log,
@@ -104,6 +107,7 @@ impl Config {
         let public_urls = public_urls.collect::<Result<Vec<_>, _>>()?;
         storage.root = base.join(storage.root);
         policy.file = base.join(policy.file);
+        audit.file = base.join(audit.file);
         for folder in &mut bucket {
             folder.path = base.join(&folder.path);
         }
@@ -134,6 +138,7 @@ impl Config {
             storage,
             buckets: bucket,
             policy,
+            audit,
             log,
         })
     }
@@ -161,6 +166,7 @@ mod tests {
         let mut defaults = Config::load(None, []).unwrap();
         defaults.storage.root = base.join(&defaults.storage.root);
         defaults.policy.file = base.join(&defaults.policy.file);
+        defaults.audit.file = base.join(&defaults.audit.file);
         assert_eq!(Config::load(Some(&shipped), []).unwrap(), defaults);
     }
 

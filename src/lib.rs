@@ -1,5 +1,6 @@
 //! Postern, a gateway that verifies presigned S3 requests against the policy as it stands now.
 
+pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod config;

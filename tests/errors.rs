@@ -4,7 +4,8 @@ use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use postern::{
-    gateway::Gateway,
+    audit::Audit,
+    gateway::{Connection, Gateway},
     sigv4::{self, AddressingStyle, Endpoint, SignRequest},
     types::{AccessKeyId, BucketName, ObjectKey, Peer, Region, SecretKey, Span},
     verdict::Settings,
@@ -509,6 +510,7 @@ async fn what_the_store_cannot_give_is_a_5xx_that_names_no_path() {
         Broken,
         gateway.live.clone(),
         gateway.clock.clone(),
+        Audit::off(),
         Settings::default(),
     );
     let link = gateway.link(&Method::GET, "a");
@@ -520,7 +522,7 @@ async fn what_the_store_cannot_give_is_a_5xx_that_names_no_path() {
         address: gateway.address,
         tls: None,
     };
-    let response = broken.handle(request, peer).await;
+    let response = broken.handle(request, peer, Connection::new()).await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     assert!(response.headers().contains_key("x-amz-request-id"));
     let text = response.into_body().collect().await.unwrap().to_bytes();

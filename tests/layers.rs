@@ -16,10 +16,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("clock", &["types"]),
     ("store", &["types", "clock"]),
     ("live", &["types", "policy", "clock"]),
+    ("audit", &["types", "policy", "clock"]),
     (
         "gateway",
         &[
-            "types", "s3", "sigv4", "policy", "verdict", "clock", "store", "live",
+            "types", "s3", "sigv4", "policy", "verdict", "clock", "store", "live", "audit",
         ],
     ),
     (
@@ -28,13 +29,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "config",
-        &["types", "s3", "verdict", "store", "live", "gateway", "server"],
+        &[
+            "types", "s3", "verdict", "store", "live", "audit", "gateway", "server",
+        ],
     ),
     (
         "cli",
         &[
-            "types", "s3", "sigv4", "policy", "verdict", "clock", "store", "live", "gateway", "server",
-            "config",
+            "types", "s3", "sigv4", "policy", "verdict", "clock", "store", "live", "audit", "gateway",
+            "server", "config",
         ],
     ),
 ];

@@ -9,6 +9,7 @@
 mod client;
 mod conditions;
 mod cors;
+mod cutting;
 mod errors;
 mod forms;
 mod header_errors;

@@ -19,7 +19,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::support::{TestGateway, Wishes, client};
 
-async fn connect(
+pub(crate) async fn connect(
     gateway: &TestGateway,
     version: &'static SupportedProtocolVersion,
     alpn: &[u8],

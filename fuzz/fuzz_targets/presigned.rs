@@ -31,7 +31,7 @@ fuzz_target!(|data: &[u8]| {
     let settings = Settings::default();
     let now = datetime!(2026-11-24 12:00 UTC);
     let circumstances = Circumstances { head: &Arc::new(head), peer: Peer { address: ([127, 0, 0, 1], 1).into(), tls: None }, snapshot: &SNAPSHOT, settings: &settings, now };
-    match decide(&circumstances) {
+    match decide(&circumstances).outcome {
         // Nobody finds a signature by chance.
         Ok(_) => panic!("a request passed"),
         Err(refusal) => {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use md5::{Digest, Md5};
 
 use crate::{
-    store::{Store, StoreError, Upload},
+    store::{LastLook, Store, StoreError, Upload},
     types::{BucketName, ETag, ObjectKey, Properties, WriteCondition},
 };
 
@@ -104,7 +104,7 @@ async fn copy_file<S: Store>(
         return Err(Failure::There);
     }
     let mut file = File::open(path)?;
-    let mut upload = store.upload(bucket, None).await?;
+    let mut upload = store.upload(bucket, None, LastLook::none()).await?;
     let mut md5 = Md5::new();
     loop {
         let mut piece = Vec::with_capacity(PIECE_BYTES);

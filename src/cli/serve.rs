@@ -11,6 +11,7 @@ use http::Method;
 use tempfile::TempDir;
 
 use crate::{
+    audit::{self, Audit},
     clock::Clock,
     config::Config,
     gateway::Gateway,
@@ -128,7 +129,6 @@ fn policy(who: &Who, config: &Config, clock: &Clock) -> Result<(Live, Option<Wat
                 tracing::warn!("{warning}");
             }
             let watcher = policy.watch()?;
-            reload_on_hangup(policy.clone())?;
             Ok((policy, Some(watcher)))
         }
         Who::Given(keys) | Who::Generated(keys) => Ok((Live::given(keys, clock.clone())?, None)),
@@ -140,6 +140,11 @@ async fn serve(config: Config, args: &Args, mut environment: Environment) -> Res
     let clock = Clock::system();
     let who = who(&config, args, &mut environment)?;
     let (policy, _watcher) = policy(&who, &config, &clock)?;
+    let audit = match (config.audit.to, &who) {
+        (audit::To::Auto, Who::Given(_) | Who::Generated(_)) => Audit::off(),
+        (_, _) => Audit::start(&config.audit, clock.clone())?,
+    };
+    on_hangup(policy.clone(), audit.clone())?;
     let store = DiskStore::open(&config.storage, &config.buckets)?;
     for bucket in &environment.buckets {
         store.create_bucket(bucket).await?;
@@ -168,8 +173,9 @@ async fn serve(config: Config, args: &Args, mut environment: Environment) -> Res
         clock.clone(),
         config.storage.abort_uploads_after,
     ));
-    let gateway = Gateway::new(store, policy, clock, config.gateway);
+    let gateway = Gateway::new(store, policy, clock, audit.clone(), config.gateway);
     public.run(gateway, stop).await;
+    tokio::task::spawn_blocking(move || audit.flush()).await.ok();
     Ok(Outcome::Yes)
 }
 
@@ -215,11 +221,13 @@ fn tell(who: &Who, origin: &str, config: &Config) {
     }
 }
 
-fn reload_on_hangup(policy: Live) -> std::io::Result<()> {
+/// SIGHUP: take the policy as it stands, and let go of an audit file that was moved away.
+fn on_hangup(policy: Live, audit: Audit) -> std::io::Result<()> {
     let mut hangup = server::reload_signals()?;
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             policy.reload_now();
+            audit.reopen();
         }
     });
     Ok(())

@@ -3,7 +3,7 @@
 use figment::{Figment, error::Kind, providers::Serialized};
 
 use crate::{
-    live, server, store,
+    audit, live, server, store,
     types::{Region, Span},
 };
 
@@ -21,6 +21,7 @@ pub(super) struct Document {
     pub(super) storage: store::Settings,
     pub(super) bucket: Vec<store::BucketFolder>,
     pub(super) policy: live::Settings,
+    pub(super) audit: audit::Settings,
     pub(super) presign: PresignSection,
     pub(super) cors: Vec<crate::s3::CorsRule>,
     pub(super) log: LogSettings,

@@ -13,8 +13,11 @@ use crate::store::FileBody;
 
 use super::late::Late;
 
+/// What a connection takes at once, whether or not anybody reads it.
+const AT_ONCE: u64 = 64 * 1024;
+
 /// The body of an answer: nothing, a short text, or an object streamed from the store in constant memory.
-pub enum Body {
+pub(super) enum Body {
     /// No byte.
     Empty,
     /// A text made beforehand, such as an error.
@@ -24,6 +27,26 @@ pub enum Body {
     Object(FileBody),
     /// A document that is still being worked for.
     Late(Late),
+}
+
+impl Body {
+    /// Code and reason of what failed after its answer had begun.
+    pub(super) fn late_failure(&self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Late(late) => late.failure(),
+            Self::Empty | Self::Text(_) | Self::Object(_) => None,
+        }
+    }
+
+    /// Is it sent at once? Then nothing can be taken back of it.
+    pub(super) fn is_short(&self) -> bool {
+        match self {
+            Self::Empty | Self::Text(_) | Self::Late(_) => true,
+            Self::Object(object) => http_body::Body::size_hint(object)
+                .upper()
+                .is_some_and(|most| most <= AT_ONCE),
+        }
+    }
 }
 
 impl http_body::Body for Body {

@@ -16,6 +16,12 @@ pub(super) enum Failure {
     /// The verdict says no.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// What allowed the transfer was taken back while it ran, by this snapshot.
+    #[error("what allowed it was taken back: {0}")]
+    Withdrawn(Refusal, u64),
+    /// No record of the request could be kept, and none may go unrecorded.
+    #[error("the audit trail cannot be written")]
+    Unrecorded,
     /// The body is not what was signed.
     #[error("the body's SHA-256 is not the one that was signed")]
     PayloadHash {
@@ -62,6 +68,8 @@ impl Failure {
         match self {
             Self::Head(_) => "MalformedHead",
             Self::Refused(refusal) => refusal.name(),
+            Self::Withdrawn(refusal, _) => refusal.name(),
+            Self::Unrecorded => "AuditTrail",
             Self::PayloadHash { .. } => "PayloadHash",
             Self::UnwantedBody => "UnwantedBody",
             Self::CutBody => "CutBody",
@@ -78,6 +86,7 @@ impl Failure {
             Self::Store(StoreError::Unwritable { .. }) => "Unwritable",
             Self::Store(StoreError::Full { .. }) => "Full",
             Self::Store(StoreError::ConditionFailed) => "ConditionFailed",
+            Self::Store(StoreError::Withdrawn) => "Withdrawn",
             Self::Store(StoreError::BucketNotEmpty(_)) => "BucketNotEmpty",
             Self::Store(StoreError::NameTaken { .. }) => "NameTaken",
             Self::Store(StoreError::ReadOnly { .. }) => "ReadOnly",
@@ -90,6 +99,8 @@ impl Failure {
             Self::Head(_) => S3Error::new(ErrorCode::InvalidRequest)
                 .message("The request must name exactly one valid host."),
             Self::Refused(refusal) => refusal.s3_error(),
+            Self::Withdrawn(..) => S3Error::new(ErrorCode::AccessDenied),
+            Self::Unrecorded => S3Error::new(ErrorCode::ServiceUnavailable),
             Self::PayloadHash { declared, computed } => S3Error::new(ErrorCode::XAmzContentSHA256Mismatch)
                 .with("ClientComputedContentSHA256", declared)
                 .with("S3ComputedContentSHA256", computed),
@@ -113,6 +124,7 @@ impl Failure {
             }
             Self::Store(StoreError::Full { .. }) => S3Error::new(ErrorCode::InsufficientStorage),
             Self::Store(StoreError::ConditionFailed) => S3Error::new(ErrorCode::PreconditionFailed),
+            Self::Store(StoreError::Withdrawn) => S3Error::new(ErrorCode::AccessDenied),
             Self::Store(StoreError::BucketNotEmpty(bucket)) => {
                 S3Error::new(ErrorCode::BucketNotEmpty).with("BucketName", bucket.as_str())
             }
@@ -134,12 +146,14 @@ impl Failure {
                 | StoreError::NoSuchKey
                 | StoreError::NoSuchUpload(_)
                 | StoreError::ConditionFailed
+                | StoreError::Withdrawn
                 | StoreError::BucketNotEmpty(_)
                 | StoreError::NameTaken { .. } => false,
             },
-            Self::Interrupted => true,
+            Self::Interrupted | Self::Unrecorded => true,
             Self::Head(_)
             | Self::Refused(_)
+            | Self::Withdrawn(..)
             | Self::PayloadHash { .. }
             | Self::UnwantedBody
             | Self::CutBody

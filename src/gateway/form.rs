@@ -29,6 +29,13 @@ pub(super) struct FormFile<'r, B> {
     begun: bool,
 }
 
+impl<B> FormFile<'_, B> {
+    /// What it comes in.
+    pub(super) fn body(&mut self) -> &mut B {
+        self.body
+    }
+}
+
 /// Reads the fields up to the file.
 pub(super) async fn read<'r, B>(
     head: &RequestHead,

@@ -9,10 +9,14 @@ use http_body_util::BodyExt;
 
 use crate::types::{HeadError, RequestHead, Scheme};
 
+use super::incoming::Incoming;
+
 /// The most bytes of an unwanted body that are read so that the client gets to read its answer.
 const MOST_DRAINED: u64 = 1024 * 1024;
 /// How long an unwanted body may take to arrive.
 const LONGEST_DRAIN: Duration = Duration::from_secs(5);
+/// The same where the policy ended the upload, which must not wait for a client that stalls.
+const LONGEST_DRAIN_OF_CUT: Duration = Duration::from_millis(200);
 
 /// Takes what hyper parsed.
 pub(super) fn head(parts: Parts, scheme: Scheme) -> Result<RequestHead, HeadError> {
@@ -24,7 +28,7 @@ pub(super) fn head(parts: Parts, scheme: Scheme) -> Result<RequestHead, HeadErro
 ///
 /// A client that is still sending does not read: without this, a refusal would be lost with the connection. One that waits for
 /// `100 Continue` has sent nothing yet, and is not asked to.
-pub(super) async fn settle<B>(head: &RequestHead, body: &mut B) -> bool
+pub(super) async fn settle<B>(head: &RequestHead, body: &mut Incoming<B>) -> bool
 where
     B: Body<Data = Bytes> + Unpin,
 {
@@ -34,6 +38,10 @@ where
     if head.headers().contains_key(header::EXPECT) {
         return false;
     }
+    let longest = match body.no_longer_ends() {
+        true => LONGEST_DRAIN_OF_CUT,
+        false => LONGEST_DRAIN,
+    };
     let mut left = MOST_DRAINED;
     let all = async {
         while let Some(frame) = body.frame().await {
@@ -46,5 +54,5 @@ where
         }
         true
     };
-    tokio::time::timeout(LONGEST_DRAIN, all).await.unwrap_or(false)
+    tokio::time::timeout(longest, all).await.unwrap_or(false)
 }

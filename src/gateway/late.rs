@@ -24,11 +24,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const DECLARATION: &[u8] = b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 
 /// A document on its way.
-pub struct Late {
+pub(super) struct Late {
     work: Option<JoinHandle<Result<Vec<u8>, Failure>>>,
     alive: Interval,
     begun: bool,
     ids: AnswerIds,
+    /// Code and reason of a failure that was told in the document.
+    failure: Option<(&'static str, &'static str)>,
 }
 
 /// Does the work, whether or not anybody waits for it, and answers with its document.
@@ -55,7 +57,13 @@ impl Late {
             alive: tokio::time::interval(every),
             begun: false,
             ids,
+            failure: None,
         }
+    }
+
+    /// Code and reason, where it failed after the answer had begun.
+    pub(super) fn failure(&self) -> Option<(&'static str, &'static str)> {
+        self.failure
     }
 
     pub(super) fn poll_frame(
@@ -77,7 +85,9 @@ impl Late {
                 Err(failure) => {
                     let (request_id, reason) = (&self.ids.request_id, failure.name());
                     tracing::warn!(%request_id, reason, "failed after the answer had begun: {failure}");
-                    self.ids.document(&failure.s3_error())
+                    let error = failure.s3_error();
+                    self.failure = Some((error.code().name(), failure.name()));
+                    self.ids.document(&error)
                 }
             };
             let document = Bytes::from(document);

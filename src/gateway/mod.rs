@@ -4,62 +4,53 @@
 //! intake → authenticate → parse the S3 call → authorize → execute → respond
 //! ```
 //!
-//! Each step takes what only the step before it can make: executing takes a [`Permit`].
+//! Each step takes what only the step before it can make: executing takes a [`Permit`]. Beside it run the record of the request, which is
+//! written when everything else of it is gone, and the watch over transfers in flight.
 
 mod assembly;
 mod body;
+mod connection;
 mod cors;
+mod delivery;
 mod digests;
 mod failure;
 mod form;
+mod incoming;
 mod intake;
 mod late;
 mod ops;
 mod payload;
+mod recording;
 mod request_id;
 mod respond;
 mod settings;
+mod transfers;
 
-pub use body::Body;
+pub use connection::Connection;
+pub use delivery::Delivery;
 pub use request_id::RequestId;
 pub use settings::Settings;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{Request, Response, Version};
 
 use crate::{
+    audit::Audit,
     clock::Clock,
     live::Live,
-    s3::Operation,
-    store::Store,
-    types::{AccessKeyId, BucketName, LinkId, Peer, RequestHead},
-    verdict::{self, Circumstances, Permit},
+    store::{Store, StoreError},
+    types::{BucketName, Peer, RequestHead},
+    verdict::{self, Circumstances, Grounds, Permit, Verdict},
 };
 
+use body::Body;
 use failure::Failure;
+use incoming::Incoming;
+use recording::Recording;
 use request_id::RequestIds;
-
-/// Who asks for what, once that is verified and permitted.
-struct Asked {
-    operation: Operation,
-    access_key_id: AccessKeyId,
-    /// By which one link is revoked.
-    link_id: LinkId,
-    bucket: Option<BucketName>,
-}
-
-impl Asked {
-    fn of(permit: &Permit) -> Self {
-        Self {
-            operation: permit.operation(),
-            access_key_id: permit.verified().access_key_id().clone(),
-            link_id: permit.verified().link_id(),
-            bucket: permit.bucket().cloned(),
-        }
-    }
-}
+use transfers::{End, Transfer, Transfers};
 
 /// Answers requests from a store, under the policy in force. A copy is another handle on the same.
 pub struct Gateway<S>(Arc<Parts<S>>);
@@ -69,7 +60,22 @@ struct Parts<S> {
     live: Live,
     clock: Clock,
     settings: Settings,
+    audit: Audit,
+    transfers: Arc<Transfers>,
     request_ids: RequestIds,
+}
+
+/// One request on its way: what goes along with it from its head to the last byte of its answer.
+struct Course {
+    request_id: RequestId,
+    peer: Peer,
+    connection: Connection,
+    /// Do other requests share the connection at the same time?
+    multiplexed: bool,
+    recording: Recording,
+    transfer: Option<Transfer>,
+    /// The bucket that it may do something to.
+    bucket: Option<BucketName>,
 }
 
 impl<S> Clone for Gateway<S> {
@@ -79,123 +85,196 @@ impl<S> Clone for Gateway<S> {
 }
 
 impl<S: Store> Gateway<S> {
-    /// Joins what a gateway needs.
-    pub fn new(store: S, live: Live, clock: Clock, settings: impl Into<Settings>) -> Self {
+    /// Joins what a gateway needs. Must be called within a runtime.
+    pub fn new(store: S, live: Live, clock: Clock, audit: Audit, settings: impl Into<Settings>) -> Self {
         Self(Arc::new(Parts {
             store: Arc::new(store),
+            transfers: Transfers::new(live.clone()),
             live,
             clock,
             settings: settings.into(),
+            audit,
             request_ids: RequestIds::new(),
         }))
     }
 
-    /// Answers one request. Every request is answered, refused or not, and each answer has one line in the log; no line holds a
-    /// query string, a header or a secret.
-    pub async fn handle<B>(&self, request: Request<B>, peer: Peer) -> Response<Body>
+    /// Answers one request. Every request is answered, refused or not, and has one line in the log and one in the audit trail; no line holds a
+    /// query string or a secret.
+    pub async fn handle<B>(
+        &self,
+        request: Request<B>,
+        peer: Peer,
+        connection: Connection,
+    ) -> Response<Delivery>
     where
         B: http_body::Body<Data = Bytes> + Unpin,
     {
-        let request_id = self.0.request_ids.next();
-        let (parts, mut body) = request.into_parts();
+        let gateway = &*self.0;
+        let request_id = gateway.request_ids.next();
+        let (parts, body) = request.into_parts();
         let method = parts.method.clone();
-        let head = match intake::head(parts, peer.scheme()).map(Arc::new) {
-            Ok(head) => head,
+        let mut course = Course {
+            request_id,
+            peer,
+            connection,
+            multiplexed: parts.version == Version::HTTP_2,
+            recording: Recording::begin(&gateway.audit, &gateway.clock, request_id, peer, &method),
+            transfer: None,
+            bucket: None,
+        };
+        let head = match intake::head(parts, peer.scheme()) {
+            Ok(head) => Arc::new(head),
             Err(error) => {
-                let mut response = self.respond(Err(Failure::Head(error)), &method, request_id, peer, None);
+                let mut response = self.respond(Err(Failure::Head(error)), &method, &mut course);
                 respond::close(&mut response);
-                return response;
+                return course.deliver(response);
             }
         };
-        let mut asked = None;
-        let answer = self.answer(&head, peer, &mut body, &mut asked, request_id).await;
+        course.recording.head(&head, &gateway.settings.verdict);
+        let mut body = Incoming::new(body);
+        let answer = match gateway.audit.refuses() {
+            true => Err(Failure::Unrecorded),
+            false => self.answer(&head, &mut body, &mut course).await,
+        };
+        if answer.is_err() {
+            // The refusal itself is delivered.
+            course.transfer = None;
+        }
+        course.recording.received(body.received());
         let reusable = intake::settle(&head, &mut body).await;
-        let mut response = self.respond(answer, &method, request_id, peer, asked.as_ref());
-        let bucket = asked.as_ref().and_then(|asked| asked.bucket.as_ref());
-        cors::tell(&*self.0.store, &self.0.settings, &head, bucket, &mut response).await;
+        let mut response = self.respond(answer, &method, &mut course);
+        let bucket = course.bucket.as_ref();
+        cors::tell(&*gateway.store, &gateway.settings, &head, bucket, &mut response).await;
         if !reusable {
             respond::close(&mut response);
         }
-        response
+        course.deliver(response)
     }
 
     fn respond(
         &self,
         answer: Result<Response<Body>, Failure>,
-        method: &Method,
-        request_id: RequestId,
-        peer: Peer,
-        asked: Option<&Asked>,
+        method: &http::Method,
+        course: &mut Course,
     ) -> Response<Body> {
         let host_id = self.0.request_ids.host_id();
-        respond::respond(answer, method, request_id, host_id, peer, asked)
+        respond::respond(answer, method, course.request_id, host_id, &mut course.recording)
     }
 
-    /// The way of a request, from head to answer. Who asks for what is noted for the log as soon as it is known.
+    /// The way of a request, from head to answer. Who asks for what is noted as soon as it is known.
     async fn answer<B>(
         &self,
         head: &Arc<RequestHead>,
-        peer: Peer,
-        body: &mut B,
-        asked: &mut Option<Asked>,
-        request_id: RequestId,
+        body: &mut Incoming<B>,
+        course: &mut Course,
     ) -> Result<Response<Body>, Failure>
     where
         B: http_body::Body<Data = Bytes> + Unpin,
     {
-        let settings = &self.0.settings.verdict;
+        let gateway = &*self.0;
+        let settings = &gateway.settings.verdict;
         if cors::is_preflight(head) {
-            return cors::preflight(&*self.0.store, &self.0.settings, head).await;
+            return cors::preflight(&*gateway.store, &gateway.settings, head).await;
         }
         if verdict::is_form(head, settings) {
-            return self.answer_form(head, peer, body, asked).await;
+            return self.answer_form(head, body, course).await;
         }
-        let permit = {
-            // One snapshot and one moment: no request sees half of one policy and half of another.
-            let snapshot = self.0.live.snapshot();
-            verdict::decide(&Circumstances {
-                head,
-                peer,
-                snapshot: &snapshot,
-                settings,
-                now: self.0.clock.now(),
-            })?
-        };
-        *asked = Some(Asked::of(&permit));
+        let permit = self.decide(head, course, verdict::decide)?;
+        if !http_body::Body::is_end_stream(body) {
+            body.ends_with(course.begin(&gateway.transfers, permit.grounds(), End::Wake));
+        }
         let work = ops::Work {
-            store: &self.0.store,
+            store: &gateway.store,
             settings,
             head,
             body,
-            ids: (request_id, self.0.request_ids.host_id()),
+            last_look: gateway.transfers.last_look(permit.grounds()),
+            ids: (course.request_id, gateway.request_ids.host_id()),
         };
-        ops::execute(permit, work).await
+        let grounds = permit.grounds().clone();
+        let response = ops::execute(permit, work).await;
+        let response = response.map_err(|failure| self.taken_back(failure, &grounds, course))?;
+        course.transfer = None;
+        if !response.body().is_short() {
+            let connection = course.connection.clone();
+            let end = match course.multiplexed {
+                true => End::Reset(connection),
+                false => End::BreakOff(connection),
+            };
+            course.begin(&gateway.transfers, &grounds, end);
+        }
+        Ok(response)
     }
 
     /// The way of a browser's form, whose signature is in its body: its fields are read first, within a bound.
     async fn answer_form<B>(
         &self,
         head: &Arc<RequestHead>,
-        peer: Peer,
-        body: &mut B,
-        asked: &mut Option<Asked>,
+        body: &mut Incoming<B>,
+        course: &mut Course,
     ) -> Result<Response<Body>, Failure>
     where
         B: http_body::Body<Data = Bytes> + Unpin,
     {
-        let (form, file) = form::read(head, body).await?;
-        let permit = {
-            let snapshot = self.0.live.snapshot();
-            let circumstances = Circumstances {
-                head,
-                peer,
-                snapshot: &snapshot,
-                settings: &self.0.settings.verdict,
-                now: self.0.clock.now(),
-            };
-            verdict::decide_form(&circumstances, &form)?
-        };
-        *asked = Some(Asked::of(&permit));
-        ops::execute_form(permit, &*self.0.store, head, file).await
+        let gateway = &*self.0;
+        let (form, mut file) = form::read(head, body).await?;
+        let permit = self.decide(head, course, |circumstances| {
+            verdict::decide_form(circumstances, &form)
+        })?;
+        file.body()
+            .ends_with(course.begin(&gateway.transfers, permit.grounds(), End::Wake));
+        let grounds = permit.grounds().clone();
+        let last_look = gateway.transfers.last_look(&grounds);
+        let response = ops::execute_form(permit, &*gateway.store, head, file, last_look).await;
+        let response = response.map_err(|failure| self.taken_back(failure, &grounds, course))?;
+        course.transfer = None;
+        Ok(response)
+    }
+
+    /// One snapshot and one moment: no request sees half of one policy and half of another.
+    fn decide(
+        &self,
+        head: &Arc<RequestHead>,
+        course: &mut Course,
+        decide: impl FnOnce(&Circumstances<'_>) -> Verdict,
+    ) -> Result<Permit, Failure> {
+        let snapshot = self.0.live.snapshot();
+        let verdict = decide(&Circumstances {
+            head,
+            peer: course.peer,
+            snapshot: &snapshot,
+            settings: &self.0.settings.verdict,
+            now: self.0.clock.now(),
+        });
+        course.recording.decided(&verdict, snapshot.generation());
+        let permit = verdict.outcome?;
+        course.bucket = permit.bucket().cloned();
+        Ok(permit)
+    }
+
+    /// What ended an upload, where it was the policy: the body broke off, or the last look said no.
+    fn taken_back(&self, failure: Failure, grounds: &Grounds, course: &Course) -> Failure {
+        let is_cut = course.transfer.as_ref().is_some_and(Transfer::is_cut);
+        if !is_cut && !matches!(failure, Failure::Store(StoreError::Withdrawn)) {
+            return failure;
+        }
+        match self.0.transfers.why(grounds) {
+            Some((refusal, generation)) => Failure::Withdrawn(refusal, generation),
+            // Given back since: the upload is gone all the same.
+            None => failure,
+        }
+    }
+}
+
+impl Course {
+    /// Its bytes begin to flow.
+    fn begin(&mut self, transfers: &Arc<Transfers>, grounds: &Arc<Grounds>, end: End) -> &Transfer {
+        self.transfer.insert(transfers.begin(grounds.clone(), end))
+    }
+
+    /// The answer, with what goes along with its body.
+    fn deliver(self, response: Response<Body>) -> Response<Delivery> {
+        let (recording, transfer) = (self.recording, self.transfer);
+        response.map(|body| Delivery::new(body, recording, transfer))
     }
 }

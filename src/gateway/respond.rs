@@ -3,39 +3,26 @@
 use http::{HeaderValue, Method, Response, header};
 use tracing::field::display;
 
-use crate::types::Peer;
+use crate::audit::Entry;
 
-use super::{Asked, Body, Failure, RequestId};
+use super::{Body, Failure, RequestId, recording::Recording};
 
-/// Makes the answer, and logs it. Only fixed names, ids and the reason are logged: reasons hold no part of a query or a header.
+/// Makes the answer, notes it for the record, and logs it. Only fixed names, ids and the reason are logged: reasons hold no part of a query or a
+/// header.
 pub(super) fn respond(
     answer: Result<Response<Body>, Failure>,
     method: &Method,
     request_id: RequestId,
     host_id: &str,
-    peer: Peer,
-    asked: Option<&Asked>,
+    recording: &mut Recording,
 ) -> Response<Body> {
-    let peer = peer.address;
-    let operation = asked.map(|asked| asked.operation.name());
-    let access_key_id = asked.map(|asked| display(&asked.access_key_id));
-    let link_id = asked.map(|asked| display(&asked.link_id));
-    let mut response = match answer {
-        Ok(response) => {
-            tracing::info!(%request_id, %peer, %method, operation, access_key_id, link_id, status = response.status().as_u16(), "served");
-            response
-        }
-        Err(failure) => {
-            let response = error(&failure, method, request_id, host_id);
-            let (status, reason) = (response.status().as_u16(), failure.name());
-            if failure.is_fault() {
-                tracing::error!(%request_id, %peer, %method, operation, access_key_id, link_id, status, reason, "failed: {failure}");
-            } else {
-                tracing::info!(%request_id, %peer, %method, operation, access_key_id, link_id, status, reason, "refused: {failure}");
-            }
-            response
-        }
+    let mut response = match &answer {
+        Ok(_) => Response::new(Body::Empty),
+        Err(failure) => error(failure, method, request_id, host_id),
     };
+    let failure = answer.map(|answered| response = answered).err();
+    recording.answers(response.status().as_u16(), failure.as_ref());
+    log(recording.entry(), failure.as_ref());
     let headers = response.headers_mut();
     for (name, text) in [
         ("x-amz-request-id", request_id.to_string()),
@@ -47,6 +34,29 @@ pub(super) fn respond(
     }
     headers.insert(header::SERVER, HeaderValue::from_static("postern"));
     response
+}
+
+fn log(entry: Option<&Entry>, failure: Option<&Failure>) {
+    let Some(entry) = entry else { return };
+    let Entry {
+        request_id,
+        method,
+        operation,
+        ..
+    } = entry;
+    let (peer, status) = (entry.client, entry.status);
+    let access_key_id = entry.access_key_id.as_ref().map(display);
+    let link_id = entry.link_id.map(display);
+    let Some(failure) = failure else {
+        tracing::info!(%request_id, %peer, %method, operation, access_key_id, link_id, status, "served");
+        return;
+    };
+    let reason = failure.name();
+    if failure.is_fault() {
+        tracing::error!(%request_id, %peer, %method, operation, access_key_id, link_id, status, reason, "failed: {failure}");
+    } else {
+        tracing::info!(%request_id, %peer, %method, operation, access_key_id, link_id, status, reason, "refused: {failure}");
+    }
 }
 
 /// Says that no other request can follow on this connection.

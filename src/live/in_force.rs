@@ -63,6 +63,10 @@ impl InForce {
         &self.settings.file
     }
 
+    pub(super) fn cuts_transfers(&self) -> bool {
+        self.settings.cut_transfers
+    }
+
     pub(super) fn moment(&self) -> Instant {
         self.clock.moment()
     }

@@ -187,6 +187,11 @@ impl Live {
         self.in_force.status().subscribe()
     }
 
+    /// Is a transfer to be ended that a change of the policy denies?
+    pub fn cuts_transfers(&self) -> bool {
+        self.in_force.cuts_transfers()
+    }
+
     /// The policy file, as an absolute path.
     pub fn file(&self) -> PathBuf {
         self.in_force.file().to_owned()

@@ -10,6 +10,8 @@ pub struct Settings {
     pub file: PathBuf,
     /// What counts while the policy file is invalid or gone.
     pub on_invalid: OnInvalid,
+    /// Is a transfer ended that a change of the policy denies?
+    pub cut_transfers: bool,
 }
 
 impl Default for Settings {
@@ -17,6 +19,7 @@ impl Default for Settings {
         Self {
             file: PathBuf::from("policy.toml"),
             on_invalid: OnInvalid::Keep,
+            cut_transfers: true,
         }
     }
 }

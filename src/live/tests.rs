@@ -39,6 +39,7 @@ impl Home {
         let settings = Settings {
             file: folder.path().join("policy.toml"),
             on_invalid,
+            ..Settings::default()
         };
         let (live, _) = Live::load(settings, Clock::fixed(datetime!(2026-11-23 12:00 UTC))).unwrap();
         let (changes, watcher) = (live.changes(), live.watch().unwrap());
@@ -341,6 +342,7 @@ async fn a_whole_folder_may_go_and_come_back() {
     let settings = Settings {
         file: inner.join("policy.toml"),
         on_invalid: OnInvalid::Keep,
+        ..Settings::default()
     };
     let (live, _) = Live::load(settings, Clock::system()).unwrap();
     let (changes, _watcher) = (live.changes(), live.watch().unwrap());
@@ -397,6 +399,7 @@ fn under_keep_an_invalid_policy_at_the_start_is_an_error_that_says_where() {
     let settings = Settings {
         file: folder.path().join("policy.toml"),
         on_invalid: OnInvalid::Keep,
+        ..Settings::default()
     };
     let load = || {
         Live::load(settings.clone(), Clock::system())
@@ -421,6 +424,7 @@ fn the_files_are_watched_once() {
     let settings = Settings {
         file: folder.path().join("policy.toml"),
         on_invalid: OnInvalid::Keep,
+        ..Settings::default()
     };
     let (live, _) = Live::load(settings, Clock::system()).unwrap();
     let _watcher = live.watch().unwrap();

@@ -62,6 +62,11 @@ impl<'s> Key<'s> {
         &self.stored.secret
     }
 
+    /// Do both sign alike? The other may be of another snapshot.
+    pub fn has_the_secret_of(&self, other: &Key<'_>) -> bool {
+        self.stored.secret.expose() == other.stored.secret.expose()
+    }
+
     /// Whose key it is.
     pub fn signer(&self) -> &'s Signer {
         self.signer

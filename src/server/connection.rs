@@ -11,9 +11,12 @@ use hyper_util::{
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-use crate::types::{Peer, TlsVersion};
+use crate::{
+    gateway::Connection,
+    types::{Peer, TlsVersion},
+};
 
-use super::{Handler, Settings};
+use super::{Handler, Settings, abortable::Abortable};
 
 /// hyper's smallest read buffer.
 const SMALLEST_HEAD: usize = 8 * 1024;
@@ -33,18 +36,14 @@ pub(super) async fn serve<H: Handler>(
 ) {
     // Without this the last part of a small answer waits for an acknowledgement.
     let _ = stream.set_nodelay(true);
+    let connection = Connection::new();
+    let stream = Abortable::new(stream, connection.clone());
     let Some(tls) = tls else {
-        return http1(
-            TokioIo::new(stream),
-            Peer {
-                address: peer,
-                tls: None,
-            },
-            handler,
-            &settings,
-            watcher,
-        )
-        .await;
+        let peer = Peer {
+            address: peer,
+            tls: None,
+        };
+        return http1(stream, Client { peer, connection }, handler, &settings, watcher).await;
     };
     let handshake = tokio::time::timeout(settings.head_timeout.duration(), tls.accept(stream));
     let Ok(Ok(stream)) = handshake.await else { return };
@@ -55,17 +54,36 @@ pub(super) async fn serve<H: Handler>(
             _ => TlsVersion::V1_2,
         }),
     };
+    let client = Client { peer, connection };
     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-        http2(TokioIo::new(stream), peer, handler, &settings, watcher).await;
+        http2(stream, client, handler, &settings, watcher).await;
     } else {
-        http1(TokioIo::new(stream), peer, handler, &settings, watcher).await;
+        http1(stream, client, handler, &settings, watcher).await;
+    }
+}
+
+/// Who is at the other end, and the handle by which the connection may be broken off.
+#[derive(Clone)]
+struct Client {
+    peer: Peer,
+    connection: Connection,
+}
+
+/// Speaks until the connection ends, or is broken off: then nothing more is written to it, not even an end.
+async fn until_the_end<E: std::fmt::Display>(client: &Client, speaking: impl Future<Output = Result<(), E>>) {
+    tokio::select! {
+        biased;
+        () = client.connection.broken_off() => {}
+        ended = speaking => if let Err(error) = ended {
+            tracing::debug!(peer = %client.peer.address, %error, "connection ended early");
+        }
     }
 }
 
 /// A handler as hyper calls it: it always has an answer.
 fn service<H: Handler>(
     handler: H,
-    peer: Peer,
+    client: Client,
 ) -> impl hyper::service::Service<
     Request<Incoming>,
     Response = Response<H::Body>,
@@ -73,12 +91,12 @@ fn service<H: Handler>(
     Future: Send + 'static,
 > {
     service_fn(move |request| {
-        let handler = handler.clone();
-        async move { Ok(handler.handle(request, peer).await) }
+        let (handler, client) = (handler.clone(), client.clone());
+        async move { Ok(handler.handle(request, client.peer, client.connection).await) }
     })
 }
 
-async fn http1<I, H>(io: TokioIo<I>, peer: Peer, handler: H, settings: &Settings, watcher: Watcher)
+async fn http1<I, H>(io: I, client: Client, handler: H, settings: &Settings, watcher: Watcher)
 where
     I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     H: Handler,
@@ -88,13 +106,11 @@ where
         .header_read_timeout(settings.head_timeout.duration())
         .max_buf_size(settings.max_head_bytes.max(SMALLEST_HEAD))
         .max_headers(settings.max_headers)
-        .serve_connection(io, service(handler, peer));
-    if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(peer = %peer.address, %error, "connection ended early");
-    }
+        .serve_connection(TokioIo::new(io), service(handler, client.clone()));
+    until_the_end(&client, watcher.watch(connection)).await;
 }
 
-async fn http2<I, H>(io: TokioIo<I>, peer: Peer, handler: H, settings: &Settings, watcher: Watcher)
+async fn http2<I, H>(io: I, client: Client, handler: H, settings: &Settings, watcher: Watcher)
 where
     I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     H: Handler,
@@ -105,8 +121,6 @@ where
         .max_concurrent_streams(STREAMS)
         .keep_alive_interval(settings.head_timeout.duration())
         .keep_alive_timeout(PING)
-        .serve_connection(io, service(handler, peer));
-    if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(peer = %peer.address, %error, "connection ended early");
-    }
+        .serve_connection(TokioIo::new(io), service(handler, client.clone()));
+    until_the_end(&client, watcher.watch(connection)).await;
 }

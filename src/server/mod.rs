@@ -4,6 +4,7 @@
 //! A plain listener speaks HTTP/1.1 only; one with TLS speaks HTTP/2 as well. A head that hyper cannot take is answered by hyper itself with
 //! a bare 400, 414 or 431.
 
+mod abortable;
 mod admin;
 mod connection;
 mod error;
@@ -25,7 +26,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 
 use crate::{
-    gateway::{Body, Gateway},
+    gateway::{Connection, Delivery, Gateway},
     store::Store,
     types::Peer,
 };
@@ -35,18 +36,24 @@ pub trait Handler: Clone + Send + Sync + 'static {
     /// The answers' body.
     type Body: http_body::Body<Data = Bytes, Error = std::io::Error> + Send + 'static;
 
-    /// Answers one request of this peer.
+    /// Answers one request of this peer, which came by this connection.
     fn handle(
         &self,
         request: Request<Incoming>,
         peer: Peer,
+        connection: Connection,
     ) -> impl Future<Output = Response<Self::Body>> + Send;
 }
 
 impl<S: Store> Handler for Gateway<S> {
-    type Body = Body;
+    type Body = Delivery;
 
-    async fn handle(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
-        Gateway::handle(self, request, peer).await
+    async fn handle(
+        &self,
+        request: Request<Incoming>,
+        peer: Peer,
+        connection: Connection,
+    ) -> Response<Delivery> {
+        Gateway::handle(self, request, peer, connection).await
     }
 }

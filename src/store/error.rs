@@ -42,6 +42,9 @@ pub enum StoreError {
     /// The object that is there now is not the one that the condition wants.
     #[error("the condition of the write does not hold")]
     ConditionFailed,
+    /// The last look before the rename said no.
+    #[error("what allowed it was taken back before it became visible")]
+    Withdrawn,
     /// The bucket still holds objects.
     #[error("the bucket {0} is not empty")]
     BucketNotEmpty(BucketName),

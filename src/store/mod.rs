@@ -4,6 +4,7 @@
 
 pub mod disk;
 mod error;
+mod last_look;
 mod listing;
 mod multipart;
 mod settings;
@@ -17,6 +18,7 @@ use crate::types::{BucketName, ETag, ObjectAttributes, ObjectKey, Properties, Ta
 
 pub use disk::{DiskStore, DiskUpload, FileBody, Invisible, invisible};
 pub use error::{OpenError, StoreError};
+pub use last_look::LastLook;
 pub use listing::{ListQuery, Listed, Page};
 pub use multipart::{
     Completion, MultipartStore, MultipartUpload, NewMultipart, Part, StoredPart, UploadName,
@@ -34,11 +36,12 @@ pub trait Store: MultipartStore {
     ) -> impl Future<Output = Result<Object, StoreError>> + Send;
 
     /// Begins an object of this bucket; `length` is how many bytes are to come, where that is known. Nothing of it can be seen
-    /// before [`Upload::commit`].
+    /// before [`Upload::commit`], which fails with [`StoreError::Withdrawn`] where the last look says so.
     fn upload(
         &self,
         bucket: &BucketName,
         length: Option<u64>,
+        last_look: LastLook,
     ) -> impl Future<Output = Result<Self::Upload, StoreError>> + Send;
 
     /// Removes an object. That there is none is no error, unless the condition wants one.

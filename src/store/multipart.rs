@@ -10,7 +10,7 @@ use crate::types::{
     Properties, UploadId, WriteCondition,
 };
 
-use super::{StoreError, Upload};
+use super::{LastLook, StoreError, Upload};
 
 /// Keeps parts until they are an object. Nothing of an upload can be seen as an object before it is completed.
 pub trait MultipartStore: Send + Sync + 'static {
@@ -116,7 +116,7 @@ impl StoredPart {
 }
 
 /// How an upload ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Completion {
     /// What the object is made of, in this order.
     pub parts: Vec<StoredPart>,
@@ -126,4 +126,6 @@ pub struct Completion {
     pub properties: Properties,
     /// What must hold of the object that is there.
     pub condition: WriteCondition,
+    /// Asked in the moment before the object becomes visible.
+    pub last_look: LastLook,
 }

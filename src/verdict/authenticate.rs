@@ -2,19 +2,26 @@
 //! nothing else can make, or the reason there is none.
 
 use crate::{
-    policy::{Key, Signed, Signer},
+    policy::Key,
     s3::{Call, ErrorCode, S3Error, Target},
     sigv4::{self, HeaderSigned, InForce, Mechanism, Presigned, Reject, Terms, Verified},
     types::{Query, SigningKey},
 };
 
-use super::{Circumstances, Refusal, origin::Origin};
+use super::{Circumstances, Identity, Refusal, origin::Origin};
 
 /// A request whose signature holds. Bucket and key are read from what was signed.
 pub struct Authenticated<'s> {
-    pub(super) signer: &'s Signer,
+    pub(super) key: Key<'s>,
     pub(super) verified: Verified,
     pub(super) target: Target,
+}
+
+impl Authenticated<'_> {
+    /// Who signed it.
+    pub fn identity(&self) -> Identity {
+        Identity::new(self.key.signer(), &self.verified, Some(self.target.clone()))
+    }
 }
 
 /// Verifies the request, in AWS's order: shape, time window, scope, key, signature.
@@ -56,29 +63,12 @@ fn signed<'s>(circumstances: &Circumstances<'s>, claim: &InForce<'_>) -> Result<
         sigv4::signing_key(secret, date, region)
     });
     let (verified, origin) = verify(circumstances, claim, &signing_key)?;
-    not_revoked(circumstances, &key, &verified)?;
     let target = origin.target(settings).map_err(Refusal::Call)?;
     Ok(Authenticated {
-        signer: key.signer(),
+        key,
         verified,
         target,
     })
-}
-
-/// Refuses what the operator has taken back, once it is certain who signed it: nobody else learns of a revocation.
-pub(super) fn not_revoked(
-    circumstances: &Circumstances<'_>,
-    key: &Key<'_>,
-    verified: &Verified,
-) -> Result<(), Refusal> {
-    let signed = Signed {
-        link_id: verified.link_id(),
-        signed_at: verified.signed_at(),
-    };
-    match circumstances.snapshot.revoked(key, signed, circumstances.now) {
-        None => Ok(()),
-        Some(rule) => Err(Refusal::Revoked(rule)),
-    }
 }
 
 /// Tries each origin that the client may have signed for. Where none verifies, the answer is the one for the request as it

@@ -1,6 +1,8 @@
 //! May the signer do this, by the policy in force? In goes an [`Authenticated`]; out comes a [`Permit`], which nothing else
 //! can make, or the denial with its reason.
 
+use std::sync::{Arc, OnceLock};
+
 use crate::{
     policy::Decision,
     s3::{Call, ErrorCode, Operation, S3Error, Scope, Target},
@@ -10,6 +12,7 @@ use crate::{
 use super::{
     Authenticated, Circumstances, Permit, Permitted, Refusal,
     context::{ObjectTags, RequestContext, Said},
+    grounds::{Grounds, not_revoked},
     need::Need,
 };
 
@@ -21,6 +24,12 @@ pub fn authorize(
     query: &Query<'_>,
 ) -> Result<Permit, Refusal> {
     let Circumstances { head, settings, .. } = *circumstances;
+    not_revoked(
+        &authenticated.key,
+        &authenticated.verified,
+        circumstances.snapshot,
+        circumstances.now,
+    )?;
     let call = Call::parse(
         head.method(),
         &authenticated.target,
@@ -41,11 +50,11 @@ pub(super) fn grant(
     circumstances: &Circumstances<'_>,
 ) -> Result<Permit, Refusal> {
     let Authenticated {
-        signer,
+        key,
         verified,
         target,
     } = authenticated;
-    let operation = call.operation();
+    let (operation, signer) = (call.operation(), key.signer());
     let request = RequestContext::new(circumstances, signer, verified, said);
     let mut needs = Vec::with_capacity(1);
     if let Some(action) = operation.action() {
@@ -77,14 +86,17 @@ pub(super) fn grant(
     let bucket = target.bucket().cloned();
     let permitted = permitted(call, target).ok_or_else(|| not_implemented(operation))?;
     Ok(Permit {
-        operation,
         permitted,
         bucket,
-        needs,
-        pending,
-        request,
-        snapshot: circumstances.snapshot.clone(),
-        statement,
+        grounds: Arc::new(Grounds {
+            operation,
+            needs,
+            pending,
+            request,
+            snapshot: circumstances.snapshot.clone(),
+            statement,
+            object_tags: OnceLock::new(),
+        }),
     })
 }
 

@@ -106,6 +106,11 @@ impl RequestContext {
         }
     }
 
+    /// The moment at which the request is decided.
+    pub(super) fn now(&self) -> OffsetDateTime {
+        self.now
+    }
+
     fn header(&self, name: impl header::AsHeaderName) -> Fact<'_> {
         let headers: &HeaderMap = self.head.headers();
         Fact::of(

@@ -11,11 +11,8 @@ use crate::{
 };
 
 use super::{
-    Authenticated, Circumstances, Permit, Refusal, Settings,
-    authenticate::{not_revoked, terms},
-    authorize::grant,
-    context::Said,
-    origin::Origin,
+    Authenticated, Circumstances, Identity, Permit, Refusal, Settings, Verdict, authenticate::terms,
+    authorize::grant, context::Said, grounds::not_revoked, origin::Origin,
 };
 
 /// Is it a form, as far as its head says: a POST to a bucket that nothing signs and no parameter marks? Then its fields are to be read first.
@@ -31,7 +28,17 @@ pub fn is_form(head: &RequestHead, settings: &Settings) -> bool {
 }
 
 /// Authenticates a form by its policy's signature, holds it against the policy, then authorises it.
-pub fn decide_form(circumstances: &Circumstances<'_>, form: &Form) -> Result<Permit, Refusal> {
+pub fn decide_form(circumstances: &Circumstances<'_>, form: &Form) -> Verdict {
+    let mut identity = None;
+    let outcome = permit(circumstances, form, &mut identity);
+    Verdict { identity, outcome }
+}
+
+fn permit(
+    circumstances: &Circumstances<'_>,
+    form: &Form,
+    identity: &mut Option<Identity>,
+) -> Result<Permit, Refusal> {
     let Circumstances { snapshot, now, .. } = *circumstances;
     let claim = FormSigned::parse(fields(form)?)?.in_force(&terms(circumstances))?;
     let key = snapshot
@@ -43,7 +50,8 @@ pub fn decide_form(circumstances: &Circumstances<'_>, form: &Form) -> Result<Per
     });
     // The signature says nothing of the bucket: it holds, or not, for every place that the form can have been sent to.
     let verified = verify(&claim, &Origin::of(circumstances.head), &signing_key)?;
-    not_revoked(circumstances, &key, &verified)?;
+    let known = identity.insert(Identity::new(key.signer(), &verified, None));
+    not_revoked(&key, &verified, snapshot, now)?;
     let document = STANDARD.decode(form.required("policy").map_err(Refusal::Call)?);
     let policy = PostPolicy::parse(&document.unwrap_or_default()).map_err(Refusal::Call)?;
     if now >= policy.expiration() {
@@ -56,10 +64,11 @@ pub fn decide_form(circumstances: &Circumstances<'_>, form: &Form) -> Result<Per
     })?;
     let (object_key, post) = PostObject::parse(form, size).map_err(Refusal::Call)?;
     let authenticated = Authenticated {
-        signer: key.signer(),
+        key,
         verified,
         target: Target::Object(bucket, object_key),
     };
+    known.target = Some(authenticated.target.clone());
     let call = Call::PostObject(Box::new(post));
     let said = Said::of_form(&call, form);
     grant(authenticated, call, said, circumstances)

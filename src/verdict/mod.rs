@@ -9,6 +9,8 @@ mod authenticate;
 mod authorize;
 mod context;
 mod form;
+mod grounds;
+mod identity;
 mod need;
 mod origin;
 mod permit;
@@ -18,6 +20,8 @@ mod settings;
 pub use authenticate::{Authenticated, authenticate};
 pub use authorize::authorize;
 pub use form::{decide_form, is_form};
+pub use grounds::Grounds;
+pub use identity::Identity;
 pub use origin::{PublicUrl, PublicUrlError, buckets_named};
 pub use permit::{Learned, Permit, Permitted, PermittedKey, Released};
 pub use refusal::{Refusal, chunked_error};
@@ -29,6 +33,7 @@ use time::OffsetDateTime;
 
 use crate::{
     policy::Snapshot,
+    s3::Target,
     types::{Peer, RequestHead},
 };
 
@@ -47,8 +52,40 @@ pub struct Circumstances<'a> {
     pub now: OffsetDateTime,
 }
 
+/// What is decided of a request.
+pub struct Verdict {
+    /// Who signed it, where the signature holds.
+    pub identity: Option<Identity>,
+    /// May it pass?
+    pub outcome: Result<Permit, Refusal>,
+}
+
+impl Verdict {
+    fn refused(refusal: impl Into<Refusal>) -> Self {
+        Self {
+            identity: None,
+            outcome: Err(refusal.into()),
+        }
+    }
+}
+
 /// Authenticates, then authorises.
-pub fn decide(circumstances: &Circumstances<'_>) -> Result<Permit, Refusal> {
-    let query = circumstances.head.query()?;
-    authorize(authenticate(circumstances, &query)?, circumstances, &query)
+pub fn decide(circumstances: &Circumstances<'_>) -> Verdict {
+    let query = match circumstances.head.query() {
+        Ok(query) => query,
+        Err(error) => return Verdict::refused(error),
+    };
+    let authenticated = match authenticate(circumstances, &query) {
+        Ok(authenticated) => authenticated,
+        Err(refusal) => return Verdict::refused(refusal),
+    };
+    Verdict {
+        identity: Some(authenticated.identity()),
+        outcome: authorize(authenticated, circumstances, &query),
+    }
+}
+
+/// What a request asks for as it arrived, whether or not it may: for the record of one that nobody signed.
+pub fn asked_for(head: &RequestHead, settings: &Settings) -> Option<Target> {
+    origin::Origin::of(head).target(settings).ok()
 }

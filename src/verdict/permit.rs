@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::{
-    policy::{Decision, Denial, Snapshot, StatementReference},
+    policy::{Decision, Denial, StatementReference},
     s3::{
         CompleteMultipartUpload, CopyObject, CreateMultipartUpload, ListBuckets, ListMultipartUploads,
         ListObjects, ListParts, Operation, PostObject, ReadObject, Target, UploadPart, UploadPartCopy,
@@ -14,23 +14,13 @@ use crate::{
     types::{Action, BucketName, ObjectKey, Tag, UploadId, WriteCondition},
 };
 
-use super::{
-    Refusal,
-    context::{ObjectTags, RequestContext},
-    need::Need,
-};
+use super::{Refusal, context::ObjectTags, grounds::Grounds, need::Need};
 
 /// Leave to do one thing to what it names. Only [`authorize`](super::authorize) makes one.
 pub struct Permit {
-    pub(super) operation: Operation,
     pub(super) permitted: Permitted,
     pub(super) bucket: Option<BucketName>,
-    pub(super) needs: Vec<Need>,
-    /// Does any of the needs hang on what is not known yet?
-    pub(super) pending: bool,
-    pub(super) request: RequestContext,
-    pub(super) snapshot: Arc<Snapshot>,
-    pub(super) statement: Option<StatementReference>,
+    pub(super) grounds: Arc<Grounds>,
 }
 
 /// What a permit allows: an operation, what it names, and its arguments.
@@ -131,12 +121,12 @@ pub struct PermittedKey {
 impl Permit {
     /// AWS's name for what it allows.
     pub fn operation(&self) -> Operation {
-        self.operation
+        self.grounds.operation
     }
 
     /// The name of the signer to whom it is given.
     pub fn signer(&self) -> &str {
-        &self.request.signer
+        &self.grounds.request.signer
     }
 
     /// What it allows.
@@ -151,22 +141,22 @@ impl Permit {
 
     /// What the signature proved.
     pub fn verified(&self) -> &Verified {
-        &self.request.verified
+        &self.grounds.request.verified
     }
 
     /// The statement that allows it; none where each key is asked for by itself.
     pub fn statement(&self) -> Option<&StatementReference> {
-        self.statement.as_ref()
+        self.grounds.statement.as_ref()
     }
 
-    /// The snapshot under which it was given.
-    pub fn generation(&self) -> u64 {
-        self.snapshot.generation()
+    /// What it rests on, to be kept for as long as what it permits lasts.
+    pub fn grounds(&self) -> &Arc<Grounds> {
+        &self.grounds
     }
 
     /// Does the permission hang on what is not known before the object is opened, or the body read?
     pub fn is_pending(&self) -> bool {
-        self.pending
+        self.grounds.pending
     }
 
     /// Releases what was opened of this bucket and key, once the conditions on it hold too. What is sent must be what `learned` tells of.
@@ -177,15 +167,20 @@ impl Permit {
         opened: T,
     ) -> Result<Released<T>, Refusal> {
         let of_it = |need: &&Need| matches!(&need.target, Target::Object(b, k) if (b, k) == (bucket, key));
-        for need in self.needs.iter().filter(|_| self.pending).filter(of_it) {
+        let grounds = &self.grounds;
+        if grounds.needs.iter().filter(of_it).any(|need| need.opened) {
+            // The first object that is opened is the only one.
+            _ = grounds.object_tags.set(learned.object_tags.to_vec());
+        }
+        for need in grounds.needs.iter().filter(|_| grounds.pending).filter(of_it) {
             let tags = match need.opened {
                 true => ObjectTags::Known(learned.object_tags),
                 false => ObjectTags::Absent,
             };
-            match self.decide(need, tags, learned.body_tags) {
+            match self.grounds.decide(need, tags, learned.body_tags) {
                 Decision::Allow(_) => {}
-                Decision::Deny(denial) => return Err(need.denied(&self.request, denial)),
-                Decision::Undecided => return Err(need.denied(&self.request, Denial::Implicit)),
+                Decision::Deny(denial) => return Err(need.denied(&self.grounds.request, denial)),
+                Decision::Undecided => return Err(need.denied(&self.grounds.request, Denial::Implicit)),
             }
         }
         Ok(Released(opened))
@@ -194,19 +189,19 @@ impl Permit {
     /// May the signer list the bucket, and so know that a key does not exist?
     pub fn may_list(&self, bucket: &BucketName) -> bool {
         let list = need(Action::ListBucket, Target::Bucket(bucket.clone()));
-        self.decide(&list, ObjectTags::Absent, None).is_allowed()
+        self.grounds.decide(&list, ObjectTags::Absent, None).is_allowed()
     }
 
     /// Asks for the deletion of one key that the body names, under the same snapshot and for the same signer.
     pub fn delete(&self, bucket: &BucketName, key: ObjectKey) -> Result<PermittedKey, Refusal> {
         let delete = need(Action::DeleteObject, Target::Object(bucket.clone(), key.clone()));
-        match self.decide(&delete, ObjectTags::Absent, None) {
+        match self.grounds.decide(&delete, ObjectTags::Absent, None) {
             Decision::Allow(_) => Ok(PermittedKey {
                 bucket: bucket.clone(),
                 key,
             }),
-            Decision::Deny(denial) => Err(delete.denied(&self.request, denial)),
-            Decision::Undecided => Err(delete.denied(&self.request, Denial::Implicit)),
+            Decision::Deny(denial) => Err(delete.denied(&self.grounds.request, denial)),
+            Decision::Undecided => Err(delete.denied(&self.grounds.request, Denial::Implicit)),
         }
     }
 
@@ -225,22 +220,10 @@ impl Permit {
             Action::PutObjectTagging,
             Target::Object(to_bucket.clone(), to_key.clone()),
         );
-        self.decide(&read, ObjectTags::Known(tags), None).is_allowed()
-            && self.decide(&set, ObjectTags::Absent, None).is_allowed()
-    }
-
-    fn decide(&self, need: &Need, object_tags: ObjectTags<'_>, body_tags: Option<&[Tag]>) -> Decision {
-        match self.snapshot.key(self.request.verified.access_key_id().as_str()) {
-            Some(key) => need.decide(
-                &self.request,
-                key.signer(),
-                &self.snapshot,
-                object_tags,
-                body_tags,
-            ),
-            // The snapshot that verified the signature holds its key.
-            None => Decision::Deny(Denial::Implicit),
-        }
+        self.grounds
+            .decide(&read, ObjectTags::Known(tags), None)
+            .is_allowed()
+            && self.grounds.decide(&set, ObjectTags::Absent, None).is_allowed()
     }
 }
 

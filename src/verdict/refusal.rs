@@ -6,7 +6,7 @@ use crate::{
     policy::{Denial, RevocationReference},
     s3::{ErrorCode, S3Error, Target},
     sigv4::{ChunkedReject, Mechanism, Mismatch, Reject, ScopeReject},
-    types::{Action, QueryError},
+    types::{AccessKeyId, Action, QueryError},
 };
 
 /// A refused request. `Display` is for the operator's log; the client gets [`Refusal::s3_error`], which says less.
@@ -27,6 +27,9 @@ pub enum Refusal {
     /// The signature holds, and is revoked.
     #[error("{0}")]
     Revoked(RevocationReference),
+    /// The key has another secret than the one that signed.
+    #[error("the key {0} has another secret now")]
+    Rekeyed(AccessKeyId),
     /// The policy says no.
     #[error("{signer} may not {action} {}: {}", shown(target), reason(denial))]
     Denied {
@@ -50,6 +53,7 @@ impl Refusal {
             Self::Anonymous => "Anonymous",
             Self::Call(error) => error.code().name(),
             Self::Revoked(rule) => rule.name(),
+            Self::Rekeyed(_) => "SecretChanged",
             Self::Denied {
                 denial: Denial::Explicit(_),
                 ..
@@ -66,7 +70,9 @@ impl Refusal {
         match self {
             Self::Query(_) => S3Error::new(ErrorCode::InvalidURI),
             Self::Signature(reject) => rejected(reject),
-            Self::Anonymous | Self::Revoked(_) | Self::Denied { .. } => S3Error::new(ErrorCode::AccessDenied),
+            Self::Anonymous | Self::Revoked(_) | Self::Rekeyed(_) | Self::Denied { .. } => {
+                S3Error::new(ErrorCode::AccessDenied)
+            }
             Self::Call(error) => error.clone(),
         }
     }

@@ -2,7 +2,7 @@
 
 use postern::{
     store::{
-        Bucket, BucketDocument, Completion, DiskUpload, ListQuery, MultipartStore, MultipartUpload,
+        Bucket, BucketDocument, Completion, DiskUpload, LastLook, ListQuery, MultipartStore, MultipartUpload,
         NewMultipart, Object, Page, Store, StoreError, StoredPart, UploadName,
     },
     types::{BucketName, ObjectAttributes, ObjectKey, Tag, UploadId, WriteCondition},
@@ -23,7 +23,7 @@ impl Store for Broken {
         broken()
     }
 
-    async fn upload(&self, _: &BucketName, _: Option<u64>) -> Result<DiskUpload, StoreError> {
+    async fn upload(&self, _: &BucketName, _: Option<u64>, _: LastLook) -> Result<DiskUpload, StoreError> {
         broken()
     }
 

@@ -8,6 +8,7 @@ use std::{fs, net::SocketAddr, path::PathBuf};
 
 use http::Method;
 use postern::{
+    audit::{self, Audit, Record, Trail},
     clock::Clock,
     gateway::{self, Gateway},
     live::{self, Live, OnInvalid, Watcher},
@@ -61,6 +62,7 @@ pub(crate) struct TestGateway {
     pub(crate) address: SocketAddr,
     pub(crate) clock: Clock,
     pub(crate) live: Live,
+    pub(crate) audit: Audit,
     _watcher: Watcher,
     stop: Option<oneshot::Sender<()>>,
     pub(crate) running: JoinHandle<()>,
@@ -75,6 +77,10 @@ pub(crate) struct Wishes {
     pub(crate) tls: bool,
     pub(crate) server: Option<server::Settings>,
     pub(crate) clock: Option<Clock>,
+    /// Transfers are not cut.
+    pub(crate) leaves_transfers: bool,
+    /// Settings of the audit trail, which is a file of the folder.
+    pub(crate) audit: Option<audit::Settings>,
 }
 
 impl TestGateway {
@@ -91,6 +97,7 @@ impl TestGateway {
         let settings = live::Settings {
             file: path("policy.toml"),
             on_invalid: OnInvalid::Keep,
+            cut_transfers: !wishes.leaves_transfers,
         };
         let (live, _) = Live::load(settings, clock.clone()).unwrap();
         let watcher = live.watch().unwrap();
@@ -113,12 +120,18 @@ impl TestGateway {
                 private_key: path("key.pem"),
             });
         }
+        let audit = audit::Settings {
+            file: path("audit.jsonl"),
+            ..wishes.audit.unwrap_or_default()
+        };
+        let audit = Audit::start(&audit, clock.clone()).unwrap();
         let listener = PublicListener::bind(&server).await.unwrap();
         let address = listener.address();
         let gateway = Gateway::new(
             store,
             live.clone(),
             clock.clone(),
+            audit.clone(),
             gateway::Settings {
                 verdict: wishes.verdict.unwrap_or_default(),
                 ..wishes.gateway.unwrap_or_default()
@@ -133,9 +146,33 @@ impl TestGateway {
             address,
             clock,
             live,
+            audit,
             _watcher: watcher,
             stop: Some(stop),
             running,
+        }
+    }
+
+    /// Every record so far: those of requests whose answers have been read are among them.
+    pub(crate) fn records(&self) -> Vec<Record> {
+        self.audit.flush();
+        let trail = Trail::open(&self.folder.path().join("audit.jsonl")).unwrap();
+        trail.map(Result::unwrap).collect()
+    }
+
+    /// Waits until the record of some request says this.
+    pub(crate) async fn record(&self, is_it: impl Fn(&Record) -> bool) -> Record {
+        let start = std::time::Instant::now();
+        loop {
+            if let Some(record) = self.records().into_iter().find(&is_it) {
+                return record;
+            }
+            assert!(
+                start.elapsed().as_secs() < 20,
+                "no such record: {:?}",
+                self.records()
+            );
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     }
 

@@ -9,8 +9,8 @@ use http::Response;
 use crate::{
     gateway::{assembly::Assembly, late, request_id::AnswerIds},
     s3::{CompleteMultipartUpload, complete_multipart, multipart_completed},
-    store::{Completion, Store, StoreError, UploadName},
-    types::{BucketName, ObjectAttributes, ObjectKey, Properties, RequestHead},
+    store::{Completion, LastLook, Store, StoreError, UploadName},
+    types::{ObjectAttributes, Properties, RequestHead},
     verdict::Permit,
 };
 
@@ -19,56 +19,71 @@ use super::{Body, Failure, HttpBody, Payload, document, multipart, unwritten, ur
 /// Room for 10,000 parts with the longest checksums.
 const LONGEST_DOCUMENT: usize = 4 * 1024 * 1024;
 
-/// Makes an object of the parts that the body names. That may take a while, and goes on where the client does not wait.
-pub(super) async fn complete<S, B>(
-    store: Arc<S>,
-    permit: &Permit,
-    (bucket, key): (&BucketName, &ObjectKey),
-    call: &CompleteMultipartUpload,
-    head: &RequestHead,
-    payload: Payload<'_, B>,
-    ids: AnswerIds,
-) -> Result<Response<Body>, Failure>
-where
-    S: Store,
-    B: HttpBody<Data = Bytes> + Unpin,
-{
-    let integrity = CompleteMultipartUpload::integrity(head.headers()).map_err(Failure::Call)?;
-    let body = payload.checked_document(LONGEST_DOCUMENT, &integrity).await?;
-    let named = complete_multipart(&body).map_err(Failure::Call)?;
-    let name = multipart::name(bucket, key, &call.upload_id);
-    let url = url(permit, head);
-    let told = move |name: &UploadName, object: &ObjectAttributes| {
-        multipart_completed(&url, &name.bucket, &name.key, object)
-    };
-    let upload = match multipart::of_signer(&*store, permit, &name).await {
-        Ok(upload) => upload,
-        Err(Failure::Store(StoreError::NoSuchUpload(id))) => {
-            let object = completed_before(&*store, &name).await?;
-            let object = object.ok_or(Failure::Store(StoreError::NoSuchUpload(id)))?;
-            return Ok(document(told(&name, &object)));
-        }
-        Err(failure) => return Err(failure),
-    };
-    let came = store.parts(&name).await.map_err(Failure::Store)?;
-    let assembly = Assembly::new(&upload, call, &named, came).map_err(Failure::Call)?;
-    let completion = Completion {
-        parts: assembly.parts,
-        etag: assembly.etag,
-        properties: Properties {
-            checksum: assembly.checksum,
-            parts: Some(assembly.kept),
-            ..upload.began.properties
-        },
-        condition: call.condition.clone(),
-    };
-    let condition = call.condition.clone();
-    let work = async move {
-        let stored = store.complete_multipart(&name, completion).await;
-        let stored = stored.map_err(|error| unwritten(error, &name.key, &condition))?;
-        Ok(told(&name, &stored))
-    };
-    late::answer(work, ids).await
+/// A completion, and what it works with.
+pub(super) struct Completing<'c, S> {
+    pub(super) store: Arc<S>,
+    pub(super) permit: &'c Permit,
+    pub(super) name: UploadName,
+    pub(super) call: &'c CompleteMultipartUpload,
+    pub(super) last_look: LastLook,
+    pub(super) ids: AnswerIds,
+}
+
+impl<S: Store> Completing<'_, S> {
+    /// Makes an object of the parts that the body names. That may take a while, and goes on where the client does not wait.
+    pub(super) async fn complete<B>(
+        self,
+        head: &RequestHead,
+        payload: Payload<'_, B>,
+    ) -> Result<Response<Body>, Failure>
+    where
+        B: HttpBody<Data = Bytes> + Unpin,
+    {
+        let Self {
+            store,
+            permit,
+            name,
+            call,
+            last_look,
+            ids,
+        } = self;
+        let integrity = CompleteMultipartUpload::integrity(head.headers()).map_err(Failure::Call)?;
+        let body = payload.checked_document(LONGEST_DOCUMENT, &integrity).await?;
+        let named = complete_multipart(&body).map_err(Failure::Call)?;
+        let url = url(permit, head);
+        let told = move |name: &UploadName, object: &ObjectAttributes| {
+            multipart_completed(&url, &name.bucket, &name.key, object)
+        };
+        let upload = match multipart::of_signer(&*store, permit, &name).await {
+            Ok(upload) => upload,
+            Err(Failure::Store(StoreError::NoSuchUpload(id))) => {
+                let object = completed_before(&*store, &name).await?;
+                let object = object.ok_or(Failure::Store(StoreError::NoSuchUpload(id)))?;
+                return Ok(document(told(&name, &object)));
+            }
+            Err(failure) => return Err(failure),
+        };
+        let came = store.parts(&name).await.map_err(Failure::Store)?;
+        let assembly = Assembly::new(&upload, call, &named, came).map_err(Failure::Call)?;
+        let completion = Completion {
+            parts: assembly.parts,
+            etag: assembly.etag,
+            properties: Properties {
+                checksum: assembly.checksum,
+                parts: Some(assembly.kept),
+                ..upload.began.properties
+            },
+            condition: call.condition.clone(),
+            last_look,
+        };
+        let condition = call.condition.clone();
+        let work = async move {
+            let stored = store.complete_multipart(&name, completion).await;
+            let stored = stored.map_err(|error| unwritten(error, &name.key, &condition))?;
+            Ok(told(&name, &stored))
+        };
+        late::answer(work, ids).await
+    }
 }
 
 /// The object, where this very upload has become it: a client that never heard the answer asks again.

@@ -7,7 +7,7 @@ use http::Response;
 
 use crate::{
     s3::{CopyObject, ErrorCode, Preconditions, S3Error, copied},
-    store::{Content, FileBody, Object, Store, Upload},
+    store::{Content, FileBody, LastLook, Object, Store, Upload},
     types::{BucketName, Checksum, ETag, ObjectAttributes, ObjectKey, Properties},
     verdict::Permit,
 };
@@ -23,6 +23,7 @@ pub(super) async fn copy<S: Store>(
     permit: &Permit,
     target: (&BucketName, &ObjectKey),
     copy: &CopyObject,
+    last_look: LastLook,
 ) -> Result<Response<Body>, Failure> {
     let (source_bucket, source_key) = &copy.source;
     let source = get_object::open(store, permit, source_bucket, source_key).await?;
@@ -37,7 +38,7 @@ pub(super) async fn copy<S: Store>(
     }
     let (bucket, key) = target;
     let mut upload = store
-        .upload(bucket, Some(attributes.size))
+        .upload(bucket, Some(attributes.size), last_look)
         .await
         .map_err(Failure::Store)?;
     let (etag, checksum) = fill(&mut upload, copy, source).await?;

@@ -33,7 +33,7 @@ use http_body::Body as HttpBody;
 
 use crate::{
     s3::{ErrorCode, S3Error},
-    store::{Store, StoreError},
+    store::{LastLook, Store, StoreError},
     types::{BucketName, ObjectKey, RequestHead, Scheme, WriteCondition},
     verdict::{Permit, Permitted, Settings},
 };
@@ -50,6 +50,8 @@ pub(super) struct Work<'g, S, B> {
     pub(super) settings: &'g Settings,
     pub(super) head: &'g RequestHead,
     pub(super) body: &'g mut B,
+    /// Asked before anything becomes visible.
+    pub(super) last_look: LastLook,
     /// The request's name, and the gateway's: both stand in an answer.
     pub(super) ids: (RequestId, &'g str),
 }
@@ -65,22 +67,28 @@ where
         settings,
         head,
         body,
+        last_look,
         ids,
     } = work;
     let store = &**shared;
     let payload = Payload::new(head, permit.verified(), body)?;
     match permit.permitted() {
         Permitted::PutObject(bucket, key, write) => {
-            return put_object::put(store, bucket, key, write, payload).await;
+            return put_object::put(store, (bucket, key), write, payload, last_look).await;
         }
         Permitted::UploadPart(bucket, key, part) => {
-            return upload_part::upload(store, &permit, (bucket, key), part, payload).await;
+            return upload_part::upload(store, &permit, (bucket, key), part, payload, last_look).await;
         }
         Permitted::CompleteMultipartUpload(bucket, key, complete) => {
-            let ids = AnswerIds::new(ids.0, ids.1);
-            let (store, target) = (shared.clone(), (bucket, key));
-            return complete_multipart_upload::complete(store, &permit, target, complete, head, payload, ids)
-                .await;
+            let completing = complete_multipart_upload::Completing {
+                store: shared.clone(),
+                permit: &permit,
+                name: multipart::name(bucket, key, &complete.upload_id),
+                call: complete,
+                last_look,
+                ids: AnswerIds::new(ids.0, ids.1),
+            };
+            return completing.complete(head, payload).await;
         }
         Permitted::DeleteObjects(bucket) => {
             return delete_objects::delete(store, &permit, bucket, head, payload).await;
@@ -107,13 +115,13 @@ where
             get_object_attributes::answer(get_object::open(store, &permit, bucket, key).await?, wanted)
         }
         Permitted::CopyObject(bucket, key, copy) => {
-            copy_object::copy(store, &permit, (bucket, key), copy).await
+            copy_object::copy(store, &permit, (bucket, key), copy, last_look).await
         }
         Permitted::CreateMultipartUpload(bucket, key, create) => {
             create_multipart_upload::create(store, &permit, bucket, key, create).await
         }
         Permitted::UploadPartCopy(bucket, key, copy) => {
-            upload_part_copy::copy(store, &permit, (bucket, key), copy).await
+            upload_part_copy::copy(store, &permit, (bucket, key), copy, last_look).await
         }
         Permitted::AbortMultipartUpload(bucket, key, id) => {
             abort_multipart_upload::abort(store, bucket, key, id).await
@@ -169,6 +177,7 @@ pub(super) async fn execute_form<S, B>(
     store: &S,
     head: &RequestHead,
     mut file: B,
+    last_look: LastLook,
 ) -> Result<Response<Body>, Failure>
 where
     S: Store,
@@ -179,7 +188,15 @@ where
     };
     let url = url(&permit, head);
     let payload = Payload::undeclared(&mut file);
-    post_object::post(store, (bucket, key), post, url.trim_end_matches('/'), payload).await
+    post_object::post(
+        store,
+        (bucket, key),
+        post,
+        url.trim_end_matches('/'),
+        payload,
+        last_look,
+    )
+    .await
 }
 
 /// Where a request was sent, as its client names it.

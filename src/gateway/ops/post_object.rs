@@ -6,7 +6,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 
 use crate::{
     s3::{ErrorCode, PostObject, S3Error, Success, post_response, put_object_headers, redirect_address},
-    store::{Store, Upload},
+    store::{LastLook, Store, Upload},
     types::{BucketName, ObjectKey, Properties, WriteCondition},
 };
 
@@ -19,12 +19,16 @@ pub(super) async fn post<S, B>(
     post: &PostObject,
     bucket_url: &str,
     payload: Payload<'_, B>,
+    last_look: LastLook,
 ) -> Result<Response<Body>, Failure>
 where
     S: Store,
     B: HttpBody<Data = Bytes> + Unpin,
 {
-    let mut upload = store.upload(bucket, None).await.map_err(Failure::Store)?;
+    let mut upload = store
+        .upload(bucket, None, last_look)
+        .await
+        .map_err(Failure::Store)?;
     let digested = payload
         .store_within(&mut upload, &post.integrity, *post.size.end())
         .await?;

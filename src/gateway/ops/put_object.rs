@@ -6,7 +6,7 @@ use http::Response;
 
 use crate::{
     s3::{WriteObject, put_object_headers},
-    store::{Store, Upload},
+    store::{LastLook, Store, Upload},
     types::{BucketName, ObjectKey, Properties},
 };
 
@@ -15,17 +15,17 @@ use super::{Body, Failure, HttpBody, Payload, unwritten};
 /// Takes the body, and makes it visible once all that was declared of it holds.
 pub(super) async fn put<S, B>(
     store: &S,
-    bucket: &BucketName,
-    key: &ObjectKey,
+    (bucket, key): (&BucketName, &ObjectKey),
     write: &WriteObject,
     payload: Payload<'_, B>,
+    last_look: LastLook,
 ) -> Result<Response<Body>, Failure>
 where
     S: Store,
     B: HttpBody<Data = Bytes> + Unpin,
 {
     let mut upload = store
-        .upload(bucket, Some(write.length))
+        .upload(bucket, Some(write.length), last_look)
         .await
         .map_err(Failure::Store)?;
     let digested = payload

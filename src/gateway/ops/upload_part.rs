@@ -6,7 +6,7 @@ use http::Response;
 
 use crate::{
     s3::{DeclaredChecksum, ErrorCode, S3Error, UploadPart, upload_part_headers},
-    store::{MultipartUpload, Part, Store, Upload},
+    store::{LastLook, MultipartUpload, Part, Store, Upload},
     types::{BucketName, ChecksumAlgorithm, ChecksumType, ObjectKey},
     verdict::Permit,
 };
@@ -20,6 +20,7 @@ pub(super) async fn upload<S, B>(
     (bucket, key): (&BucketName, &ObjectKey),
     call: &UploadPart,
     payload: Payload<'_, B>,
+    last_look: LastLook,
 ) -> Result<Response<Body>, Failure>
 where
     S: Store,
@@ -29,7 +30,7 @@ where
     let upload = multipart::of_signer(store, permit, &name).await?;
     let wanted = wanted(&upload, call).map_err(Failure::Call)?;
     let mut file = store
-        .upload(bucket, Some(call.length))
+        .upload(bucket, Some(call.length), last_look)
         .await
         .map_err(Failure::Store)?;
     let digested = payload

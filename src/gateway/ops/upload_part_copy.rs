@@ -5,7 +5,7 @@ use http::Response;
 
 use crate::{
     s3::{ErrorCode, S3Error, UploadPartCopy, part_copied},
-    store::{Part, Store, Upload},
+    store::{LastLook, Part, Store, Upload},
     types::{BucketName, ObjectKey},
     verdict::Permit,
 };
@@ -18,6 +18,7 @@ pub(super) async fn copy<S: Store>(
     permit: &Permit,
     (bucket, key): (&BucketName, &ObjectKey),
     call: &UploadPartCopy,
+    last_look: LastLook,
 ) -> Result<Response<Body>, Failure> {
     let name = multipart::name(bucket, key, &call.upload_id);
     let upload = multipart::of_signer(store, permit, &name).await?;
@@ -34,7 +35,7 @@ pub(super) async fn copy<S: Store>(
     copy_object::short_enough(bytes.end.saturating_sub(bytes.start))?;
     let wanted = upload.began.checksum.map(|(algorithm, _)| algorithm);
     let mut file = store
-        .upload(bucket, Some(bytes.end.saturating_sub(bytes.start)))
+        .upload(bucket, Some(bytes.end.saturating_sub(bytes.start)), last_look)
         .await
         .map_err(Failure::Store)?;
     let mut content = copy_object::content(source, bytes);

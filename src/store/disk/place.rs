@@ -13,7 +13,7 @@ use rustix::{
 };
 
 use crate::{
-    store::{StoreError, UploadName},
+    store::{LastLook, StoreError, UploadName},
     types::{BucketName, ETag, ObjectAttributes, ObjectKey, Properties, WriteCondition},
 };
 
@@ -35,6 +35,7 @@ pub(super) struct Placing<'p> {
     pub(super) key: &'p ObjectKey,
     /// The upload in parts that ends in the moment in which the object becomes visible.
     pub(super) ends: Option<&'p UploadName>,
+    pub(super) last_look: &'p LastLook,
 }
 
 impl Placing<'_> {
@@ -62,6 +63,9 @@ impl Placing<'_> {
             let before = self.holds(condition)?;
             if let Some(upload) = self.ends {
                 self.folders.multipart(upload)?;
+            }
+            if !self.last_look.may() {
+                return Err(StoreError::Withdrawn);
             }
             let changed = self.rename(bucket.as_fd(), &file)?;
             super::failpoint("renamed");

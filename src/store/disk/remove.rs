@@ -8,7 +8,7 @@ use rustix::{
 };
 
 use crate::{
-    store::StoreError,
+    store::{LastLook, StoreError},
     types::{BucketName, ObjectKey, Tag, WriteCondition},
 };
 
@@ -35,6 +35,7 @@ impl Folders {
             bucket,
             key,
             ends: None,
+            last_look: &LastLook::none(),
         };
         let Some(spilled) = placing.holds(condition)? else {
             return Ok(());

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use crate::{
     store::{
-        Bucket, BucketDocument, Completion, Content, ListQuery, MultipartStore, MultipartUpload,
+        Bucket, BucketDocument, Completion, Content, LastLook, ListQuery, MultipartStore, MultipartUpload,
         NewMultipart, Object, Page, Store, StoreError, StoredPart, UploadName,
     },
     types::{BucketName, ObjectAttributes, ObjectKey, Tag, UploadId, WriteCondition},
@@ -77,11 +77,16 @@ impl Store for DiskStore {
             .map(object)
     }
 
-    async fn upload(&self, bucket: &BucketName, _length: Option<u64>) -> Result<DiskUpload, StoreError> {
+    async fn upload(
+        &self,
+        bucket: &BucketName,
+        _length: Option<u64>,
+        last_look: LastLook,
+    ) -> Result<DiskUpload, StoreError> {
         if !self.bucket_exists(bucket).await? {
             return Err(StoreError::NoSuchBucket(bucket.clone()));
         }
-        Ok(DiskUpload::new(self.0.clone(), bucket.clone()))
+        Ok(DiskUpload::new(self.0.clone(), bucket.clone(), last_look))
     }
 
     async fn delete(

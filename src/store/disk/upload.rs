@@ -14,7 +14,7 @@ use rustix::{fs as rfs, io::Errno};
 use tokio::task::JoinHandle;
 
 use crate::{
-    store::{Content, Part, StoreError, StoredPart, Upload, UploadName},
+    store::{Content, LastLook, Part, StoreError, StoredPart, Upload, UploadName},
     types::{BucketName, ETag, ObjectAttributes, ObjectKey, Properties, WriteCondition},
 };
 
@@ -36,6 +36,7 @@ pub struct DiskUpload {
     file: Target,
     /// The upload in parts that ends in the moment in which the object becomes visible.
     ends: Option<UploadName>,
+    last_look: LastLook,
 }
 
 /// Where the bytes go.
@@ -49,7 +50,7 @@ enum Target {
 }
 
 impl DiskUpload {
-    pub(super) fn new(folders: Arc<Folders>, bucket: BucketName) -> Self {
+    pub(super) fn new(folders: Arc<Folders>, bucket: BucketName, last_look: LastLook) -> Self {
         Self {
             folders,
             bucket,
@@ -57,12 +58,18 @@ impl DiskUpload {
             gathered_bytes: 0,
             file: Target::Memory,
             ends: None,
+            last_look,
         }
     }
 
     /// One whose bytes are in this file already.
-    pub(super) fn with(folders: Arc<Folders>, bucket: BucketName, file: Temporary) -> Self {
-        let mut upload = Self::new(folders, bucket);
+    pub(super) fn with(
+        folders: Arc<Folders>,
+        bucket: BucketName,
+        file: Temporary,
+        last_look: LastLook,
+    ) -> Self {
+        let mut upload = Self::new(folders, bucket, last_look);
         upload.file = Target::File(file);
         upload
     }
@@ -132,9 +139,10 @@ impl Upload for DiskUpload {
         let file = self.file().await?;
         let batch = std::mem::take(&mut self.gathered);
         let (bucket, upload) = (self.bucket.clone(), upload.clone());
+        let last_look = self.last_look.clone();
         off_thread(&self.folders.clone(), move |folders| {
             let file = write_all(folders, &bucket, file, &batch)?;
-            folders.place_part(file, &upload, part)
+            folders.place_part(file, &upload, part, &last_look)
         })
         .await
     }
@@ -149,6 +157,7 @@ impl Upload for DiskUpload {
         let file = self.file().await?;
         let batch = std::mem::take(&mut self.gathered);
         let (bucket, key, ends) = (self.bucket.clone(), key.clone(), self.ends.take());
+        let last_look = self.last_look.clone();
         off_thread(&self.folders.clone(), move |folders| {
             let file = write_all(folders, &bucket, file, &batch)?;
             Placing {
@@ -156,6 +165,7 @@ impl Upload for DiskUpload {
                 bucket: &bucket,
                 key: &key,
                 ends: ends.as_ref(),
+                last_look: &last_look,
             }
             .place(file, &etag, properties, &condition)
         })

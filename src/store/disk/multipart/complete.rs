@@ -21,10 +21,19 @@ pub(in crate::store::disk) async fn complete(
             let (name, only) = (upload.clone(), only.clone());
             let file = off_thread(folders, move |folders| folders.link_part(&name, &only.part)).await?;
             let file = file.ok_or_else(|| gone(upload))?;
-            DiskUpload::with(folders.clone(), upload.bucket.clone(), file)
+            DiskUpload::with(
+                folders.clone(),
+                upload.bucket.clone(),
+                file,
+                completion.last_look.clone(),
+            )
         }
         parts => {
-            let mut object = DiskUpload::new(folders.clone(), upload.bucket.clone());
+            let mut object = DiskUpload::new(
+                folders.clone(),
+                upload.bucket.clone(),
+                completion.last_look.clone(),
+            );
             for part in parts {
                 let content = open(folders, upload, part).await?;
                 object.write_from(&content, 0..part.size).await?;

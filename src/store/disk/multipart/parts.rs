@@ -14,7 +14,7 @@ use rustix::{
 use time::OffsetDateTime;
 
 use crate::{
-    store::{Part, StoreError, StoredPart, UploadName},
+    store::{LastLook, Part, StoreError, StoredPart, UploadName},
     types::{Checksum, ChecksumAlgorithm, PartNumber},
 };
 
@@ -38,6 +38,7 @@ impl Folders {
         file: Temporary,
         upload: &UploadName,
         part: Part,
+        last_look: &LastLook,
     ) -> Result<StoredPart, StoreError> {
         let failed = |error| self.unwritable(&upload.bucket, error);
         if self.durable {
@@ -48,6 +49,9 @@ impl Folders {
         {
             let _guard = self.lock(&upload.bucket, &upload.key);
             let (folder, _) = self.open_upload(upload)?;
+            if !last_look.may() {
+                return Err(StoreError::Withdrawn);
+            }
             let failed = |error: Errno| failed(error.into());
             let group = self.group(folder.as_fd(), part.number).map_err(failed)?;
             let before = files(group.as_fd()).map_err(failed)?;

@@ -169,7 +169,11 @@ async fn an_upload_that_is_dropped_or_fails_its_condition_leaves_nothing() {
     let sample = sample(&["there"]);
     let path = sample.folder.path().join("data/abc");
     for bytes in [10, 5_000_000] {
-        let mut upload = sample.store.upload(&bucket(), None).await.unwrap();
+        let mut upload = sample
+            .store
+            .upload(&bucket(), None, LastLook::none())
+            .await
+            .unwrap();
         upload.write(Bytes::from(vec![b'x'; bytes])).await.unwrap();
         upload.write(Bytes::from(vec![b'x'; bytes])).await.unwrap();
         drop(upload);
@@ -242,7 +246,11 @@ async fn a_range_of_another_object_is_copied_exactly() {
     .await
     .unwrap();
     let source = sample.store.open(&bucket(), &key("from")).await.unwrap();
-    let mut upload = sample.store.upload(&bucket(), None).await.unwrap();
+    let mut upload = sample
+        .store
+        .upload(&bucket(), None, LastLook::none())
+        .await
+        .unwrap();
     upload.write(Bytes::from_static(b"head")).await.unwrap();
     upload
         .write_from(&source.content, 1_000..1_500_000)

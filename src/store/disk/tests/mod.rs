@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::{
-    store::{Completion, Content, ListQuery, Page, Store, Upload},
+    store::{Completion, Content, LastLook, ListQuery, Page, Store, Upload},
     types::{ETag, Properties, WriteCondition},
 };
 
@@ -24,7 +24,9 @@ async fn stored(
     properties: Properties,
     condition: WriteCondition,
 ) -> Result<ObjectAttributes, StoreError> {
-    let mut upload = store.upload(&BucketName::parse("abc").unwrap(), None).await?;
+    let mut upload = store
+        .upload(&BucketName::parse("abc").unwrap(), None, LastLook::none())
+        .await?;
     for piece in content.chunks(700_000) {
         upload.write(Bytes::copy_from_slice(piece)).await?;
     }

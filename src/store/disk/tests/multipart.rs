@@ -7,7 +7,7 @@ use super::{
     *,
 };
 use crate::{
-    store::{MultipartStore, NewMultipart, Part, StoredPart, UploadName},
+    store::{LastLook, MultipartStore, NewMultipart, Part, StoredPart, UploadName},
     types::{PartNumber, Parts},
 };
 
@@ -43,7 +43,7 @@ async fn part(
     number: u32,
     body: &[u8],
 ) -> Result<StoredPart, StoreError> {
-    let mut file = store.upload(&bucket(), None).await?;
+    let mut file = store.upload(&bucket(), None, LastLook::none()).await?;
     file.write(Bytes::copy_from_slice(body)).await?;
     let mut md5 = [0; 16];
     md5[..body.len().min(16)].copy_from_slice(&body[..body.len().min(16)]);
@@ -61,6 +61,7 @@ async fn complete(store: &DiskStore, upload: &UploadName) -> Result<ObjectAttrib
         etag: ETag::new("parts".to_owned()),
         properties: Properties::default(),
         condition: WriteCondition::Always,
+        last_look: LastLook::none(),
     };
     store.complete_multipart(upload, completion).await
 }
@@ -264,6 +265,7 @@ async fn ten_thousand_parts_make_an_object_that_knows_each_of_them() {
             ..Properties::default()
         },
         condition: WriteCondition::Always,
+        last_look: LastLook::none(),
     };
     let stored = store.complete_multipart(&upload, completion).await.unwrap();
     assert_eq!(stored.size, sizes.iter().sum::<u64>());

@@ -1,0 +1,55 @@
+//! What an operator may set of the audit trail: `[audit]`.
+
+use std::path::PathBuf;
+
+/// Where the audit trail goes, and what happens when it cannot.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Where records go.
+    pub to: To,
+    /// The file. Older ones are beside it, with `.1` (the newest) and so on behind their names.
+    pub file: PathBuf,
+    /// A file of more bytes is set aside and a new one begun.
+    pub rotate_bytes: u64,
+    /// How many that were set aside are kept.
+    pub keep_files: usize,
+    /// What happens to requests while records cannot be written.
+    pub on_failure: OnFailure,
+}
+
+/// Where records go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum To {
+    /// To a file where there is a policy file to revoke in; nowhere where keys were given or made for one run, which is to leave no files.
+    Auto,
+    /// To a file.
+    File,
+    /// To standard output.
+    Stdout,
+    /// Nowhere.
+    Off,
+}
+
+/// What happens to requests while records cannot be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// They go on; what cannot be kept for later is lost, and the trail says how much.
+    Continue,
+    /// They are refused with 503 until records can be written again.
+    Refuse,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            to: To::Auto,
+            file: PathBuf::from("audit.jsonl"),
+            rotate_bytes: 100 * 1024 * 1024,
+            keep_files: 10,
+            on_failure: OnFailure::Continue,
+        }
+    }
+}

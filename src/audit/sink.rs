@@ -1,0 +1,321 @@
+//! The thread that writes records. Requests hand it their entries and go on; it gathers what has come and writes that at once. While it cannot
+//! write it keeps what comes, within a bound, and tries again.
+
+use std::{
+    collections::VecDeque,
+    io::{self, Write},
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError},
+    },
+    time::Duration,
+};
+
+use crate::clock::Clock;
+
+use super::{Entry, OnFailure, Record, Settings, To, file::AuditFile};
+
+/// How many entries may wait: some seconds of a busy gateway, a few dozen MiB.
+const LONGEST_QUEUE: usize = 65_536;
+/// How many lines are kept while they cannot be written.
+const LONGEST_BACKLOG: usize = 65_536;
+/// How much is written at once.
+const BATCH_BYTES: usize = 64 * 1024;
+/// How often a sink that fails is tried again.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// Where requests leave their entries. A copy is another handle on the same.
+#[derive(Clone)]
+pub struct Audit(Option<Arc<Shared>>);
+
+struct Shared {
+    queue: SyncSender<Message>,
+    on_failure: OnFailure,
+    failing: AtomicBool,
+    /// How many entries found no room.
+    lost: Arc<AtomicU64>,
+    problem: Mutex<Option<String>>,
+}
+
+enum Message {
+    Entry(Box<Entry>),
+    Reopen,
+    Flush(SyncSender<()>),
+}
+
+/// How the trail fares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// What keeps records from being written, if anything does.
+    pub problem: Option<String>,
+    /// Requests are refused because of it.
+    pub refusing: bool,
+}
+
+/// Why there is no trail.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// The file cannot be opened, and no request may go unrecorded.
+    #[error(
+        "the audit file {path} cannot be written: {source}; mend that, or set audit.on_failure = \"continue\" or audit.to = \"off\""
+    )]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// There is no thread to be had.
+    #[error("no thread for the audit trail: {0}")]
+    Thread(io::Error),
+}
+
+impl Audit {
+    /// No trail.
+    pub fn off() -> Self {
+        Self(None)
+    }
+
+    /// Opens the trail. A file that cannot be opened is an error under `on_failure = "refuse"`; else it is told of, and tried again.
+    pub fn start(settings: &Settings, clock: Clock) -> Result<Self, AuditError> {
+        let output = match settings.to {
+            To::Off => return Ok(Self::off()),
+            To::Stdout => Output::Stdout,
+            To::File | To::Auto => {
+                let mut file =
+                    AuditFile::new(settings.file.clone(), settings.rotate_bytes, settings.keep_files);
+                match (file.open().map(drop), settings.on_failure) {
+                    (Err(source), OnFailure::Refuse) => {
+                        let path = settings.file.clone();
+                        return Err(AuditError::Unwritable { path, source });
+                    }
+                    (Err(error), OnFailure::Continue) => {
+                        let path = settings.file.display();
+                        tracing::error!(
+                            "the audit file {path} cannot be written, and requests go on without a trail: {error}"
+                        );
+                    }
+                    (Ok(()), _) => {}
+                }
+                Output::File(file, settings.file.clone())
+            }
+        };
+        let (queue, inbox) = mpsc::sync_channel(LONGEST_QUEUE);
+        let shared = Arc::new(Shared {
+            queue,
+            on_failure: settings.on_failure,
+            failing: AtomicBool::new(false),
+            lost: Arc::new(AtomicU64::new(0)),
+            problem: Mutex::new(None),
+        });
+        let writer = Writer {
+            // The thread ends when the last handle is gone.
+            shared: Arc::downgrade(&shared),
+            lost: shared.lost.clone(),
+            output,
+            clock,
+            backlog: VecDeque::new(),
+            failing: false,
+        };
+        std::thread::Builder::new()
+            .name("audit".to_owned())
+            .spawn(move || writer.run(&inbox))
+            .map_err(AuditError::Thread)?;
+        Ok(Self(Some(shared)))
+    }
+
+    /// Is there a trail?
+    pub fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Leaves an entry. Never waits.
+    pub fn record(&self, entry: Box<Entry>) {
+        let Some(shared) = &self.0 else { return };
+        match shared.queue.try_send(Message::Entry(entry)) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                shared.lost.fetch_add(1, Ordering::Relaxed);
+                // The writer clears this once it has caught up.
+                shared.failing.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Must requests be refused, because nothing could be said of them?
+    pub fn refuses(&self) -> bool {
+        self.0.as_ref().is_some_and(|shared| {
+            shared.on_failure == OnFailure::Refuse && shared.failing.load(Ordering::Relaxed)
+        })
+    }
+
+    /// How it fares.
+    pub fn health(&self) -> Health {
+        let problem = self.0.as_ref().and_then(|shared| {
+            let problem = shared.problem.lock().unwrap_or_else(PoisonError::into_inner);
+            problem.clone()
+        });
+        Health {
+            problem,
+            refusing: self.refuses(),
+        }
+    }
+
+    /// Opens the file anew: another program has moved it away.
+    pub fn reopen(&self) {
+        if let Some(shared) = &self.0 {
+            _ = shared.queue.try_send(Message::Reopen);
+        }
+    }
+
+    /// Waits until what was left before is written, or the writer has given up for now. Blocks.
+    pub fn flush(&self) {
+        let Some(shared) = &self.0 else { return };
+        let (done, wait) = mpsc::sync_channel(1);
+        if shared.queue.send(Message::Flush(done)).is_ok() {
+            _ = wait.recv();
+        }
+    }
+}
+
+enum Output {
+    File(AuditFile, PathBuf),
+    Stdout,
+}
+
+impl Output {
+    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+        match self {
+            Self::File(file, _) => file.append(lines),
+            Self::Stdout => {
+                let mut stdout = io::stdout().lock();
+                stdout.write_all(lines)?;
+                stdout.flush()
+            }
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::File(_, path) => path.display().to_string(),
+            Self::Stdout => "standard output".to_owned(),
+        }
+    }
+}
+
+struct Writer {
+    shared: std::sync::Weak<Shared>,
+    lost: Arc<AtomicU64>,
+    output: Output,
+    clock: Clock,
+    /// Lines that are to be written, the oldest first.
+    backlog: VecDeque<Vec<u8>>,
+    failing: bool,
+}
+
+impl Writer {
+    fn run(mut self, inbox: &Receiver<Message>) {
+        loop {
+            let first = match self.failing {
+                false => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                true => inbox.recv_timeout(RETRY),
+            };
+            let mut waiting = Vec::new();
+            match first {
+                Ok(message) => self.take(message, &mut waiting),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return self.write(),
+            }
+            while self.backlog.len() < LONGEST_BACKLOG
+                && let Ok(message) = inbox.try_recv()
+            {
+                self.take(message, &mut waiting);
+            }
+            self.write();
+            waiting
+                .into_iter()
+                .for_each(|done: SyncSender<()>| _ = done.send(()));
+        }
+    }
+
+    fn take(&mut self, message: Message, waiting: &mut Vec<SyncSender<()>>) {
+        match message {
+            Message::Entry(_) if self.backlog.len() >= LONGEST_BACKLOG => {
+                self.lost.fetch_add(1, Ordering::Relaxed);
+            }
+            Message::Entry(entry) => self.backlog.push_back(Record::from(*entry).line()),
+            Message::Reopen => {
+                // What came before belongs to the file as it was.
+                self.write();
+                if let Output::File(file, _) = &mut self.output {
+                    file.close();
+                }
+            }
+            Message::Flush(done) => waiting.push(done),
+        }
+    }
+
+    /// Writes what there is, or notes that it cannot be.
+    fn write(&mut self) {
+        match self.write_all() {
+            Ok(()) => self.works(),
+            Err(error) => self.fails(&error),
+        }
+    }
+
+    fn write_all(&mut self) -> io::Result<()> {
+        let lost = self.lost.load(Ordering::Relaxed);
+        if lost > 0 && self.backlog.len() < LONGEST_BACKLOG {
+            self.lost.fetch_sub(lost, Ordering::Relaxed);
+            self.backlog
+                .push_back(Record::of_loss(self.clock.now(), lost).line());
+        }
+        while !self.backlog.is_empty() {
+            let mut batch = Vec::new();
+            let mut count = 0;
+            for line in &self.backlog {
+                if count > 0 && batch.len() + line.len() > BATCH_BYTES {
+                    break;
+                }
+                batch.extend_from_slice(line);
+                count += 1;
+            }
+            self.output.append(&batch)?;
+            self.backlog.drain(..count);
+        }
+        Ok(())
+    }
+
+    fn works(&mut self) {
+        if self.failing {
+            tracing::info!("the audit trail can be written again");
+        }
+        self.failing = false;
+        self.tell(None);
+    }
+
+    fn fails(&mut self, error: &io::Error) {
+        let problem = format!(
+            "the audit trail cannot be written to {}: {error}",
+            self.output.name()
+        );
+        if !self.failing {
+            tracing::error!("{problem}");
+        }
+        self.failing = true;
+        self.tell(Some(problem));
+    }
+
+    fn tell(&self, problem: Option<String>) {
+        let Some(shared) = self.shared.upgrade() else {
+            return;
+        };
+        shared.failing.store(problem.is_some(), Ordering::Relaxed);
+        *shared.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
+    }
+}
+
+#[cfg(test)]
+mod tests;

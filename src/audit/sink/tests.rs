@@ -1,0 +1,211 @@
+//! What the writer does while it can and while it cannot.
+
+use std::{fs, os::unix::fs::PermissionsExt, time::Instant};
+
+use time::macros::datetime;
+
+use super::*;
+use crate::audit::{Outcome, Trail};
+
+const NOON: time::OffsetDateTime = datetime!(2026-11-24 12:00 UTC);
+
+fn entry(id: &str) -> Box<Entry> {
+    Box::new(Entry {
+        time: NOON,
+        request_id: id.to_owned(),
+        client: ([127, 0, 0, 1], 5).into(),
+        method: http::Method::GET,
+        user_agent: Some("a \"b\"\n\u{1b}[31m".to_owned()),
+        range: None,
+        signer: Some("alice".into()),
+        access_key_id: None,
+        link_id: None,
+        mechanism: Some("query"),
+        signed_at: Some(NOON),
+        expires_at: None,
+        operation: Some("GetObject"),
+        action: Some("s3:GetObject"),
+        bucket: None,
+        key: None,
+        source: None,
+        decided_by: None,
+        generation: 3,
+        outcome: Outcome::Served,
+        status: Some(200),
+        code: None,
+        reason: None,
+        bytes_sent: 7,
+        bytes_received: 0,
+        completed: true,
+        duration: Duration::from_micros(1_500),
+    })
+}
+
+fn settings(folder: &std::path::Path, on_failure: OnFailure) -> Settings {
+    Settings {
+        file: folder.join("audit.jsonl"),
+        on_failure,
+        ..Settings::default()
+    }
+}
+
+fn clock() -> Clock {
+    Clock::fixed(NOON)
+}
+
+/// Waits for what another thread will do.
+fn wait_for(what: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !what() {
+        assert!(start.elapsed() < Duration::from_secs(20), "waited in vain");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn every_entry_is_one_line_and_is_read_again_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path(), OnFailure::Continue);
+    let audit = Audit::start(&settings, clock()).unwrap();
+    (0..1000).for_each(|number| audit.record(entry(&format!("R{number}"))));
+    audit.flush();
+    let text = fs::read_to_string(&settings.file).unwrap();
+    assert_eq!(text.lines().count(), 1000);
+    assert!(
+        !text.contains('\u{1b}') && text.contains(r#""user_agent":"a \"b\"\n\u001b[31m""#),
+        "{text:.300}"
+    );
+    let records: Vec<_> = Trail::open(&settings.file).unwrap().map(Result::unwrap).collect();
+    let expected: Vec<_> = (0..1000)
+        .map(|number| Record::from(*entry(&format!("R{number}"))))
+        .collect();
+    assert_eq!(records, expected);
+    assert_eq!((records[0].duration_ms, records[0].generation), (1.5, 3));
+}
+
+#[test]
+fn a_trail_is_read_over_all_its_files_in_order_and_what_is_no_record_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings {
+        rotate_bytes: 2_000,
+        ..settings(folder.path(), OnFailure::Continue)
+    };
+    for round in 0..5 {
+        // A new process each time.
+        let audit = Audit::start(&settings, clock()).unwrap();
+        audit.record(entry(&format!("{round}-a")));
+        audit.flush();
+        audit.record(entry(&format!("{round}-b")));
+        audit.flush();
+    }
+    assert!(folder.path().join("audit.jsonl.1").exists());
+    fs::write(folder.path().join("audit.jsonl.1"), {
+        let text = fs::read_to_string(folder.path().join("audit.jsonl.1")).unwrap();
+        format!("{{\"half\n{text}\n")
+    })
+    .unwrap();
+    let mut trail = Trail::open(&settings.file).unwrap();
+    let ids: Vec<_> = trail.by_ref().map(|record| record.unwrap().request_id).collect();
+    let expected: Vec<_> = (0..5)
+        .flat_map(|round| [format!("{round}-a"), format!("{round}-b")])
+        .collect();
+    assert_eq!(ids, expected);
+    assert_eq!(trail.unreadable(), 2);
+}
+
+#[test]
+fn while_nothing_can_be_written_records_are_kept_and_written_once_it_can() {
+    let folder = tempfile::tempdir().unwrap();
+    for (on_failure, refuses) in [(OnFailure::Continue, false), (OnFailure::Refuse, true)] {
+        let inner = folder.path().join(format!("{on_failure:?}"));
+        fs::create_dir(&inner).unwrap();
+        let settings = settings(&inner, on_failure);
+        let audit = Audit::start(&settings, clock()).unwrap();
+        audit.record(entry("before"));
+        audit.flush();
+        assert_eq!(
+            audit.health(),
+            Health {
+                problem: None,
+                refusing: false
+            }
+        );
+        // A folder in the file's place: that cannot be written even by root.
+        fs::remove_file(&settings.file).unwrap();
+        fs::create_dir(&settings.file).unwrap();
+        audit.reopen();
+        audit.record(entry("while"));
+        audit.flush();
+        let health = audit.health();
+        assert!(
+            health
+                .problem
+                .is_some_and(|problem| problem.contains("audit.jsonl"))
+        );
+        assert_eq!((health.refusing, audit.refuses()), (refuses, refuses));
+        fs::remove_dir(&settings.file).unwrap();
+        wait_for(|| audit.health().problem.is_none());
+        assert!(!audit.refuses());
+        let ids: Vec<_> = Trail::open(&settings.file)
+            .unwrap()
+            .map(|record| record.unwrap().request_id)
+            .collect();
+        assert_eq!(ids, ["while"]);
+    }
+}
+
+#[test]
+fn what_finds_no_room_is_told_of_as_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path(), OnFailure::Continue);
+    let audit = Audit::start(&settings, clock()).unwrap();
+    fs::remove_file(&settings.file).unwrap();
+    fs::create_dir(&settings.file).unwrap();
+    audit.reopen();
+    let many = LONGEST_QUEUE + LONGEST_BACKLOG + 1_000;
+    (0..many).for_each(|_| audit.record(entry("x")));
+    fs::remove_dir(&settings.file).unwrap();
+    let counted = || {
+        let records = Trail::open(&settings.file)
+            .into_iter()
+            .flatten()
+            .filter_map(Result::ok);
+        records.map(|record| record.lost.unwrap_or(1)).sum::<u64>()
+    };
+    wait_for(|| {
+        audit.flush();
+        audit.health().problem.is_none() && counted() == many as u64
+    });
+    let lost = Trail::open(&settings.file)
+        .unwrap()
+        .filter_map(|record| record.unwrap().lost)
+        .sum::<u64>();
+    assert!(lost >= 1_000, "{lost}");
+}
+
+#[test]
+fn where_no_request_may_go_unrecorded_a_file_that_cannot_be_opened_is_an_error_at_start() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("audit.jsonl")).unwrap();
+    let refuse = Audit::start(&settings(folder.path(), OnFailure::Refuse), clock());
+    let message = refuse.err().unwrap().to_string();
+    assert!(
+        message.contains("audit.jsonl") && message.contains("audit.on_failure"),
+        "{message}"
+    );
+    assert!(Audit::start(&settings(folder.path(), OnFailure::Continue), clock()).is_ok());
+    let off = Settings {
+        to: To::Off,
+        ..settings(folder.path(), OnFailure::Refuse)
+    };
+    assert!(!Audit::start(&off, clock()).unwrap().is_on());
+}
+
+#[test]
+fn the_file_is_for_its_owner_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path(), OnFailure::Continue);
+    Audit::start(&settings, clock()).unwrap();
+    let mode = fs::metadata(&settings.file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}

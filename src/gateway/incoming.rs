@@ -1,0 +1,90 @@
+//! A request's body on its way in: counted, and ended when the policy ends its transfer, also where nothing comes any more.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use super::transfers::Transfer;
+
+/// A body on its way in.
+pub(super) struct Incoming<B> {
+    body: B,
+    received: u64,
+    cut: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    is_cut: bool,
+}
+
+/// The body broke off.
+#[derive(Debug, thiserror::Error)]
+#[error("the body broke off")]
+pub(super) struct BrokenOff;
+
+impl<B> Incoming<B> {
+    pub(super) fn new(body: B) -> Self {
+        Self {
+            body,
+            received: 0,
+            cut: None,
+            is_cut: false,
+        }
+    }
+
+    /// Ends with this transfer.
+    pub(super) fn ends_with(&mut self, transfer: &Transfer) {
+        self.cut = Some(Box::pin(transfer.wake().cancelled_owned()));
+    }
+
+    /// From now on it goes on whatever becomes of its transfer. `true`: the policy had ended it.
+    pub(super) fn no_longer_ends(&mut self) -> bool {
+        self.cut = None;
+        std::mem::take(&mut self.is_cut)
+    }
+
+    /// How many bytes have come.
+    pub(super) fn received(&self) -> u64 {
+        self.received
+    }
+}
+
+impl<B> Body for Incoming<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    type Data = Bytes;
+    type Error = BrokenOff;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        let incoming = self.get_mut();
+        if let Some(cut) = &mut incoming.cut
+            && cut.as_mut().poll(context).is_ready()
+        {
+            incoming.is_cut = true;
+            return Poll::Ready(Some(Err(BrokenOff)));
+        }
+        let frame = Pin::new(&mut incoming.body).poll_frame(context);
+        frame.map(|frame| {
+            frame.map(|frame| {
+                let frame = frame.map_err(|_| BrokenOff)?;
+                let length = frame.data_ref().map_or(0, Bytes::len) as u64;
+                incoming.received = incoming.received.saturating_add(length);
+                Ok(frame)
+            })
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

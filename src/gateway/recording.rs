@@ -1,0 +1,255 @@
+//! The record of one request in the making. It is written when it is dropped, so that no request ends without one: not one whose client went,
+//! nor one whose connection was broken off.
+
+use std::time::Instant;
+
+use http::{HeaderMap, Method, header};
+
+use crate::{
+    audit::{Audit, Decided, Entry, Outcome},
+    clock::Clock,
+    policy::Denial,
+    s3::Target,
+    sigv4::Mechanism,
+    types::{Peer, RequestHead},
+    verdict::{self, Permit, Permitted, Refusal, Verdict},
+};
+
+use super::{Failure, RequestId};
+
+/// The record of one request in the making.
+pub(super) struct Recording {
+    audit: Audit,
+    clock: Clock,
+    began: Instant,
+    entry: Option<Box<Entry>>,
+    /// Has the answer begun?
+    answered: bool,
+}
+
+impl Recording {
+    pub(super) fn begin(
+        audit: &Audit,
+        clock: &Clock,
+        request_id: RequestId,
+        peer: Peer,
+        method: &Method,
+    ) -> Self {
+        let entry = Entry {
+            time: clock.now(),
+            request_id: request_id.to_string(),
+            client: peer.address,
+            method: method.clone(),
+            user_agent: None,
+            range: None,
+            signer: None,
+            access_key_id: None,
+            link_id: None,
+            mechanism: None,
+            signed_at: None,
+            expires_at: None,
+            operation: None,
+            action: None,
+            bucket: None,
+            key: None,
+            source: None,
+            decided_by: None,
+            generation: 0,
+            outcome: Outcome::Gone,
+            status: None,
+            code: None,
+            reason: None,
+            bytes_sent: 0,
+            bytes_received: 0,
+            completed: false,
+            duration: std::time::Duration::ZERO,
+        };
+        Self {
+            audit: audit.clone(),
+            clock: clock.clone(),
+            began: clock.moment(),
+            entry: Some(Box::new(entry)),
+            answered: false,
+        }
+    }
+
+    /// What is known so far.
+    pub(super) fn entry(&self) -> Option<&Entry> {
+        self.entry.as_deref()
+    }
+
+    fn note(&mut self, note: impl FnOnce(&mut Entry)) {
+        if let Some(entry) = &mut self.entry {
+            note(entry);
+        }
+    }
+
+    /// What the head says. Bucket and key are what is asked for, verified or not: the signer's name says which.
+    pub(super) fn head(&mut self, head: &RequestHead, settings: &verdict::Settings) {
+        let target = verdict::asked_for(head, settings);
+        self.note(|entry| {
+            entry.user_agent = text(head.headers(), header::USER_AGENT);
+            entry.range = text(head.headers(), header::RANGE);
+            if let Some(target) = target {
+                name(entry, &target);
+            }
+        });
+    }
+
+    /// What was decided.
+    pub(super) fn decided(&mut self, verdict: &Verdict, generation: u64) {
+        self.note(|entry| {
+            entry.generation = generation;
+            if let Some(identity) = &verdict.identity {
+                entry.signer = Some(identity.signer.clone());
+                entry.access_key_id = Some(identity.access_key_id.clone());
+                entry.link_id = Some(identity.link_id);
+                entry.mechanism = mechanism(identity.mechanism);
+                entry.signed_at = Some(identity.signed_at);
+                entry.expires_at = Some(identity.expires_at);
+                if let Some(target) = &identity.target {
+                    name(entry, target);
+                }
+            }
+            match &verdict.outcome {
+                Ok(permit) => permitted(entry, permit),
+                Err(refusal) => refused(entry, refusal),
+            }
+        });
+    }
+
+    /// How many bytes of the request's body came.
+    pub(super) fn received(&mut self, bytes: u64) {
+        self.note(|entry| entry.bytes_received = bytes);
+    }
+
+    /// The answer begins.
+    pub(super) fn answers(&mut self, status: u16, failure: Option<&Failure>) {
+        self.answered = true;
+        self.note(|entry| {
+            entry.status = Some(status);
+            entry.outcome = match failure {
+                None => Outcome::Served,
+                Some(Failure::Refused(refusal)) => {
+                    refused(entry, refusal);
+                    Outcome::Denied
+                }
+                Some(Failure::Withdrawn(refusal, generation)) => {
+                    refused(entry, refusal);
+                    entry.generation = *generation;
+                    Outcome::Cut
+                }
+                Some(Failure::CutBody | Failure::SilentBody) => Outcome::Gone,
+                Some(_) => Outcome::Failed,
+            };
+            if let Some(failure) = failure {
+                entry.code = Some(failure.s3_error().code().name());
+                entry.reason = Some(failure.name());
+            }
+        });
+    }
+
+    /// So many bytes more were handed to the connection.
+    pub(super) fn sent(&mut self, bytes: usize) {
+        self.note(|entry| entry.bytes_sent = entry.bytes_sent.saturating_add(bytes as u64));
+    }
+
+    /// All of the answer was handed to the connection.
+    pub(super) fn completed(&mut self) {
+        self.note(|entry| entry.completed = true);
+    }
+
+    /// The answer broke off for want of its bytes.
+    pub(super) fn broke(&mut self, reason: &'static str) {
+        self.note(|entry| {
+            entry.outcome = Outcome::Failed;
+            entry.reason = Some(reason);
+        });
+    }
+
+    /// What was answered with 200 failed after all, and its document says so.
+    pub(super) fn failed(&mut self, code: &'static str, reason: &'static str) {
+        self.note(|entry| {
+            entry.outcome = Outcome::Failed;
+            entry.code = Some(code);
+            entry.reason = Some(reason);
+        });
+    }
+
+    /// The policy ended the transfer.
+    pub(super) fn cut(&mut self, refusal: &Refusal, generation: u64) {
+        self.note(|entry| {
+            entry.outcome = Outcome::Cut;
+            entry.reason = Some(refusal.name());
+            entry.generation = generation;
+            refused(entry, refusal);
+        });
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        let Some(mut entry) = self.entry.take() else {
+            return;
+        };
+        entry.duration = self.clock.moment().saturating_duration_since(self.began);
+        if !self.answered || (entry.outcome == Outcome::Served && !entry.completed) {
+            entry.outcome = Outcome::Gone;
+        }
+        self.audit.record(entry);
+    }
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<String> {
+    let bytes = headers.get(name)?.as_bytes();
+    let bytes = bytes.get(..Entry::MOST_OF_A_HEADER).unwrap_or(bytes);
+    Some(String::from_utf8_lossy(bytes).into_owned())
+}
+
+fn name(entry: &mut Entry, target: &Target) {
+    let (bucket, key) = match target {
+        Target::Service => (None, None),
+        Target::Bucket(bucket) => (Some(bucket.clone()), None),
+        Target::Object(bucket, key) => (Some(bucket.clone()), Some(key.clone())),
+    };
+    (entry.bucket, entry.key) = (bucket, key);
+}
+
+fn permitted(entry: &mut Entry, permit: &Permit) {
+    let operation = permit.operation();
+    entry.operation = Some(operation.name());
+    entry.action = operation.action().map(|action| action.name());
+    entry.decided_by = permit.statement().cloned().map(Decided::Statement);
+    entry.source = match permit.permitted() {
+        Permitted::CopyObject(_, _, copy) => Some(copy.source.clone()),
+        Permitted::UploadPartCopy(_, _, copy) => Some(copy.source.clone()),
+        _ => None,
+    };
+}
+
+fn refused(entry: &mut Entry, refusal: &Refusal) {
+    match refusal {
+        Refusal::Denied { action, denial, .. } => {
+            entry.action = Some(action.name());
+            entry.decided_by = match denial {
+                Denial::Explicit(statement) => Some(Decided::Statement(statement.clone())),
+                Denial::Implicit => None,
+            };
+        }
+        Refusal::Revoked(rule) => entry.decided_by = Some(Decided::Revocation(rule.clone())),
+        Refusal::Query(_)
+        | Refusal::Signature(_)
+        | Refusal::Anonymous
+        | Refusal::Call(_)
+        | Refusal::Rekeyed(_) => {}
+    }
+}
+
+fn mechanism(mechanism: Mechanism) -> Option<&'static str> {
+    match mechanism {
+        Mechanism::Presigned => Some("query"),
+        Mechanism::Header => Some("header"),
+        Mechanism::Form => Some("form"),
+        Mechanism::Anonymous => None,
+    }
+}

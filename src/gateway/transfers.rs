@@ -1,0 +1,198 @@
+//! Transfers in flight, held against the policy whenever it changes. Nothing is asked per chunk: a task of its own wakes with each new snapshot,
+//! asks it for every transfer what was asked when the request came, with that request's own moment, and ends those that it denies.
+//!
+//! A download ends with its connection, since a reader that stalls is not reading our answer either: the client sees a body that is too short.
+//! (Over HTTP/2 its stream is reset; a stream that stalls takes its connection along.) An upload is woken, discarded, and told why.
+
+use std::{
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use dashmap::DashMap;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    live::{Live, Status},
+    policy::Snapshot,
+    store::LastLook,
+    verdict::{Grounds, Refusal},
+};
+
+use super::Connection;
+
+/// How long a stream of an HTTP/2 connection has to end by itself before its connection is broken off.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// All transfers in flight.
+pub(super) struct Transfers {
+    live: Live,
+    active: DashMap<u64, Arc<Active>>,
+    next: AtomicU64,
+}
+
+/// How a transfer is ended.
+#[derive(Clone, Debug)]
+pub(super) enum End {
+    /// By waking whoever waits for its bytes.
+    Wake,
+    /// By breaking off its connection.
+    BreakOff(Connection),
+    /// By resetting its stream; where that is not taken notice of, by breaking off its connection.
+    Reset(Connection),
+}
+
+struct Active {
+    grounds: Arc<Grounds>,
+    end: End,
+    is_cut: AtomicBool,
+    /// Why, and since which snapshot.
+    why: OnceLock<(Refusal, u64)>,
+    wake: CancellationToken,
+}
+
+/// One transfer, for as long as it lasts.
+pub(super) struct Transfer {
+    id: u64,
+    active: Arc<Active>,
+    transfers: Arc<Transfers>,
+}
+
+impl Transfers {
+    /// Begins to watch the policy, where it is set to. Must be called within a runtime; the task ends with the last handle.
+    pub(super) fn new(live: Live) -> Arc<Self> {
+        let transfers = Arc::new(Self {
+            live,
+            active: DashMap::new(),
+            next: AtomicU64::new(0),
+        });
+        if transfers.live.cuts_transfers() {
+            // From now on: a change that comes before the task runs is not missed.
+            let changes = transfers.live.changes();
+            tokio::spawn(hold(Arc::downgrade(&transfers), changes));
+        }
+        transfers
+    }
+
+    /// A transfer that rests on these grounds begins.
+    pub(super) fn begin(self: &Arc<Self>, grounds: Arc<Grounds>, end: End) -> Transfer {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let active = Arc::new(Active {
+            grounds,
+            end,
+            is_cut: AtomicBool::new(false),
+            why: OnceLock::new(),
+            wake: CancellationToken::new(),
+        });
+        if self.live.cuts_transfers() {
+            self.active.insert(id, active.clone());
+            // The policy may have changed between the verdict and this.
+            active.hold_against(&self.live.snapshot());
+        }
+        Transfer {
+            id,
+            active,
+            transfers: self.clone(),
+        }
+    }
+
+    /// What is asked before an upload becomes visible: does what allowed it still hold?
+    pub(super) fn last_look(&self, grounds: &Arc<Grounds>) -> LastLook {
+        if !self.live.cuts_transfers() {
+            return LastLook::none();
+        }
+        let (live, grounds) = (self.live.clone(), grounds.clone());
+        LastLook::new(move || {
+            let snapshot = live.snapshot();
+            snapshot.generation() == grounds.generation() || grounds.hold_under(&snapshot).is_ok()
+        })
+    }
+
+    /// Why a last look said no: what the policy says of these grounds now.
+    pub(super) fn why(&self, grounds: &Grounds) -> Option<(Refusal, u64)> {
+        let snapshot = self.live.snapshot();
+        let refusal = grounds.hold_under(&snapshot).err()?;
+        Some((refusal, snapshot.generation()))
+    }
+}
+
+/// Holds every transfer against each snapshot that comes into force.
+async fn hold(transfers: Weak<Transfers>, mut changes: watch::Receiver<Status>) {
+    let mut seen = 0;
+    while changes.changed().await.is_ok() {
+        let Some(transfers) = transfers.upgrade() else {
+            return;
+        };
+        let snapshot = transfers.live.snapshot();
+        // A problem that comes or goes changes nothing of what is in force.
+        if std::mem::replace(&mut seen, snapshot.generation()) == snapshot.generation() {
+            continue;
+        }
+        let active: Vec<_> = transfers
+            .active
+            .iter()
+            .map(|entry| entry.value().clone())
+            .collect();
+        for (number, active) in active.iter().enumerate() {
+            active.hold_against(&snapshot);
+            if number % 64 == 63 {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+}
+
+impl Active {
+    fn hold_against(self: &Arc<Self>, snapshot: &Snapshot) {
+        if snapshot.generation() == self.grounds.generation() || self.is_cut.load(Ordering::Relaxed) {
+            return;
+        }
+        let Err(refusal) = self.grounds.hold_under(snapshot) else {
+            return;
+        };
+        if self.why.set((refusal, snapshot.generation())).is_err() {
+            return;
+        }
+        self.is_cut.store(true, Ordering::Release);
+        match &self.end {
+            End::Wake => self.wake.cancel(),
+            End::BreakOff(connection) => connection.break_off(),
+            End::Reset(connection) => {
+                let (active, connection) = (Arc::downgrade(self), connection.clone());
+                tokio::spawn(async move {
+                    tokio::time::sleep(PATIENCE).await;
+                    if active.upgrade().is_some() {
+                        connection.break_off();
+                    }
+                });
+            }
+        }
+    }
+}
+
+impl Transfer {
+    /// Has the policy ended it?
+    pub(super) fn is_cut(&self) -> bool {
+        self.active.is_cut.load(Ordering::Acquire)
+    }
+
+    /// Why it was ended, and by which snapshot.
+    pub(super) fn why(&self) -> Option<&(Refusal, u64)> {
+        self.active.why.get()
+    }
+
+    /// Wakes when it is ended.
+    pub(super) fn wake(&self) -> CancellationToken {
+        self.active.wake.clone()
+    }
+}
+
+impl Drop for Transfer {
+    fn drop(&mut self) {
+        self.transfers.active.remove(&self.id);
+    }
+}

@@ -196,6 +196,10 @@ impl Drop for Recording {
         if !self.answered || (entry.outcome == Outcome::Served && !entry.completed) {
             entry.outcome = Outcome::Gone;
         }
+        if entry.outcome == Outcome::Gone {
+            // Whoever left an upload half sent hears no answer either.
+            entry.completed = false;
+        }
         self.audit.record(entry);
     }
 }

@@ -1,0 +1,342 @@
+//! One record per request, whatever its end.
+
+use bytes::Bytes;
+use http::Method;
+use postern::audit::{OnFailure, Outcome, Record, Settings};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::support::{BUCKET, TestGateway, Wishes, client, form::TestForm, policy};
+
+const EVERYTHING: &str =
+    "\n[[signer.statement]]\nSid = 'all'\nEffect = 'Allow'\nAction = 's3:*'\nResource = '*'\n";
+
+async fn gateway() -> TestGateway {
+    TestGateway::with(Wishes {
+        policy: Some(policy(&[EVERYTHING])),
+        ..Wishes::default()
+    })
+    .await
+}
+
+/// The record of the one request to this gateway so far.
+async fn only_record(gateway: &TestGateway) -> Record {
+    gateway.record(|_| true).await
+}
+
+#[tokio::test]
+async fn a_served_download_says_who_what_how_much_and_why_it_was_allowed() {
+    let gateway = gateway().await;
+    gateway.put("films/ä\n.mp4", "0123456789");
+    let link = gateway.link(&Method::GET, "films/ä\n.mp4");
+    let headers = [("range", "bytes=2-5"), ("user-agent", "a player/1.0")];
+    let answer = client::send(gateway.address, Method::GET, &link, &headers).await;
+    assert_eq!(answer.text(), "2345");
+    let record = only_record(&gateway).await;
+    assert_eq!(record.request_id, answer.header("x-amz-request-id"));
+    assert_eq!(
+        (record.outcome, record.status, record.completed),
+        (Outcome::Served, Some(206), true)
+    );
+    assert_eq!(
+        (record.bytes_sent, record.bytes_received, record.generation),
+        (4, 0, 1)
+    );
+    let said = [
+        (&record.signer, "alice"),
+        (&record.access_key_id, "AKIAALICE00000000000"),
+        (&record.mechanism, "query"),
+        (&record.method, "GET"),
+        (&record.operation, "GetObject"),
+        (&record.action, "s3:GetObject"),
+        (&record.bucket, BUCKET),
+        (&record.key, "films/ä\n.mp4"),
+        (&record.range, "bytes=2-5"),
+        (&record.user_agent, "a player/1.0"),
+    ];
+    for (found, expected) in said {
+        assert_eq!(found.as_deref(), Some(expected));
+    }
+    assert!(
+        record
+            .decided_by
+            .unwrap()
+            .ends_with("signer alice, statement 1 (Sid \"all\")")
+    );
+    assert!(record.client.unwrap().starts_with("127.0.0.1:"));
+    assert_eq!(record.link_id.unwrap().len(), 64);
+    assert_eq!(
+        record.expires_at.unwrap() - record.signed_at.unwrap(),
+        time::Duration::minutes(15)
+    );
+    assert_eq!((record.code, record.reason, record.source), (None, None, None));
+}
+
+#[tokio::test]
+async fn every_end_has_its_record() {
+    let deny = "\n[[statement]]\nSid = 'no'\nEffect = 'Deny'\nAction = 's3:GetObject'\nResource = 'arn:aws:s3:::pres-url-test/no'\n";
+    let gateway = TestGateway::with(Wishes {
+        policy: Some(policy(&[EVERYTHING, deny])),
+        ..Wishes::default()
+    })
+    .await;
+    gateway.put("a", "content");
+    let link = gateway.link(&Method::GET, "a");
+    let forged = link.replace("/a?", "/b?");
+    let unsigned = format!("{}/{BUCKET}/a", gateway.endpoint());
+    let denied = gateway.link(&Method::GET, "no");
+    let missing = gateway.link(&Method::GET, "missing");
+    let expired = link.replace("20261124T120000Z", "20261124T110000Z");
+    for (link, outcome, code, reason, signer, key) in [
+        (&link, Outcome::Served, None, None, Some("alice"), "a"),
+        (
+            &forged,
+            Outcome::Denied,
+            Some("SignatureDoesNotMatch"),
+            Some("Mismatch"),
+            None,
+            "b",
+        ),
+        (
+            &unsigned,
+            Outcome::Denied,
+            Some("AccessDenied"),
+            Some("Anonymous"),
+            None,
+            "a",
+        ),
+        (
+            &denied,
+            Outcome::Denied,
+            Some("AccessDenied"),
+            Some("ExplicitDeny"),
+            Some("alice"),
+            "no",
+        ),
+        (
+            &missing,
+            Outcome::Failed,
+            Some("NoSuchKey"),
+            Some("NoSuchKey"),
+            Some("alice"),
+            "missing",
+        ),
+        (
+            &expired,
+            Outcome::Denied,
+            Some("AccessDenied"),
+            Some("Expired"),
+            None,
+            "a",
+        ),
+    ] {
+        let answer = gateway.get(link).await;
+        let id = answer.header("x-amz-request-id").to_owned();
+        let record = gateway.record(|record| record.request_id == id).await;
+        assert_eq!(record.outcome, outcome, "{link}");
+        assert_eq!(
+            (record.code.as_deref(), record.reason.as_deref()),
+            (code, reason),
+            "{link}"
+        );
+        assert_eq!(
+            (record.signer.as_deref(), record.key.as_deref()),
+            (signer, Some(key)),
+            "{link}"
+        );
+        assert_eq!(
+            record.decided_by.is_some(),
+            signer.is_some(),
+            "{link}: {record:?}"
+        );
+        assert_eq!(record.bytes_sent, answer.body.len() as u64);
+    }
+}
+
+#[tokio::test]
+async fn uploads_forms_listings_and_what_no_operation_is_have_records_too() {
+    let gateway = gateway().await;
+    let put = gateway.link(&Method::PUT, "up");
+    client::send_body(
+        gateway.address,
+        Method::PUT,
+        &put,
+        &[],
+        Bytes::from_static(b"content"),
+    )
+    .await;
+    let record = only_record(&gateway).await;
+    assert_eq!(
+        (
+            record.operation.as_deref(),
+            record.bytes_received,
+            record.completed
+        ),
+        (Some("PutObject"), 7, true)
+    );
+    TestForm::signed(
+        "2026-11-24T12:30:00Z",
+        r#"["starts-with", "$key", ""]"#,
+        &[("key", "form")],
+    )
+    .send(&gateway)
+    .await;
+    let record = gateway
+        .record(|record| record.mechanism.as_deref() == Some("form"))
+        .await;
+    assert_eq!(
+        (record.operation.as_deref(), record.key.as_deref()),
+        (Some("PostObject"), Some("form"))
+    );
+    client::raw(
+        gateway.address,
+        b"GET / HTTP/1.1\r\nhost: a b\r\nconnection: close\r\n\r\n",
+    )
+    .await;
+    let record = gateway
+        .record(|record| record.reason.as_deref() == Some("MalformedHead"))
+        .await;
+    assert_eq!((record.status, record.bucket), (Some(400), None));
+    client::send(
+        gateway.address,
+        Method::OPTIONS,
+        &format!("{}/{BUCKET}/a", gateway.endpoint()),
+        &[],
+    )
+    .await;
+    let record = gateway
+        .record(|record| record.method.as_deref() == Some("OPTIONS"))
+        .await;
+    assert_eq!(record.operation, None);
+}
+
+#[tokio::test]
+async fn a_client_that_goes_leaves_a_record_of_how_far_it_came() {
+    let gateway = gateway().await;
+    std::fs::File::create(gateway.put("large", ""))
+        .unwrap()
+        .set_len(64 << 20)
+        .unwrap();
+    let target = |link: &str| link.strip_prefix(&gateway.endpoint()).unwrap().to_owned();
+    let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+    let head = format!(
+        "GET {} HTTP/1.1\r\nhost: {}\r\n\r\n",
+        target(&gateway.link(&Method::GET, "large")),
+        gateway.address
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.read_exact(&mut [0; 1024]).await.unwrap();
+    drop(stream);
+    let record = gateway
+        .record(|record| record.operation.as_deref() == Some("GetObject"))
+        .await;
+    assert_eq!(
+        (record.outcome, record.completed, record.status),
+        (Outcome::Gone, false, Some(200))
+    );
+    assert!(record.bytes_sent > 0 && record.bytes_sent < 64 << 20);
+
+    let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+    let link = gateway.link(&Method::PUT, "up");
+    let head = format!(
+        "PUT {} HTTP/1.1\r\nhost: {}\r\ncontent-length: 4000000\r\n\r\n",
+        target(&link),
+        gateway.address
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&[7; 100_000]).await.unwrap();
+    drop(stream);
+    let record = gateway
+        .record(|record| record.operation.as_deref() == Some("PutObject"))
+        .await;
+    assert_eq!((record.outcome, record.completed), (Outcome::Gone, false));
+}
+
+#[tokio::test]
+async fn a_head_request_and_an_empty_object_are_complete() {
+    let gateway = gateway().await;
+    gateway.put("a", "content");
+    gateway.put("empty", "");
+    client::send(
+        gateway.address,
+        Method::HEAD,
+        &gateway.link(&Method::HEAD, "a"),
+        &[],
+    )
+    .await;
+    let record = only_record(&gateway).await;
+    assert_eq!(
+        (record.outcome, record.completed, record.bytes_sent),
+        (Outcome::Served, true, 0)
+    );
+    gateway.get(&gateway.link(&Method::GET, "empty")).await;
+    let record = gateway
+        .record(|record| record.method.as_deref() == Some("GET"))
+        .await;
+    assert_eq!(
+        (record.outcome, record.completed, record.bytes_sent),
+        (Outcome::Served, true, 0)
+    );
+}
+
+#[tokio::test]
+async fn no_record_holds_a_signature_a_query_or_a_secret() {
+    let gateway = gateway().await;
+    gateway.put("a", "content");
+    let link = gateway.link(&Method::GET, "a");
+    let headers = [("user-agent", "x\u{7f}y"), ("referer", link.as_str())];
+    client::send(gateway.address, Method::GET, &link, &headers[1..]).await;
+    gateway
+        .get(&link.replace("X-Amz-Signature=", "X-Amz-Signature=0"))
+        .await;
+    gateway.get(&format!("{link}&token=hush")).await;
+    gateway.record(|record| record.outcome == Outcome::Served).await;
+    let text = std::fs::read_to_string(gateway.folder.path().join("audit.jsonl")).unwrap();
+    let signature = link.rsplit_once('=').unwrap().1;
+    for secret in [signature, "X-Amz-", "hush", "alice/secret"] {
+        assert!(!text.contains(secret), "{secret} is in {text}");
+    }
+}
+
+#[tokio::test]
+async fn where_no_request_may_go_unrecorded_they_are_refused_while_nothing_can_be_written() {
+    let gateway = TestGateway::with(Wishes {
+        policy: Some(policy(&[EVERYTHING])),
+        audit: Some(Settings {
+            on_failure: OnFailure::Refuse,
+            ..Settings::default()
+        }),
+        ..Wishes::default()
+    })
+    .await;
+    gateway.put("a", "content");
+    let link = gateway.link(&Method::GET, "a");
+    let file = gateway.folder.path().join("audit.jsonl");
+    assert_eq!(gateway.get(&link).await.text(), "content");
+    gateway.record(|record| record.outcome == Outcome::Served).await;
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    gateway.audit.reopen();
+    // This one is let in, and its record kept.
+    gateway.get(&link).await;
+    gateway.audit.flush();
+    while !gateway.audit.refuses() {
+        gateway.audit.flush();
+        tokio::task::yield_now().await;
+    }
+    let answer = gateway.get(&link).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (503, "ServiceUnavailable")
+    );
+    std::fs::remove_dir(&file).unwrap();
+    while gateway.audit.refuses() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(gateway.get(&link).await.text(), "content");
+    gateway
+        .record(|record| record.reason.as_deref() == Some("AuditTrail"))
+        .await;
+}

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod config;
 pub mod gateway;
 pub mod live;
+pub mod metrics;
 pub mod policy;
 pub mod s3;
 pub mod server;

@@ -17,10 +17,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["types", "clock"]),
     ("live", &["types", "policy", "clock"]),
     ("audit", &["types", "policy", "clock"]),
+    ("metrics", &[]),
     (
         "gateway",
         &[
-            "types", "s3", "sigv4", "policy", "verdict", "clock", "store", "live", "audit",
+            "types", "s3", "sigv4", "policy", "verdict", "clock", "store", "live", "audit", "metrics",
         ],
     ),
     (
@@ -30,14 +31,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "config",
         &[
-            "types", "s3", "verdict", "store", "live", "audit", "gateway", "server",
+            "types", "s3", "verdict", "store", "live", "audit", "metrics", "gateway", "server",
         ],
     ),
     (
         "cli",
         &[
-            "types", "s3", "sigv4", "policy", "verdict", "clock", "store", "live", "audit", "gateway",
-            "server", "config",
+            "types", "s3", "sigv4", "policy", "verdict", "clock", "store", "live", "audit", "metrics",
+            "gateway", "server", "config",
         ],
     ),
 ];

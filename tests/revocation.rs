@@ -240,7 +240,7 @@ async fn what_cannot_be_revoked_is_told_and_nothing_is_written() {
             2,
             "is no time with an offset",
         ),
-        (&["revoke", "--yes"], 2, "required"),
+        (&["revoke", "--yes"], 2, "what? Name one of"),
         (
             &["revoke", "--signer", "alice", "--key", "A", "--yes"],
             2,

@@ -95,6 +95,20 @@ pub enum Outcome {
     Lost,
 }
 
+impl Outcome {
+    /// Its name in the trail.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Served => "served",
+            Self::Denied => "denied",
+            Self::Failed => "failed",
+            Self::Gone => "gone",
+            Self::Cut => "cut",
+            Self::Lost => "lost",
+        }
+    }
+}
+
 impl Entry {
     /// The most bytes that are kept of a header.
     pub const MOST_OF_A_HEADER: usize = 512;

@@ -15,7 +15,7 @@ const LONGEST_LINE: u64 = 64 * 1024;
 pub struct Trail {
     /// Not read yet, the next one last.
     files: Vec<PathBuf>,
-    open: Option<(PathBuf, BufReader<File>)>,
+    open: Option<(PathBuf, Box<dyn BufRead>)>,
     unreadable: u64,
 }
 
@@ -55,6 +55,16 @@ impl Trail {
         })
     }
 
+    /// Reads a trail that comes from elsewhere, such as a log collector.
+    pub fn of(reader: impl io::Read + 'static) -> Self {
+        let reader: Box<dyn BufRead> = Box::new(BufReader::new(reader));
+        Self {
+            files: Vec::new(),
+            open: Some((PathBuf::from("the trail"), reader)),
+            unreadable: 0,
+        }
+    }
+
     /// How many lines so far were no records: written by half, or by another program.
     pub fn unreadable(&self) -> u64 {
         self.unreadable
@@ -70,7 +80,7 @@ impl Trail {
                         return Ok(None);
                     };
                     match File::open(&path) {
-                        Ok(file) => self.open.insert((path, BufReader::new(file))),
+                        Ok(file) => self.open.insert((path, Box::new(BufReader::new(file)))),
                         // It was set aside further while we read, or has just been.
                         Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                         Err(source) => return Err(TrailError::Unreadable { path, source }),

@@ -1,6 +1,8 @@
 //! The command line: one file per command, each an `Args` and a function that gives an exit code: 0 yes, 1 no, 2 could not run.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // a command's answer goes to standard output, its complaints to standard error
 
+mod admin;
+mod audit;
 mod check;
 mod client;
 mod environment;
@@ -15,8 +17,10 @@ mod revoke;
 mod rm;
 mod s3_url;
 mod seed;
+mod selector;
 mod serve;
 mod signing;
+mod simulate;
 
 use std::{
     path::{Path, PathBuf},
@@ -49,10 +53,14 @@ enum Command {
     Presign(presign::Args),
     /// Are configuration and policy valid, and what may each signer do?
     Check(check::Args),
+    /// Would the policy allow it, and by which statement?
+    Simulate(simulate::Args),
     /// Take links back: a rule more in the policy file
     Revoke(revoke::Args),
     /// Give them back: the rule out of the policy file
     Restore(revoke::Args),
+    /// Who downloaded what, which links are alive, what was stopped: from the audit trail
+    Audit(audit::Args),
     /// Does the running gateway answer?
     Health,
     /// Make a bucket, on any S3 server
@@ -86,8 +94,10 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(&cli, args),
         Command::Presign(args) => presign::run(&cli, args),
         Command::Check(args) => check::run(&cli, args),
+        Command::Simulate(args) => simulate::run(&cli, args),
         Command::Revoke(args) => revoke::run(&cli, args, revoke::Direction::Revoke),
         Command::Restore(args) => revoke::run(&cli, args, revoke::Direction::Restore),
+        Command::Audit(args) => audit::run(&cli, args),
         Command::Health => health::run(&cli),
         Command::Mb(args) => mb::run(&cli, args),
         Command::Ls(args) => ls::run(&cli, args),

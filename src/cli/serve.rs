@@ -14,8 +14,9 @@ use crate::{
     audit::{self, Audit},
     clock::Clock,
     config::Config,
-    gateway::Gateway,
+    gateway::{Gateway, Telemetry},
     live::{self, Live, Watcher, given::Keys},
+    metrics,
     policy::GivenContext,
     server::{self, AdminListener, PublicListener, Readiness},
     sigv4::{self, AddressingStyle, Endpoint, SignRequest},
@@ -166,14 +167,18 @@ async fn serve(config: Config, args: &Args, mut environment: Environment) -> Res
     if let Some(link) = sample_link(&origin, &policy, &clock, &config, &store).await {
         println!("try it: {link}");
     }
-    let status = policy.clone();
-    tokio::spawn(admin.run(move || readiness(&status)));
+    let telemetry = Telemetry::from(audit.clone());
+    tokio::spawn(admin.run(Operators {
+        policy: policy.clone(),
+        telemetry: telemetry.clone(),
+        clock: clock.clone(),
+    }));
     tokio::spawn(abort_stale_uploads(
         store.clone(),
         clock.clone(),
         config.storage.abort_uploads_after,
     ));
-    let gateway = Gateway::new(store, policy, clock, audit.clone(), config.gateway);
+    let gateway = Gateway::new(store, policy, clock, telemetry, config.gateway);
     public.run(gateway, stop).await;
     tokio::task::spawn_blocking(move || audit.flush()).await.ok();
     Ok(Outcome::Yes)
@@ -233,10 +238,37 @@ fn on_hangup(policy: Live, audit: Audit) -> std::io::Result<()> {
     Ok(())
 }
 
-fn readiness(policy: &Live) -> Readiness {
+/// What operators are told.
+struct Operators {
+    policy: Live,
+    telemetry: Telemetry,
+    clock: Clock,
+}
+
+impl server::Source for Operators {
+    fn readiness(&self) -> Readiness {
+        readiness(&self.policy, &self.telemetry.audit)
+    }
+
+    fn metrics(&self) -> String {
+        let status = self.policy.status();
+        let age = (self.clock.now() - status.loaded_at).whole_seconds();
+        self.telemetry.metrics.text(metrics::Now {
+            generation: status.generation,
+            age_seconds: u64::try_from(age).unwrap_or_default(),
+            denying_all: status.denying_all,
+            reload_failures: status.failures,
+            audit_failing: self.telemetry.audit.health().problem.is_some(),
+        })
+    }
+}
+
+fn readiness(policy: &Live, audit: &Audit) -> Readiness {
     let status = policy.status();
+    let health = audit.health();
     Readiness {
-        ready: !status.denying_all,
+        ready: !status.denying_all && !health.refusing,
+        audit_problem: health.problem,
         generation: status.generation,
         digest: status.digest,
         loaded_at: status

@@ -24,12 +24,14 @@ mod recording;
 mod request_id;
 mod respond;
 mod settings;
+mod telemetry;
 mod transfers;
 
 pub use connection::Connection;
 pub use delivery::Delivery;
 pub use request_id::RequestId;
 pub use settings::Settings;
+pub use telemetry::Telemetry;
 
 use std::sync::Arc;
 
@@ -37,7 +39,6 @@ use bytes::Bytes;
 use http::{Request, Response, Version};
 
 use crate::{
-    audit::Audit,
     clock::Clock,
     live::Live,
     store::{Store, StoreError},
@@ -60,7 +61,7 @@ struct Parts<S> {
     live: Live,
     clock: Clock,
     settings: Settings,
-    audit: Audit,
+    telemetry: Telemetry,
     transfers: Arc<Transfers>,
     request_ids: RequestIds,
 }
@@ -86,14 +87,20 @@ impl<S> Clone for Gateway<S> {
 
 impl<S: Store> Gateway<S> {
     /// Joins what a gateway needs. Must be called within a runtime.
-    pub fn new(store: S, live: Live, clock: Clock, audit: Audit, settings: impl Into<Settings>) -> Self {
+    pub fn new(
+        store: S,
+        live: Live,
+        clock: Clock,
+        telemetry: impl Into<Telemetry>,
+        settings: impl Into<Settings>,
+    ) -> Self {
         Self(Arc::new(Parts {
             store: Arc::new(store),
             transfers: Transfers::new(live.clone()),
             live,
             clock,
             settings: settings.into(),
-            audit,
+            telemetry: telemetry.into(),
             request_ids: RequestIds::new(),
         }))
     }
@@ -118,7 +125,7 @@ impl<S: Store> Gateway<S> {
             peer,
             connection,
             multiplexed: parts.version == Version::HTTP_2,
-            recording: Recording::begin(&gateway.audit, &gateway.clock, request_id, peer, &method),
+            recording: Recording::begin(&gateway.telemetry, &gateway.clock, request_id, peer, &method),
             transfer: None,
             bucket: None,
         };
@@ -132,7 +139,7 @@ impl<S: Store> Gateway<S> {
         };
         course.recording.head(&head, &gateway.settings.verdict);
         let mut body = Incoming::new(body);
-        let answer = match gateway.audit.refuses() {
+        let answer = match gateway.telemetry.audit.refuses() {
             true => Err(Failure::Unrecorded),
             false => self.answer(&head, &mut body, &mut course).await,
         };

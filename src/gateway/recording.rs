@@ -6,7 +6,7 @@ use std::time::Instant;
 use http::{HeaderMap, Method, header};
 
 use crate::{
-    audit::{Audit, Decided, Entry, Outcome},
+    audit::{Decided, Entry, Outcome},
     clock::Clock,
     policy::Denial,
     s3::Target,
@@ -15,11 +15,11 @@ use crate::{
     verdict::{self, Permit, Permitted, Refusal, Verdict},
 };
 
-use super::{Failure, RequestId};
+use super::{Failure, RequestId, Telemetry};
 
 /// The record of one request in the making.
 pub(super) struct Recording {
-    audit: Audit,
+    telemetry: Telemetry,
     clock: Clock,
     began: Instant,
     entry: Option<Box<Entry>>,
@@ -29,7 +29,7 @@ pub(super) struct Recording {
 
 impl Recording {
     pub(super) fn begin(
-        audit: &Audit,
+        telemetry: &Telemetry,
         clock: &Clock,
         request_id: RequestId,
         peer: Peer,
@@ -65,7 +65,7 @@ impl Recording {
             duration: std::time::Duration::ZERO,
         };
         Self {
-            audit: audit.clone(),
+            telemetry: telemetry.clone(),
             clock: clock.clone(),
             began: clock.moment(),
             entry: Some(Box::new(entry)),
@@ -200,7 +200,8 @@ impl Drop for Recording {
             // Whoever left an upload half sent hears no answer either.
             entry.completed = false;
         }
-        self.audit.record(entry);
+        self.telemetry.metrics.ended(entry.outcome.name(), entry.reason);
+        self.telemetry.audit.record(entry);
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Status {
     pub loaded_at: OffsetDateTime,
     /// What is wrong with the policy file as it stands, where something is.
     pub problem: Option<String>,
+    /// How many readings of the policy file were invalid since the start.
+    pub failures: u64,
     /// Everything is denied, because of the problem and `on_invalid = "deny"`.
     pub denying_all: bool,
 }
@@ -49,6 +51,7 @@ impl InForce {
             digest: snapshot.digest().to_owned(),
             loaded_at: clock.now(),
             denying_all: problem.is_some(),
+            failures: problem.is_some().into(),
             problem,
         };
         Self {
@@ -104,6 +107,10 @@ impl InForce {
 
     fn refuse(&self, error: &LoadError) {
         let problem = error.to_string();
+        self.status.send_if_modified(|status| {
+            status.failures = status.failures.saturating_add(1);
+            false
+        });
         let before = self.status.borrow().clone();
         let consequence = match self.settings.on_invalid {
             OnInvalid::Keep => "the last good policy stays in force",
@@ -131,6 +138,7 @@ impl InForce {
             digest: snapshot.digest().to_owned(),
             loaded_at: self.clock.now(),
             denying_all: problem.is_some(),
+            failures: self.status.borrow().failures,
             problem,
         };
         self.snapshot.store(Arc::new(snapshot));

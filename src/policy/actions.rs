@@ -42,6 +42,11 @@ impl ActionSet {
             .is_some_and(|word| word >> (index % 64) & 1 == 1)
     }
 
+    /// Whether the other set has all of them.
+    pub(super) fn is_within(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).all(|(own, other)| own & !other == 0)
+    }
+
     /// Both sets together.
     pub(super) fn union(mut self, other: Self) -> Self {
         for (word, other) in self.0.iter_mut().zip(other.0) {

@@ -15,7 +15,7 @@ use super::{
     signer::{Signer, StoredKey},
     statement::{Statement, parse_all},
     tree::Source,
-    warning::PolicyWarning,
+    warning::{PolicyWarning, Warned},
 };
 
 /// A whole policy, ready for a [`Snapshot`](super::Snapshot). It holds secrets, so it cannot be printed.
@@ -39,6 +39,19 @@ impl PolicyFile {
             read: HashMap::new(),
             warnings: self.warnings,
         };
+        let mut used = vec![false; self.policies.len()];
+        for index in self.signers.iter().flat_map(|entry| &entry.policies) {
+            used.get_mut(*index).into_iter().for_each(|used| *used = true);
+        }
+        let unused = self.policies.iter().zip(used).filter(|(_, used)| !used);
+        documents.warnings.extend(unused.filter_map(|(statements, _)| {
+            let statement = statements.first()?.reference().clone();
+            Some(PolicyWarning {
+                location: statement.location()?.clone(),
+                statement,
+                warned: Warned::Unused,
+            })
+        }));
         let (mut signers, mut keys) = (Vec::with_capacity(self.signers.len()), Vec::new());
         for entry in self.signers {
             let first = keys.len();

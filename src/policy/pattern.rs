@@ -191,6 +191,24 @@ impl Pattern {
         slash(&self.prefix) && slash(&self.suffix) && !self.middle.is_empty() && self.middle.iter().all(open)
     }
 
+    /// Whether all that fits the other fits this: they are the same, or this is a prefix and a `*`.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        let same = self.prefix == other.prefix && self.middle == other.middle && self.suffix == other.suffix;
+        let any_behind = *self.middle == [Token::AnyRun] && self.suffix.is_empty();
+        same || (any_behind && other.prefix.starts_with(&self.prefix))
+    }
+
+    /// The bucket, where it is named in full: all that stands before the first `/`, or before the end.
+    pub(super) fn bucket(&self) -> Option<String> {
+        let end = self.prefix.iter().position(|byte| *byte == b'/');
+        let name = match end {
+            Some(end) => self.prefix.get(..end)?,
+            None if self.middle.is_empty() => &self.prefix,
+            None => return None,
+        };
+        String::from_utf8(name.to_vec()).ok()
+    }
+
     /// Whether an object's text, which holds a `/`, could fit.
     pub(super) fn may_name_objects(&self) -> bool {
         !self.middle.is_empty() || self.has_slash()

@@ -65,6 +65,14 @@ impl RevocationReference {
         }
     }
 
+    /// The signer, where the rule revokes all of it.
+    pub fn signer(&self) -> Option<&str> {
+        match &self.what {
+            What::Signer(name) => Some(name),
+            What::Key(_) | What::SignedBefore(..) | What::Link(..) => None,
+        }
+    }
+
     /// Where the rule stands.
     pub fn location(&self) -> &Location {
         &self.location

@@ -11,10 +11,11 @@ use super::{
     compile::Compiled,
     condition::Context,
     evaluate::{Decision, Denial, StatementReference, evaluate},
+    pattern::ResourceText,
     revocation::{RevocationReference, Signed, revoked, rule_of_link, rules_of},
     signer::{Key, Signer},
     signing_keys::{MAX_SIGNING_KEYS, Scope, SigningKeys},
-    statement::Effect,
+    statement::{Effect, Statement},
 };
 
 /// One policy in force: keys, signers, statements, and the signing keys derived from them. It holds secrets, so it cannot be printed.
@@ -155,6 +156,20 @@ impl Snapshot {
             Some(reason) => Decision::Deny(Denial::Explicit(reason.clone())),
             None => evaluate(signer.statements(), action, resource, context),
         }
+    }
+
+    /// The statements that speak of this action on this resource, and do not count because of their conditions.
+    pub fn failing_conditions<'s>(
+        &'s self,
+        signer: &'s Signer,
+        action: Action,
+        resource: Resource<'_>,
+        context: &'s dyn Context,
+    ) -> impl Iterator<Item = &'s Statement> {
+        let text = ResourceText::of(resource);
+        signer
+            .statements()
+            .filter(move |statement| statement.fails_by_condition(action, &text, context))
     }
 
     /// The number of this snapshot among those of the process.

@@ -305,20 +305,52 @@ fn warn_of_levels(actions: &[Text], patterns: &[Template], warn: &mut impl FnMut
 impl Statement {
     /// Whether the statement speaks of this action on this resource, and its conditions hold of the request.
     pub(super) fn matches(&self, action: Action, text: &ResourceText, context: &dyn Context) -> Answer {
+        match self.speaks_of(action, text, context) {
+            Answer::No => Answer::No,
+            answer if self.conditions.is_empty() => answer,
+            answer => Answer::all([self.conditions.hold(context), answer].into_iter()),
+        }
+    }
+
+    fn speaks_of(&self, action: Action, text: &ResourceText, context: &dyn Context) -> Answer {
         if !self.actions.contains(action) {
             return Answer::No;
         }
         let any = |templates: &[Template]| {
             Answer::any(templates.iter().map(|template| template.matches(text, context)))
         };
-        let resources = match &self.resources {
+        match &self.resources {
             Resources::AnyOf(templates) => any(templates),
             Resources::NoneOf(templates) => any(templates).not(),
+        }
+    }
+
+    /// Whether it speaks of this action on this resource, and yet does not match, because of its conditions.
+    pub(super) fn fails_by_condition(
+        &self,
+        action: Action,
+        text: &ResourceText,
+        context: &dyn Context,
+    ) -> bool {
+        !self.conditions.is_empty()
+            && self.speaks_of(action, text, context) == Answer::Yes
+            && self.conditions.hold(context) == Answer::No
+    }
+
+    /// Whether it denies or allows, without a condition, all that the other speaks of. Where that cannot be told at a glance, it does not.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        let (Resources::AnyOf(own), Resources::AnyOf(others)) = (&self.resources, &other.resources) else {
+            return false;
         };
-        match resources {
-            Answer::No => Answer::No,
-            answer if self.conditions.is_empty() => answer,
-            answer => Answer::all([self.conditions.hold(context), answer].into_iter()),
+        let covered = |template: &Template| own.iter().any(|own| own.covers(template));
+        self.conditions.is_empty() && other.actions.is_within(&self.actions) && others.iter().all(covered)
+    }
+
+    /// The buckets that it names in full.
+    pub(super) fn named_buckets(&self) -> Vec<String> {
+        match &self.resources {
+            Resources::AnyOf(templates) => templates.iter().filter_map(Template::bucket).collect(),
+            Resources::NoneOf(_) => Vec::new(),
         }
     }
 

@@ -144,6 +144,19 @@ impl Template {
         matches!(self, Self::Fixed(pattern) if pattern.is_broad())
     }
 
+    /// Does all that fits the other fit this, as far as can be told at a glance?
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        matches!((self, other), (Self::Fixed(own), Self::Fixed(other)) if own.covers(other))
+    }
+
+    /// The bucket, where it is named in full.
+    pub(super) fn bucket(&self) -> Option<String> {
+        match self {
+            Self::Fixed(pattern) => pattern.bucket(),
+            Self::Variable(_) => None,
+        }
+    }
+
     /// Could an object fit?
     pub(super) fn may_name_objects(&self) -> bool {
         match self {

@@ -33,6 +33,8 @@ pub enum Warned {
         /// The resource, as written.
         resource: String,
     },
+    /// A shared policy that no signer has.
+    Unused,
     /// An action on objects beside resources that are all buckets, or the other way round.
     LevelMismatch {
         /// The action, as written.
@@ -72,6 +74,7 @@ impl fmt::Display for Warned {
                     quoted(resource)
                 )
             }
+            Self::Unused => f.write_str("no signer has this policy, so it does nothing"),
             Self::LevelMismatch { action, needed } => {
                 write!(
                     f,

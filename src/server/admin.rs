@@ -1,4 +1,4 @@
-//! The operator's own listener: `/healthz` and `/readyz`, and nothing that a stranger may see.
+//! The operator's own listener: `/healthz`, `/readyz` and `/metrics`, and nothing that a stranger may see.
 //!
 //! `/readyz` is 200 while requests are decided by a valid policy, also while a broken edit waits to be mended and the last good one is
 //! in force: its `problem` says so. It is 503 only when everything is denied for want of one.
@@ -18,6 +18,7 @@ use super::{AdminSettings, ServerError, listener};
 
 /// How long the operator's client may take to send a head.
 const HEAD_TIMEOUT: Span = Span::from_seconds(10);
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What `/readyz` tells.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -32,6 +33,17 @@ pub struct Readiness {
     pub loaded_at: String,
     /// What is wrong with the files as they stand now, if anything is.
     pub problem: Option<String>,
+    /// What keeps audit records from being written, if anything does.
+    pub audit_problem: Option<String>,
+}
+
+/// Where the answers come from.
+pub trait Source: Send + Sync + 'static {
+    /// What `/readyz` tells.
+    fn readiness(&self) -> Readiness;
+
+    /// What `/metrics` tells, in the OpenMetrics form.
+    fn metrics(&self) -> String;
 }
 
 /// A bound socket.
@@ -53,16 +65,16 @@ impl AdminListener {
     }
 
     /// Answers until it is dropped.
-    pub async fn run(self, readiness: impl Fn() -> Readiness + Send + Sync + 'static) {
-        let readiness = Arc::new(readiness);
+    pub async fn run(self, source: impl Source) {
+        let source = Arc::new(source);
         loop {
             let Ok((stream, _)) = self.listener.accept().await else {
                 tokio::time::sleep(std::time::Duration::from_millis(50)).await;
                 continue;
             };
-            let readiness = readiness.clone();
+            let source = source.clone();
             let service = service_fn(move |request: Request<Incoming>| {
-                let answer = answer(&request, readiness.as_ref());
+                let answer = answer(&request, source.as_ref());
                 async move { Ok::<_, Infallible>(answer) }
             });
             let mut http = http1::Builder::new();
@@ -73,7 +85,7 @@ impl AdminListener {
     }
 }
 
-fn answer<B>(request: &Request<B>, readiness: &dyn Fn() -> Readiness) -> Response<Full<Bytes>> {
+fn answer<B>(request: &Request<B>, source: &dyn Source) -> Response<Full<Bytes>> {
     let (status, kind, text) = match (request.method(), request.uri().path()) {
         // A web page can point a name of its own at this address; it cannot make a browser send another Host.
         _ if !host_is_ours(request) => (
@@ -83,7 +95,7 @@ fn answer<B>(request: &Request<B>, readiness: &dyn Fn() -> Readiness) -> Respons
         ),
         (&Method::GET | &Method::HEAD, "/healthz") => (StatusCode::OK, "text/plain", "ok\n".to_owned()),
         (&Method::GET | &Method::HEAD, "/readyz") => {
-            let readiness = readiness();
+            let readiness = source.readiness();
             let status = if readiness.ready {
                 StatusCode::OK
             } else {
@@ -95,7 +107,8 @@ fn answer<B>(request: &Request<B>, readiness: &dyn Fn() -> Readiness) -> Respons
                 serde_json::to_string(&readiness).unwrap_or_default() + "\n",
             )
         }
-        (_, "/healthz" | "/readyz") => (
+        (&Method::GET | &Method::HEAD, "/metrics") => (StatusCode::OK, OPENMETRICS, source.metrics()),
+        (_, "/healthz" | "/readyz" | "/metrics") => (
             StatusCode::METHOD_NOT_ALLOWED,
             "text/plain",
             "use GET\n".to_owned(),
@@ -103,7 +116,7 @@ fn answer<B>(request: &Request<B>, readiness: &dyn Fn() -> Readiness) -> Respons
         (_, _) => (
             StatusCode::NOT_FOUND,
             "text/plain",
-            "there are /healthz and /readyz\n".to_owned(),
+            "there are /healthz, /readyz and /metrics\n".to_owned(),
         ),
     };
     let mut response = Response::new(Full::from(text));
@@ -135,6 +148,25 @@ fn host_is_ours<B>(request: &Request<B>) -> bool {
 mod tests {
     use super::*;
 
+    struct Known(bool);
+
+    impl Source for Known {
+        fn readiness(&self) -> Readiness {
+            Readiness {
+                ready: self.0,
+                generation: 1,
+                digest: "d".to_owned(),
+                loaded_at: "2026-11-24T12:00:00Z".to_owned(),
+                problem: None,
+                audit_problem: None,
+            }
+        }
+
+        fn metrics(&self) -> String {
+            "# EOF\n".to_owned()
+        }
+    }
+
     fn ask(method: &str, path: &str, host: &str, ready: bool) -> u16 {
         let request = Request::builder()
             .method(method)
@@ -142,14 +174,7 @@ mod tests {
             .header("host", host)
             .body(())
             .unwrap();
-        let readiness = move || Readiness {
-            ready,
-            generation: 1,
-            digest: "d".to_owned(),
-            loaded_at: "2026-11-24T12:00:00Z".to_owned(),
-            problem: None,
-        };
-        answer(&request, &readiness).status().as_u16()
+        answer(&request, &Known(ready)).status().as_u16()
     }
 
     #[test]
@@ -159,6 +184,8 @@ mod tests {
             ("HEAD", "/healthz", "localhost:9001", true, 200),
             ("GET", "/readyz", "[::1]:9001", true, 200),
             ("GET", "/readyz", "127.0.0.1", false, 503),
+            ("GET", "/metrics", "localhost", false, 200),
+            ("GET", "/metrics", "evil.example", true, 403),
             ("POST", "/readyz", "127.0.0.1", true, 405),
             ("GET", "/", "127.0.0.1", true, 404),
             ("GET", "/pres-url-test/test.txt", "127.0.0.1", true, 404),

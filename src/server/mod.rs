@@ -13,7 +13,7 @@ mod settings;
 mod shutdown;
 mod tls;
 
-pub use admin::{AdminListener, Readiness};
+pub use admin::{AdminListener, Readiness, Source};
 pub use error::ServerError;
 pub use listener::PublicListener;
 pub use settings::{AdminSettings, Settings, TlsSettings};

@@ -4,26 +4,7 @@
 use time::{OffsetDateTime, UtcOffset, macros::format_description};
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
-use crate::types::{BucketName, LinkId};
-
-/// What is taken back, or given back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Selector {
-    /// One link. `until`: from when on it has expired anyway.
-    Link {
-        id: LinkId,
-        until: Option<OffsetDateTime>,
-        note: Option<String>,
-    },
-    /// All of a signer's.
-    Signer(String),
-    /// What one key signed.
-    Key(String),
-    /// What a signer signed before an instant; none where it is given back.
-    SignedBefore(String, Option<OffsetDateTime>),
-    /// An object, a prefix that ends with a slash, or a bucket, whoever signed.
-    Object(BucketName, Option<String>),
-}
+use crate::{cli::selector::Selector, types::BucketName};
 
 /// Why the file cannot be changed so.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,10 +24,14 @@ pub(super) enum ChangeError {
 }
 
 /// Adds the rule. `None`: it stands there already.
-pub(super) fn revoke(text: &str, selector: &Selector) -> Result<Option<String>, ChangeError> {
+pub(super) fn revoke(
+    text: &str,
+    selector: &Selector,
+    note: Option<&str>,
+) -> Result<Option<String>, ChangeError> {
     let mut document = parse(text)?;
     match selector {
-        Selector::Link { id, until, note } => {
+        Selector::Link { id, until } => {
             let links = tables(document.as_table_mut(), "revoked_url")?;
             if find(links, "sha256", &id.to_string()).is_some() {
                 return Ok(None);
@@ -263,6 +248,12 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
+    use crate::types::LinkId;
+
+    fn with_rule(text: &str, selector: &Selector) -> Result<Option<String>, ChangeError> {
+        let is_link = matches!(selector, Selector::Link { .. });
+        revoke(text, selector, is_link.then_some("in \"a\" chat"))
+    }
 
     const POLICY: &str = "# the house\n[[signer]]                # the one\nname = \"alice\"\n[[signer.key]]\naccess_key_id = \"FIRST\"\n\
         secret_access_key = \"a\"   # old\n[[signer.key]]\naccess_key_id = \"SECOND\"\nsecret_access_key = \"b\"\n\n[[signer]]\nname = 'bob'\n\
@@ -274,7 +265,6 @@ mod tests {
             Selector::Link {
                 id: LinkId::parse(&"0a".repeat(32)).unwrap(),
                 until: Some(datetime!(2026-11-30 12:00 UTC)),
-                note: Some("in \"a\" chat".to_owned()),
             },
             Selector::Signer("alice".to_owned()),
             Selector::Key("SECOND".to_owned()),
@@ -289,11 +279,11 @@ mod tests {
     #[test]
     fn each_rule_is_added_once_and_its_removal_gives_the_old_text_back() {
         for selector in selectors() {
-            let revoked = revoke(POLICY, &selector).unwrap().unwrap();
+            let revoked = with_rule(POLICY, &selector).unwrap().unwrap();
             for line in POLICY.lines() {
                 assert!(revoked.contains(line), "{line:?} is lost in {revoked}");
             }
-            assert_eq!(revoke(&revoked, &selector), Ok(None), "{selector:?}");
+            assert_eq!(with_rule(&revoked, &selector), Ok(None), "{selector:?}");
             assert_eq!(
                 restore(&revoked, &selector).unwrap().as_deref(),
                 Some(POLICY),
@@ -307,7 +297,7 @@ mod tests {
     fn the_rules_read_as_a_person_would_write_them() {
         let mut text = POLICY.to_owned();
         for selector in selectors() {
-            text = revoke(&text, &selector).unwrap().unwrap_or(text);
+            text = with_rule(&text, &selector).unwrap().unwrap_or(text);
         }
         for part in [
             "name = \"alice\"\nrevoked = true\n[[signer.key]]",
@@ -328,24 +318,24 @@ mod tests {
         let name = |name: &str| name.to_owned();
         let at = |day: u8| Some(datetime!(2026-11-01 0:00 UTC).replace_day(day).unwrap());
         assert_eq!(
-            revoke(POLICY, &Selector::Signer(name("eve"))),
+            with_rule(POLICY, &Selector::Signer(name("eve"))),
             Err(ChangeError::NoSigner(name("eve")))
         );
         assert_eq!(
-            revoke(POLICY, &Selector::Key(name("EVE"))),
+            with_rule(POLICY, &Selector::Key(name("EVE"))),
             Err(ChangeError::NoKey(name("EVE")))
         );
-        let later = revoke(POLICY, &Selector::SignedBefore(name("bob"), at(20)))
+        let later = with_rule(POLICY, &Selector::SignedBefore(name("bob"), at(20)))
             .unwrap()
             .unwrap();
-        let earlier = revoke(&later, &Selector::SignedBefore(name("bob"), at(10)));
+        let earlier = with_rule(&later, &Selector::SignedBefore(name("bob"), at(10)));
         assert!(matches!(earlier, Err(ChangeError::Earlier { .. })), "{earlier:?}");
-        let latest = revoke(&later, &Selector::SignedBefore(name("bob"), at(21)))
+        let latest = with_rule(&later, &Selector::SignedBefore(name("bob"), at(21)))
             .unwrap()
             .unwrap();
         assert!(latest.contains("signed_before = 2026-11-21T00:00:00Z") && !latest.contains("11-20"));
         assert!(matches!(
-            revoke("[[signer", &Selector::Signer(name("a"))),
+            with_rule("[[signer", &Selector::Signer(name("a"))),
             Err(ChangeError::Syntax(_))
         ));
     }

@@ -5,38 +5,26 @@ mod change;
 use std::io::{self, IsTerminal, Write};
 
 use serde_json::json;
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::{
-    clock::Clock,
-    live::save::Edit,
-    sigv4::Presigned,
-    types::{Query, Span},
+use crate::{audit::LinkUse, live::save::Edit};
+
+use super::{
+    Cli, Outcome, Problem, audit,
+    selector::{Selector, SelectorArgs},
 };
 
-use super::{Cli, Outcome, Problem, s3_url::S3Url};
-use change::Selector;
+/// How many links are shown before one is asked.
+const MOST_SHOWN: usize = 10;
+
+/// The links that are alive and will stop, or why that is not known.
+type WillStop = Result<Vec<LinkUse>, String>;
 
 #[derive(Debug, clap::Args)]
-#[command(group(clap::ArgGroup::new("selector").required(true).args(["url", "signer", "key", "object"])))]
 pub(super) struct Args {
-    /// One link: the whole URL
-    #[arg(long, value_name = "URL")]
-    url: Option<String>,
-    /// All that this signer signed, or, with --signed-before, what it signed until then
-    #[arg(long, value_name = "NAME")]
-    signer: Option<String>,
-    /// What was signed with this access key id
-    #[arg(long, value_name = "ID")]
-    key: Option<String>,
-    /// An object, a prefix that ends with a slash, or a bucket, whoever signs
-    #[arg(long, value_name = "S3URL")]
-    object: Option<String>,
-    /// With --signer: only what it signed before this time (2026-11-23T12:00:00Z, or now)
-    #[arg(long, value_name = "TIME", requires = "signer", num_args = 0..=1, default_missing_value = "now")]
-    signed_before: Option<String>,
-    /// With --url: why, for whoever reads the policy file
-    #[arg(long, value_name = "TEXT", requires = "url")]
+    #[command(flatten)]
+    selector: SelectorArgs,
+    /// With --url or --link: why, for whoever reads the policy file
+    #[arg(long, value_name = "TEXT")]
     note: Option<String>,
     /// Do not ask
     #[arg(long)]
@@ -57,11 +45,22 @@ pub(super) enum Direction {
 }
 
 pub(super) fn run(cli: &Cli, args: &Args, direction: Direction) -> Result<Outcome, Problem> {
-    let selector = selector(args)?;
+    let mut selector = args.selector.required()?;
+    if args.note.is_some() && !args.selector.is_link() {
+        return Err("a note is kept with one link: use --note with --url or --link".into());
+    }
     let config = cli.config()?;
+    let will_stop = match direction {
+        Direction::Revoke => audit::will_stop(&config, &selector),
+        Direction::Restore => Ok(Vec::new()),
+    };
+    if let (Selector::Link { until, .. }, Ok(links)) = (&mut selector, &will_stop) {
+        // The trail knows when a link ends of which only the name is given.
+        *until = until.or_else(|| links.first().and_then(|link| link.expires_at));
+    }
     let edit = Edit::begin(&config.policy.file)?;
     let changed = match direction {
-        Direction::Revoke => change::revoke(edit.text(), &selector)?,
+        Direction::Revoke => change::revoke(edit.text(), &selector, args.note.as_deref())?,
         Direction::Restore => change::restore(edit.text(), &selector)?,
     };
     let file = config.policy.file.display().to_string();
@@ -70,16 +69,26 @@ pub(super) fn run(cli: &Cli, args: &Args, direction: Direction) -> Result<Outcom
             Direction::Revoke => "nothing to do: it is revoked already",
             Direction::Restore => "nothing to do: no such rule is in the policy file",
         };
-        tell(args, &file, &[], false, told);
+        tell(args, &file, &[], &will_stop, false, told);
         return Ok(Outcome::Yes);
     };
     let lines = difference(edit.text(), &text);
+    if direction == Direction::Revoke && !args.json {
+        preview(&will_stop);
+    }
     if args.dry_run {
-        tell(args, &file, &lines, false, "dry run: nothing was written");
+        tell(
+            args,
+            &file,
+            &lines,
+            &will_stop,
+            false,
+            "dry run: nothing was written",
+        );
         return Ok(Outcome::Yes);
     }
     if !args.yes && !agreed(&file, &lines)? {
-        tell(args, &file, &[], false, "nothing was written");
+        tell(args, &file, &[], &will_stop, false, "nothing was written");
         return Ok(Outcome::No);
     }
     edit.save(&text)?;
@@ -87,57 +96,11 @@ pub(super) fn run(cli: &Cli, args: &Args, direction: Direction) -> Result<Outcom
         args,
         &file,
         &lines,
+        &will_stop,
         true,
         "written; a running gateway takes it up within a second",
     );
     Ok(Outcome::Yes)
-}
-
-fn selector(args: &Args) -> Result<Selector, Problem> {
-    if let Some(url) = &args.url {
-        return link(url, args.note.clone());
-    }
-    if let Some(id) = &args.key {
-        return Ok(Selector::Key(id.clone()));
-    }
-    if let Some(object) = &args.object {
-        let url = S3Url::parse(object).map_err(|error| format!("{object:?}: {error}"))?;
-        return Ok(Selector::Object(url.bucket, url.rest));
-    }
-    let name = args
-        .signer
-        .clone()
-        .ok_or("what? Name one of --url, --signer, --key and --object")?;
-    let Some(before) = args.signed_before.as_deref() else {
-        return Ok(Selector::Signer(name));
-    };
-    let before = match before {
-        "now" => Clock::system().now(),
-        text => OffsetDateTime::parse(text, &Rfc3339)
-            .map_err(|_| format!("{text:?} is no time with an offset, such as 2026-11-23T12:00:00Z"))?,
-    };
-    Ok(Selector::SignedBefore(name, Some(before)))
-}
-
-/// A link's name, and until when it could be used. Nothing else of the URL is kept.
-fn link(url: &str, note: Option<String>) -> Result<Selector, Problem> {
-    const SHAPE: &str =
-        "this is no presigned URL: its query has no X-Amz-Signature, or not all that belongs to one";
-    let (_, query) = url.split_once('?').ok_or(SHAPE)?;
-    let query = Query::parse(query.split('#').next().unwrap_or(query)).map_err(|_| SHAPE)?;
-    let presigned = Presigned::parse(&query).map_err(|reject| format!("{SHAPE} ({reject})"))?;
-    let life: u64 = query
-        .first("X-Amz-Expires")
-        .and_then(|text| text.parse().ok())
-        .unwrap_or_default();
-    let until = presigned
-        .signed_at()
-        .saturating_add(Span::from_seconds(life).duration().try_into()?);
-    Ok(Selector::Link {
-        id: presigned.link_id().ok_or(SHAPE)?,
-        until: Some(until),
-        note,
-    })
 }
 
 /// The lines that go and come, in order: the rules are short, and everything else stays.
@@ -173,9 +136,36 @@ fn agreed(file: &str, lines: &[String]) -> Result<bool, Problem> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-fn tell(args: &Args, file: &str, lines: &[String], written: bool, told: &str) {
+/// What will stop, as far as the trail knows.
+fn preview(will_stop: &WillStop) {
+    match will_stop {
+        Err(reason) => eprintln!("what this will stop is not known: {reason}"),
+        Ok(links) if links.is_empty() => {
+            eprintln!("no link that is alive and was followed is stopped by this, by the audit trail");
+        }
+        Ok(links) => {
+            eprintln!(
+                "this stops {} links that are alive and were followed:",
+                links.len()
+            );
+            audit::show_links(links.get(..MOST_SHOWN).unwrap_or(links));
+            if links.len() > MOST_SHOWN {
+                eprintln!(
+                    "  and {} more (`postern audit links` tells all)",
+                    links.len().saturating_sub(MOST_SHOWN)
+                );
+            }
+        }
+    }
+}
+
+fn tell(args: &Args, file: &str, lines: &[String], will_stop: &WillStop, written: bool, told: &str) {
     if args.json {
-        println!("{}", json!({ "file": file, "lines": lines, "written": written }));
+        let links = will_stop.as_ref().ok();
+        println!(
+            "{}",
+            json!({ "file": file, "lines": lines, "written": written, "will_stop": links })
+        );
         return;
     }
     if !lines.is_empty() {

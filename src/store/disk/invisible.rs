@@ -24,11 +24,7 @@ pub struct Invisible {
 
 /// Looks through every bucket, and keeps the first `limit` of what it finds. A folder that cannot be read is passed over: `serve` tells of it.
 pub fn invisible(settings: &Settings, buckets: &[BucketFolder], limit: usize) -> Invisible {
-    let below_root = fs::read_dir(&settings.root).into_iter().flatten().flatten();
-    let below_root = below_root.map(|entry| entry.path()).filter(|path| {
-        let name = path.file_name().and_then(|name| name.to_str());
-        name.is_some_and(|name| BucketName::parse(name).is_ok()) && path.is_dir()
-    });
+    let below_root = below_root(settings).into_iter().flatten().map(|(_, path)| path);
     let elsewhere = buckets.iter().map(|bucket| bucket.path.clone());
     let mut folders: Vec<_> = below_root.chain(elsewhere).collect();
     folders.sort();
@@ -37,6 +33,23 @@ pub fn invisible(settings: &Settings, buckets: &[BucketFolder], limit: usize) ->
         look(&bucket, &bucket, limit, &mut invisible);
     }
     invisible
+}
+
+/// The buckets that there are. `None`: the root cannot be read, so nobody knows.
+pub fn bucket_names(settings: &Settings, buckets: &[BucketFolder]) -> Option<Vec<BucketName>> {
+    let below_root = below_root(settings)?.into_iter().map(|(name, _)| name);
+    let elsewhere = buckets.iter().map(|bucket| bucket.name.clone());
+    Some(below_root.chain(elsewhere).collect())
+}
+
+fn below_root(settings: &Settings) -> Option<Vec<(BucketName, PathBuf)>> {
+    let entries = fs::read_dir(&settings.root).ok()?.flatten();
+    let bucket = |entry: fs::DirEntry| {
+        let name = BucketName::parse(entry.file_name().to_str()?).ok()?;
+        let path = entry.path();
+        path.is_dir().then_some((name, path))
+    };
+    Some(entries.filter_map(bucket).collect())
 }
 
 fn look(bucket: &Path, folder: &Path, limit: usize, invisible: &mut Invisible) {

@@ -21,7 +21,7 @@ mod sweep;
 mod temporary;
 mod upload;
 
-pub use invisible::{Invisible, invisible};
+pub use invisible::{Invisible, bucket_names, invisible};
 pub use read::FileBody;
 pub use upload::DiskUpload;
 

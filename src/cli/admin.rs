@@ -1,0 +1,64 @@
+//! Asking the running gateway's admin listener.
+
+use std::{net::SocketAddr, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, StatusCode, header};
+use http_body_util::{BodyExt, Empty};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use super::Problem;
+
+/// How long the gateway may take to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Asks `/readyz` of the listener that `listen` (admin.listen) names. An error is for people, and names the address.
+pub(super) async fn readiness(listen: &str) -> Result<(StatusCode, String), Problem> {
+    let address = reachable(listen)?;
+    match tokio::time::timeout(PATIENCE, ask(address)).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(format!("no answer from {address} (admin.listen): {error}").into()),
+        Err(_) => Err(format!(
+            "no answer from {address} (admin.listen) within {} seconds",
+            PATIENCE.as_secs()
+        )
+        .into()),
+    }
+}
+
+/// The address to ask: a listener on every address is asked on this machine's own.
+fn reachable(listen: &str) -> Result<SocketAddr, Problem> {
+    let mut address: SocketAddr = match listen.parse() {
+        Ok(address) => address,
+        Err(_) => std::net::ToSocketAddrs::to_socket_addrs(listen)?
+            .next()
+            .ok_or("admin.listen names no address")?,
+    };
+    if address.port() == 0 {
+        return Err("admin.listen has port 0, so where to ask is not known: set a port".into());
+    }
+    if address.ip().is_unspecified() {
+        let loopback = if address.is_ipv4() {
+            [127, 0, 0, 1].into()
+        } else {
+            std::net::Ipv6Addr::LOCALHOST.into()
+        };
+        address.set_ip(loopback);
+    }
+    Ok(address)
+}
+
+async fn ask(address: SocketAddr) -> Result<(StatusCode, String), Problem> {
+    let stream = TcpStream::connect(address).await?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let request = Request::get("/readyz")
+        .header(header::HOST, address.to_string())
+        .body(Empty::<Bytes>::new())?;
+    let response = sender.send_request(request).await?;
+    let status = response.status();
+    let text = response.into_body().collect().await?.to_bytes();
+    Ok((status, String::from_utf8_lossy(&text).into_owned()))
+}

@@ -1,0 +1,164 @@
+//! `postern check`: are configuration and policy valid, and what may each signer do? Also for files under review, as a hook before a commit runs it.
+
+mod decisions;
+mod remote;
+mod show;
+
+use std::path::{Path, PathBuf};
+
+use crate::{
+    config::Config,
+    live::{self, Warning},
+    policy::Snapshot,
+    store::{self, Invisible},
+    types::Span,
+};
+
+use super::{Cli, Outcome, Problem};
+
+/// How many files that are no objects are named.
+const MOST_NAMED: usize = 20;
+/// A link that lives for so long is as good as for ever to whom it leaks.
+const LONG_LIFE: Span = Span::from_seconds(6 * 24 * 60 * 60);
+
+/// Valid is 0, invalid 1; 2 is for what could not be tried. Warnings do not count, save with --strict.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Policy files under review, in place of the configured one
+    #[arg(value_name = "POLICY")]
+    files: Vec<PathBuf>,
+    /// Take a warning for an error
+    #[arg(long)]
+    strict: bool,
+    /// Hold the policy to decisions that it must make, one a line: SIGNER ACTION RESOURCE [KEY=VALUE …] => allow, or deny
+    #[arg(long, value_name = "FILE")]
+    decisions: Option<PathBuf>,
+    /// Is the policy file, as it stands, in force in the running gateway?
+    #[arg(long, conflicts_with_all = ["files", "strict", "decisions"])]
+    remote: bool,
+    /// With --remote: wait for so long until it is
+    #[arg(long, value_name = "TIME", requires = "remote")]
+    wait: Option<Span>,
+    /// Print a JSON object for each policy file
+    #[arg(long)]
+    json: bool,
+}
+
+/// One policy, looked at.
+struct Checked {
+    file: PathBuf,
+    /// What is in it, or why it is invalid.
+    policy: Result<Snapshot, String>,
+    warnings: Vec<String>,
+    /// Decisions that it was to make and does not.
+    wrong: Vec<String>,
+}
+
+pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
+    let config = match cli.config() {
+        Ok(config) => config,
+        Err(error) => {
+            show::invalid(None, &error.to_string(), args.json);
+            return Ok(Outcome::No);
+        }
+    };
+    if args.remote {
+        return remote::run(&config, args.wait, args.json);
+    }
+    let expected = match &args.decisions {
+        Some(file) => decisions::read(file)?,
+        None => Vec::new(),
+    };
+    let (files, of_config) = match args.files.is_empty() {
+        true => (vec![config.policy.file.clone()], of_config(&config)),
+        false => (args.files.clone(), Vec::new()),
+    };
+    let mut outcome = Outcome::Yes;
+    for file in files {
+        let mut checked = check(file, &config, &expected);
+        checked.warnings.extend(of_config.iter().cloned());
+        let too_many = args.strict && !checked.warnings.is_empty();
+        if checked.policy.is_err() || !checked.wrong.is_empty() || too_many {
+            outcome = Outcome::No;
+        }
+        show::checked(&checked, args.json);
+    }
+    let life = config.gateway.verdict.max_expires;
+    if !args.json && life >= LONG_LIFE {
+        println!(
+            "\nnote: links may live for {life} (presign.max_expires); one that leaks works for as long, unless it is revoked"
+        );
+    }
+    Ok(outcome)
+}
+
+fn check(file: PathBuf, config: &Config, expected: &[decisions::Expected]) -> Checked {
+    let loaded = match live::read(&file) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            return Checked {
+                file,
+                policy: Err(error.to_string()),
+                warnings: Vec::new(),
+                wrong: Vec::new(),
+            };
+        }
+    };
+    let mut warnings: Vec<String> = loaded.warnings.iter().map(Warning::to_string).collect();
+    let snapshot = Snapshot::new(loaded.compiled, 0, loaded.digest);
+    warnings.extend(snapshot.broad_grants().map(|grant| {
+        let what = match (grant.every_action, grant.every_resource) {
+            (true, true) => "every action on every resource",
+            (true, false) => "every action",
+            (false, _) => "its actions on every resource",
+        };
+        format!("{}: allows {} {what}", grant.statement, grant.signer)
+    }));
+    let buckets = store::bucket_names(&config.storage, &config.buckets);
+    warnings.extend(
+        snapshot
+            .remarks(buckets.as_deref())
+            .iter()
+            .map(ToString::to_string),
+    );
+    let wrong = expected
+        .iter()
+        .filter_map(|expected| expected.missed(&snapshot, config))
+        .collect();
+    Checked {
+        file,
+        policy: Ok(snapshot),
+        warnings,
+        wrong,
+    }
+}
+
+/// What to know of the store and the certificate.
+fn of_config(config: &Config) -> Vec<String> {
+    let mut warnings = no_objects(&store::invisible(&config.storage, &config.buckets, MOST_NAMED));
+    if let Some(tls) = &config.server.tls {
+        let files = [&tls.certificate, &tls.private_key];
+        warnings.extend(files.into_iter().filter_map(|path| missing(path)));
+    }
+    warnings
+}
+
+/// What lies among the objects and is none.
+fn no_objects(invisible: &Invisible) -> Vec<String> {
+    let more = invisible.count.saturating_sub(invisible.found.len());
+    let named = invisible
+        .found
+        .iter()
+        .map(|(path, why)| format!("{}: no object: {why}", path.display()));
+    let rest = (more > 0).then(|| format!("{more} more files are no objects"));
+    named.chain(rest).collect()
+}
+
+fn missing(path: &Path) -> Option<String> {
+    (!path.is_file()).then(|| {
+        format!(
+            "{}: there is no such file, so `postern serve` will not start",
+            path.display()
+        )
+    })
+}

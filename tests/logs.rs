@@ -12,12 +12,12 @@ use http::{Method, StatusCode};
 use crate::support::client;
 
 /// The program in a folder of its own, with the shipped configuration on free ports.
-struct Program {
-    folder: tempfile::TempDir,
+pub(crate) struct Program {
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Program {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR"));
         std::fs::copy(shipped.join("config.toml"), folder.path().join("config.toml")).unwrap();
@@ -30,7 +30,7 @@ impl Program {
         Self { folder }
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_postern"));
         command
             .args(arguments)
@@ -52,13 +52,13 @@ impl Program {
     }
 }
 
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
-    said: Vec<String>,
+    pub(crate) said: Vec<String>,
 }
 
 impl Serving {
-    fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let mut said = Vec::new();
         for line in BufReader::new(child.stdout.as_mut().unwrap()).lines() {
@@ -70,11 +70,11 @@ impl Serving {
         Self { child, said }
     }
 
-    fn link(&self) -> &str {
+    pub(crate) fn link(&self) -> &str {
         self.said.last().unwrap().strip_prefix("try it: ").unwrap()
     }
 
-    fn address(&self) -> std::net::SocketAddr {
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
         let line = self
             .said
             .iter()
@@ -83,7 +83,7 @@ impl Serving {
     }
 
     /// SIGTERM, and all that was logged.
-    fn stop(mut self) -> String {
+    pub(crate) fn stop(mut self) -> String {
         let pid = self.child.id().to_string();
         assert!(
             Command::new("kill")

@@ -19,6 +19,7 @@ mod logs;
 mod multipart;
 mod names;
 mod objects;
+mod operator;
 mod reading;
 mod reload;
 mod revocation;

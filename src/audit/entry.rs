@@ -91,6 +91,8 @@ pub enum Outcome {
     Gone,
     /// A change of the policy ended it.
     Cut,
+    /// It has not ended: no line of the trail says so, only the running gateway.
+    Running,
     /// No request: so many records before this one were lost.
     Lost,
 }
@@ -104,6 +106,7 @@ impl Outcome {
             Self::Failed => "failed",
             Self::Gone => "gone",
             Self::Cut => "cut",
+            Self::Running => "running",
             Self::Lost => "lost",
         }
     }

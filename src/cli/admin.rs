@@ -14,10 +14,17 @@ use super::Problem;
 /// How long the gateway may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Asks `/readyz` of the listener that `listen` (admin.listen) names. An error is for people, and names the address.
-pub(super) async fn readiness(listen: &str) -> Result<(StatusCode, String), Problem> {
+/// Asks for a path of the listener that `listen` (admin.listen) names. An error is for people, and names the address.
+pub(super) fn get(listen: &str, path: &str) -> Result<(StatusCode, String), Problem> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(ask_within_patience(listen, path))
+}
+
+async fn ask_within_patience(listen: &str, path: &str) -> Result<(StatusCode, String), Problem> {
     let address = reachable(listen)?;
-    match tokio::time::timeout(PATIENCE, ask(address)).await {
+    match tokio::time::timeout(PATIENCE, ask(address, path)).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(format!("no answer from {address} (admin.listen): {error}").into()),
         Err(_) => Err(format!(
@@ -50,11 +57,11 @@ fn reachable(listen: &str) -> Result<SocketAddr, Problem> {
     Ok(address)
 }
 
-async fn ask(address: SocketAddr) -> Result<(StatusCode, String), Problem> {
+async fn ask(address: SocketAddr, path: &str) -> Result<(StatusCode, String), Problem> {
     let stream = TcpStream::connect(address).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    let request = Request::get("/readyz")
+    let request = Request::get(path)
         .header(header::HOST, address.to_string())
         .body(Empty::<Bytes>::new())?;
     let response = sender.send_request(request).await?;

@@ -6,10 +6,7 @@ use super::{Cli, Outcome, Problem, admin};
 
 pub(super) fn run(cli: &Cli) -> Result<Outcome, Problem> {
     let config = cli.config()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    match runtime.block_on(admin::readiness(&config.admin.listen)) {
+    match admin::get(&config.admin.listen, "/readyz") {
         Ok((StatusCode::OK, text)) => {
             print!("{text}");
             Ok(Outcome::Yes)

@@ -168,17 +168,24 @@ async fn serve(config: Config, args: &Args, mut environment: Environment) -> Res
         println!("try it: {link}");
     }
     let telemetry = Telemetry::from(audit.clone());
+    let gateway = Gateway::new(
+        store.clone(),
+        policy.clone(),
+        clock.clone(),
+        telemetry.clone(),
+        config.gateway,
+    );
     tokio::spawn(admin.run(Operators {
-        policy: policy.clone(),
-        telemetry: telemetry.clone(),
+        gateway: gateway.clone(),
+        policy,
+        telemetry,
         clock: clock.clone(),
     }));
     tokio::spawn(abort_stale_uploads(
-        store.clone(),
-        clock.clone(),
+        store,
+        clock,
         config.storage.abort_uploads_after,
     ));
-    let gateway = Gateway::new(store, policy, clock, telemetry, config.gateway);
     public.run(gateway, stop).await;
     tokio::task::spawn_blocking(move || audit.flush()).await.ok();
     Ok(Outcome::Yes)
@@ -240,6 +247,7 @@ fn on_hangup(policy: Live, audit: Audit) -> std::io::Result<()> {
 
 /// What operators are told.
 struct Operators {
+    gateway: Gateway<DiskStore>,
     policy: Live,
     telemetry: Telemetry,
     clock: Clock,
@@ -248,6 +256,10 @@ struct Operators {
 impl server::Source for Operators {
     fn readiness(&self) -> Readiness {
         readiness(&self.policy, &self.telemetry.audit)
+    }
+
+    fn transfers(&self) -> String {
+        serde_json::to_string(&self.gateway.transfers()).unwrap_or_default()
     }
 
     fn metrics(&self) -> String {

@@ -39,6 +39,7 @@ use bytes::Bytes;
 use http::{Request, Response, Version};
 
 use crate::{
+    audit::Record,
     clock::Clock,
     live::Live,
     store::{Store, StoreError},
@@ -103,6 +104,11 @@ impl<S: Store> Gateway<S> {
             telemetry: telemetry.into(),
             request_ids: RequestIds::new(),
         }))
+    }
+
+    /// The transfers in flight: uploads, and downloads that are more than a connection takes at once.
+    pub fn transfers(&self) -> Vec<Record> {
+        self.0.transfers.running()
     }
 
     /// Answers one request. Every request is answered, refused or not, and has one line in the log and one in the audit trail; no line holds a
@@ -276,7 +282,8 @@ impl<S: Store> Gateway<S> {
 impl Course {
     /// Its bytes begin to flow.
     fn begin(&mut self, transfers: &Arc<Transfers>, grounds: &Arc<Grounds>, end: End) -> &Transfer {
-        self.transfer.insert(transfers.begin(grounds.clone(), end))
+        let transfer = transfers.begin(grounds.clone(), end, self.recording.entry());
+        self.transfer.insert(transfer)
     }
 
     /// The answer, with what goes along with its body.

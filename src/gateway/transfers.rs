@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    audit::{Entry, Outcome, Record},
     live::{Live, Status},
     policy::Snapshot,
     store::LastLook,
@@ -47,6 +48,8 @@ pub(super) enum End {
 }
 
 struct Active {
+    /// What is known of its request.
+    entry: Option<Entry>,
     grounds: Arc<Grounds>,
     end: End,
     is_cut: AtomicBool,
@@ -79,17 +82,27 @@ impl Transfers {
     }
 
     /// A transfer that rests on these grounds begins.
-    pub(super) fn begin(self: &Arc<Self>, grounds: Arc<Grounds>, end: End) -> Transfer {
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        grounds: Arc<Grounds>,
+        end: End,
+        entry: Option<&Entry>,
+    ) -> Transfer {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let running = |entry: &Entry| Entry {
+            outcome: Outcome::Running,
+            ..entry.clone()
+        };
         let active = Arc::new(Active {
+            entry: entry.map(running),
             grounds,
             end,
             is_cut: AtomicBool::new(false),
             why: OnceLock::new(),
             wake: CancellationToken::new(),
         });
+        self.active.insert(id, active.clone());
         if self.live.cuts_transfers() {
-            self.active.insert(id, active.clone());
             // The policy may have changed between the verdict and this.
             active.hold_against(&self.live.snapshot());
         }
@@ -98,6 +111,12 @@ impl Transfers {
             active,
             transfers: self.clone(),
         }
+    }
+
+    /// Those that are in flight now.
+    pub(super) fn running(&self) -> Vec<Record> {
+        let entries = self.active.iter().filter_map(|active| active.entry.clone());
+        entries.map(Record::from).collect()
     }
 
     /// What is asked before an upload becomes visible: does what allowed it still hold?

@@ -1,4 +1,4 @@
-//! The operator's own listener: `/healthz`, `/readyz` and `/metrics`, and nothing that a stranger may see.
+//! The operator's own listener: `/healthz`, `/readyz`, `/transfers` and `/metrics`, and nothing that a stranger may see.
 //!
 //! `/readyz` is 200 while requests are decided by a valid policy, also while a broken edit waits to be mended and the last good one is
 //! in force: its `problem` says so. It is 503 only when everything is denied for want of one.
@@ -41,6 +41,9 @@ pub struct Readiness {
 pub trait Source: Send + Sync + 'static {
     /// What `/readyz` tells.
     fn readiness(&self) -> Readiness;
+
+    /// What `/transfers` tells: those in flight, as a JSON list of audit records.
+    fn transfers(&self) -> String;
 
     /// What `/metrics` tells, in the OpenMetrics form.
     fn metrics(&self) -> String;
@@ -108,7 +111,10 @@ fn answer<B>(request: &Request<B>, source: &dyn Source) -> Response<Full<Bytes>>
             )
         }
         (&Method::GET | &Method::HEAD, "/metrics") => (StatusCode::OK, OPENMETRICS, source.metrics()),
-        (_, "/healthz" | "/readyz" | "/metrics") => (
+        (&Method::GET | &Method::HEAD, "/transfers") => {
+            (StatusCode::OK, "application/json", source.transfers() + "\n")
+        }
+        (_, "/healthz" | "/readyz" | "/transfers" | "/metrics") => (
             StatusCode::METHOD_NOT_ALLOWED,
             "text/plain",
             "use GET\n".to_owned(),
@@ -116,7 +122,7 @@ fn answer<B>(request: &Request<B>, source: &dyn Source) -> Response<Full<Bytes>>
         (_, _) => (
             StatusCode::NOT_FOUND,
             "text/plain",
-            "there are /healthz, /readyz and /metrics\n".to_owned(),
+            "there are /healthz, /readyz, /transfers and /metrics\n".to_owned(),
         ),
     };
     let mut response = Response::new(Full::from(text));
@@ -160,6 +166,10 @@ mod tests {
                 problem: None,
                 audit_problem: None,
             }
+        }
+
+        fn transfers(&self) -> String {
+            "[]".to_owned()
         }
 
         fn metrics(&self) -> String {

@@ -2,6 +2,8 @@
 
 mod show;
 
+pub(super) use show::counted;
+
 use std::path::PathBuf;
 
 use time::OffsetDateTime;
@@ -13,7 +15,7 @@ use crate::{
 };
 
 use super::{
-    Cli, Outcome, Problem,
+    Cli, Outcome, Problem, admin,
     s3_url::S3Url,
     selector::{Selector, SelectorArgs, instant},
 };
@@ -80,8 +82,10 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
         None => configured(&cli.config()?)?,
     };
     let found = answer(args, &range, &mut trail)?;
-    if trail.unreadable() > 0 {
-        eprintln!("{} lines are no records and were passed over", trail.unreadable());
+    match trail.unreadable() {
+        0 => {}
+        1 => eprintln!("1 line is no record and was passed over"),
+        many => eprintln!("{many} lines are no records and were passed over"),
     }
     Ok(match found {
         true => Outcome::Yes,
@@ -230,7 +234,7 @@ fn stopped(records: impl Iterator<Item = Record>) -> Stopped {
         match record.outcome {
             End::Denied | End::Cut if by_policy => found.records.push(record),
             End::Served if found.records.is_empty() => found.last_success = Some(record),
-            End::Served | End::Denied | End::Failed | End::Gone | End::Cut | End::Lost => {}
+            End::Served | End::Denied | End::Failed | End::Gone | End::Cut | End::Running | End::Lost => {}
         }
     }
     found
@@ -247,7 +251,22 @@ pub(super) fn will_stop(config: &Config, selector: &Selector) -> Result<Vec<Link
     Ok(links.into_iter().filter(|link| link.is_alive(now)).collect())
 }
 
-/// Prints some links for people.
+/// The transfers that this would end, as the running gateway tells them; none where none answers.
+pub(super) fn will_cut(config: &Config, selector: &Selector) -> Vec<Record> {
+    let told = admin::get(&config.admin.listen, "/transfers").ok();
+    let running: Vec<Record> = told
+        .and_then(|(_, text)| serde_json::from_str(&text).ok())
+        .unwrap_or_default();
+    let ends = |record: &Record| config.policy.cut_transfers && selector.selects(record);
+    running.into_iter().filter(ends).collect()
+}
+
+/// Prints some records for people, beside an answer.
+pub(super) fn show_records(records: &[Record]) {
+    records.iter().for_each(show::record_to_stderr);
+}
+
+/// Prints some links for people, beside an answer.
 pub(super) fn show_links(links: &[LinkUse]) {
     let now = Clock::system().now();
     links.iter().for_each(|link| show::link_to_stderr(link, now));

@@ -17,6 +17,19 @@ pub(super) fn record(record: &Record, as_json: bool) {
     println!("{}", line(record));
 }
 
+pub(super) fn record_to_stderr(record: &Record) {
+    eprintln!("  {}", line(record));
+}
+
+/// `1 link`, `2 links`
+pub(in crate::cli) fn counted(number: impl TryInto<u64>, noun: &str) -> String {
+    match number.try_into().unwrap_or(u64::MAX) {
+        1 => format!("1 {noun}"),
+        number if noun.ends_with('s') => format!("{number} {noun}es"),
+        number => format!("{number} {noun}s"),
+    }
+}
+
 fn line(record: &Record) -> String {
     if let Some(lost) = record.lost {
         return format!(
@@ -95,15 +108,15 @@ fn link_line(link: &LinkUse, now: OffsetDateTime) -> String {
     };
     let denied = match link.denied {
         0 => String::new(),
-        denied => format!(", refused {denied} times"),
+        denied => format!(", refused {}", counted(denied, "time")),
     };
     format!(
-        "{} {}  signer {}  followed {} times{denied} from {} addresses, last {}  {ends}  link {}",
+        "{} {}  signer {}  followed {}{denied} from {}, last {}  {ends}  link {}",
         link.operation.as_deref().unwrap_or("-"),
         escaped(&link.resource),
         escaped(&link.signer),
-        link.served,
-        link.clients.len(),
+        counted(link.served, "time"),
+        counted(link.clients.len(), "address"),
         at(link.last),
         link.link_id
     )

@@ -32,13 +32,10 @@ pub(super) fn run(config: &Config, wait: Option<Span>, as_json: bool) -> Result<
             return Ok(Outcome::No);
         }
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
     let patience = wait.map_or(Duration::ZERO, |wait| wait.duration());
     let begun = Instant::now();
     let in_force = loop {
-        let (_, text) = runtime.block_on(admin::readiness(&config.admin.listen))?;
+        let (_, text) = admin::get(&config.admin.listen, "/readyz")?;
         let in_force: InForce = serde_json::from_str(&text)?;
         if in_force.digest == local || begun.elapsed() >= patience {
             break in_force;

@@ -6,10 +6,14 @@ use std::io::{self, IsTerminal, Write};
 
 use serde_json::json;
 
-use crate::{audit::LinkUse, live::save::Edit};
+use crate::{
+    audit::{LinkUse, Record},
+    live::save::Edit,
+};
 
 use super::{
-    Cli, Outcome, Problem, audit,
+    Cli, Outcome, Problem,
+    audit::{self, counted},
     selector::{Selector, SelectorArgs},
 };
 
@@ -50,9 +54,12 @@ pub(super) fn run(cli: &Cli, args: &Args, direction: Direction) -> Result<Outcom
         return Err("a note is kept with one link: use --note with --url or --link".into());
     }
     let config = cli.config()?;
-    let will_stop = match direction {
-        Direction::Revoke => audit::will_stop(&config, &selector),
-        Direction::Restore => Ok(Vec::new()),
+    let (will_stop, will_cut) = match direction {
+        Direction::Revoke => (
+            audit::will_stop(&config, &selector),
+            audit::will_cut(&config, &selector),
+        ),
+        Direction::Restore => (Ok(Vec::new()), Vec::new()),
     };
     if let (Selector::Link { until, .. }, Ok(links)) = (&mut selector, &will_stop) {
         // The trail knows when a link ends of which only the name is given.
@@ -74,7 +81,7 @@ pub(super) fn run(cli: &Cli, args: &Args, direction: Direction) -> Result<Outcom
     };
     let lines = difference(edit.text(), &text);
     if direction == Direction::Revoke && !args.json {
-        preview(&will_stop);
+        preview(&will_stop, &will_cut);
     }
     if args.dry_run {
         tell(
@@ -137,16 +144,23 @@ fn agreed(file: &str, lines: &[String]) -> Result<bool, Problem> {
 }
 
 /// What will stop, as far as the trail knows.
-fn preview(will_stop: &WillStop) {
+fn preview(will_stop: &WillStop, will_cut: &[Record]) {
+    if !will_cut.is_empty() {
+        eprintln!(
+            "running now, and ended by this: {}",
+            counted(will_cut.len(), "transfer")
+        );
+        audit::show_records(will_cut.get(..MOST_SHOWN).unwrap_or(will_cut));
+    }
     match will_stop {
         Err(reason) => eprintln!("what this will stop is not known: {reason}"),
         Ok(links) if links.is_empty() => {
-            eprintln!("no link that is alive and was followed is stopped by this, by the audit trail");
+            eprintln!("the audit trail knows of no link that is alive and that this stops");
         }
         Ok(links) => {
             eprintln!(
-                "this stops {} links that are alive and were followed:",
-                links.len()
+                "alive, followed before and stopped by this: {}",
+                counted(links.len(), "link")
             );
             audit::show_links(links.get(..MOST_SHOWN).unwrap_or(links));
             if links.len() > MOST_SHOWN {

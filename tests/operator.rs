@@ -1,0 +1,393 @@
+//! What an operator does all day, with the program as it is: look at a policy before it counts, see that it counts, find out who downloaded what.
+
+use std::{fs, io::Write, os::unix::fs::PermissionsExt, process::Output};
+
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::{
+    logs::{Program, Serving},
+    support::client,
+};
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// The program in a folder with this policy file.
+fn program(policy: &str) -> Program {
+    let program = Program::new();
+    fs::write(program.folder.path().join("policy.toml"), policy).unwrap();
+    program
+}
+
+fn run(program: &Program, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = program.command(arguments).output().unwrap();
+    (output.status.code(), text(&output))
+}
+
+const POLICY: &str = r#"
+[[statement]]
+Sid = "no-drafts"
+Effect = "Deny"
+Action = "s3:*"
+Resource = "arn:aws:s3:::pres-url-test/drafts/*"
+
+[[signer]]
+name = "alice"
+access_key_id = "AKIAALICE00000000000"
+secret_access_key = "hush-do-not-print"
+[[signer.statement]]
+Sid = "office"
+Effect = "Allow"
+Action = "s3:GetObject"
+Resource = "arn:aws:s3:::pres-url-test/*"
+Condition = { IpAddress = { "aws:SourceIp" = "10.0.0.0/8" } }
+"#;
+
+#[test]
+fn simulate_names_the_statement_that_decides_and_what_does_not_count() {
+    let program = program(POLICY);
+    let ask = |more: &[&str]| run(&program, &[&["simulate", "--signer", "alice"], more].concat());
+    let get = ["--action", "s3:GetObject", "--resource"];
+    for (resource, context, code, said) in [
+        (
+            "s3://pres-url-test/a",
+            "aws:SourceIp=10.1.2.3",
+            0,
+            "allowed by policy.toml line 12: signer alice, statement 1 (Sid \"office\")",
+        ),
+        (
+            "arn:aws:s3:::pres-url-test/a",
+            "aws:SourceIp=11.1.2.3",
+            1,
+            "denied: no statement allows it\n  does not count, since its condition does not hold: Allow policy.toml line 12",
+        ),
+        (
+            "pres-url-test/drafts/a",
+            "aws:SourceIp=10.1.2.3",
+            1,
+            "denied by policy.toml line 2: every signer, statement 1 (Sid \"no-drafts\")",
+        ),
+        (
+            "pres-url-test/a",
+            "aws:SourceIP4=10.1.2.3",
+            2,
+            "did you mean \"aws:SourceIp\"?",
+        ),
+        ("pres-url-test/a", "10.1.2.3", 2, "is no KEY=VALUE"),
+        ("p/a", "aws:SourceIp=10.1.2.3", 2, "is no resource"),
+    ] {
+        let found = ask(&[&get[..], &[resource, "--context", context]].concat());
+        assert!(
+            found.0 == Some(code) && found.1.contains(said),
+            "{resource} {context}: {found:?}"
+        );
+    }
+    let json = ask(&[
+        &get[..],
+        &["pres-url-test/a", "--context", "aws:SourceIp=10.0.0.1", "--json"],
+    ]
+    .concat())
+    .1;
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["allowed"], true);
+    assert!(
+        run(
+            &program,
+            &[
+                "simulate",
+                "--signer",
+                "eve",
+                "--action",
+                "s3:GetObject",
+                "--resource",
+                "*"
+            ]
+        )
+        .1
+        .contains("there is no signer \"eve\"")
+    );
+}
+
+#[test]
+fn a_revoked_signer_is_denied_whatever_its_statements_say() {
+    let program = program(&POLICY.replace("secret_access_key", "revoked = true\nsecret_access_key"));
+    let arguments = [
+        "simulate",
+        "--signer",
+        "alice",
+        "--action",
+        "s3:GetObject",
+        "--resource",
+        "pres-url-test/a",
+        "--context",
+        "aws:SourceIp=10.0.0.1",
+    ];
+    let (code, said) = run(&program, &arguments);
+    assert!(
+        code == Some(1) && said.contains("signer alice is revoked"),
+        "{said}"
+    );
+}
+
+#[test]
+fn check_looks_at_files_under_review_as_a_hook_wants_it() {
+    let program = program(POLICY);
+    let path = |name: &str, text: &str| {
+        let file = program.folder.path().join(name);
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(file, PermissionsExt::from_mode(0o600)).unwrap();
+        name.to_owned()
+    };
+    let good = path("good.toml", POLICY);
+    let odd = path(
+        "odd.toml",
+        &POLICY.replace("pres-url-test/drafts", "pres-url-tset/drafts"),
+    );
+    let covered = path("covered.toml", &POLICY.replace("/drafts/*", "/*"));
+    let bad = path("bad.toml", &POLICY.replace("IpAddress", "IpAdress"));
+    let decisions = path(
+        "decisions.txt",
+        "# who may what\n\nalice s3:GetObject s3://pres-url-test/a aws:SourceIp=10.0.0.1 => allow\nalice s3:GetObject s3://pres-url-test/drafts/a aws:SourceIp=10.0.0.1 => deny\n",
+    );
+    let wrong = path("wrong.txt", "alice s3:GetObject s3://pres-url-test/a => allow\n");
+    let broken = path("broken.txt", "alice s3:GetObject => allow\n");
+    for (arguments, code, said) in [
+        (vec!["check", &good], 0, "valid: good.toml"),
+        (
+            vec!["check", "--strict", &good],
+            0,
+            "if IpAddress aws:SourceIp 10.0.0.0/8",
+        ),
+        (vec!["check", &good, &bad], 1, "invalid: bad.toml:17:"),
+        (vec!["check", &odd], 0, "\"pres-url-tset\", which is not there"),
+        (
+            vec!["check", "--strict", &odd],
+            1,
+            "\"pres-url-tset\", which is not there",
+        ),
+        (
+            vec!["check", "--strict", &covered],
+            1,
+            "can never take effect, since covered.toml line 2",
+        ),
+        (vec!["check", "--decisions", &decisions, &good], 0, "valid"),
+        (
+            vec!["check", "--decisions", &wrong, &good],
+            1,
+            "wrong: wrong.txt:1: must allow, and is denied: no statement allows it",
+        ),
+        (
+            vec!["check", "--decisions", &broken, &good],
+            2,
+            "broken.txt:1: a line is SIGNER ACTION RESOURCE",
+        ),
+        (vec!["check", &good], 0, "note: links may live for 7d"),
+    ] {
+        let found = run(&program, &arguments);
+        assert!(
+            found.0 == Some(code) && found.1.contains(said),
+            "{arguments:?}: {found:?}"
+        );
+        assert!(!found.1.contains("hush"), "{arguments:?}");
+    }
+    let unused = format!(
+        "{POLICY}\n[[policy]]\nname = \"readers\"\n[[policy.statement]]\nEffect = \"Allow\"\nAction = \"s3:Get*\"\nResource = \"*\"\n"
+    );
+    let unused = path("unused.toml", &unused);
+    assert!(
+        run(&program, &["check", "--strict", &unused])
+            .1
+            .contains("no signer has this policy")
+    );
+}
+
+/// A running gateway, and how to ask it.
+fn serving(program: &Program) -> (Serving, String) {
+    let serving = Serving::start(program.command(&["serve"]));
+    let admin = serving
+        .said
+        .iter()
+        .find_map(|line| line.strip_prefix("admin listens on http://"));
+    let admin = admin.unwrap().to_owned();
+    (serving, admin)
+}
+
+fn ask(program: &Program, admin: &str, arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = program.command(arguments);
+    let output = command.env("POSTERN_ADMIN__LISTEN", admin).output().unwrap();
+    (output.status.code(), text(&output))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leaked_link_is_found_revoked_proved_and_given_back() {
+    let program = Program::new();
+    let (serving, admin) = serving(&program);
+    let ask = |arguments: &[&str]| ask(&program, &admin, arguments);
+    let link = serving.link().to_owned();
+    assert_eq!(
+        client::send(serving.address(), http::Method::GET, &link, &[])
+            .await
+            .status,
+        200
+    );
+    assert!(ask(&["check", "--remote"]).1.starts_with("in force since "));
+
+    // A large one that nobody reads to its end.
+    fs::File::create(program.folder.path().join("data/pres-url-test/large"))
+        .unwrap()
+        .set_len(64 << 20)
+        .unwrap();
+    let large = ask(&[
+        "presign",
+        "GET",
+        "s3://pres-url-test/large",
+        "--endpoint",
+        &format!("http://{}", serving.address()),
+    ])
+    .1;
+    let target = large
+        .trim()
+        .strip_prefix(&format!("http://{}", serving.address()))
+        .unwrap()
+        .to_owned();
+    let mut stream = TcpStream::connect(serving.address()).await.unwrap();
+    let head = format!("GET {target} HTTP/1.1\r\nhost: {}\r\n\r\n", serving.address());
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.read_exact(&mut [0; 1000]).await.unwrap();
+
+    let signer = "sample";
+    let (code, preview) = ask(&["revoke", "--signer", signer, "--dry-run"]);
+    assert_eq!(code, Some(0), "{preview}");
+    assert!(
+        preview.contains("running now, and ended by this: 1 transfer"),
+        "{preview}"
+    );
+    assert!(
+        preview.contains("running GetObject pres-url-test/large"),
+        "{preview}"
+    );
+    assert!(
+        preview.contains("alive, followed before and stopped by this: 1 link"),
+        "{preview}"
+    );
+    assert!(
+        preview.contains(
+            "GetObject pres-url-test/test.txt  signer sample  followed 1 time from 1 address, last "
+        ),
+        "{preview}"
+    );
+    assert!(
+        preview.contains("+ revoked = true") && preview.contains("nothing was written"),
+        "{preview}"
+    );
+
+    let json: Value = serde_json::from_str(&ask(&["audit", "links", "--json"]).1).unwrap();
+    let id = json["link_id"].as_str().unwrap().to_owned();
+    assert_eq!(
+        ask(&["revoke", "--link", &id, "--note", "leaked", "--yes"]).0,
+        Some(0)
+    );
+    let policy = fs::read_to_string(program.folder.path().join("policy.toml")).unwrap();
+    assert!(
+        policy.contains("until = 20"),
+        "the trail knows when the link ends: {policy}"
+    );
+    assert_eq!(ask(&["check", "--remote", "--wait", "20s"]).0, Some(0));
+    assert_eq!(
+        client::send(serving.address(), http::Method::GET, &link, &[])
+            .await
+            .status,
+        403
+    );
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let stopped = loop {
+        let (code, stopped) = ask(&["audit", "stopped", "--link", &id]);
+        if code == Some(0) || std::time::Instant::now() > until {
+            break stopped;
+        }
+    };
+    assert!(
+        stopped.contains("last success before: ") && stopped.contains("stopped: 1"),
+        "{stopped}"
+    );
+    assert!(
+        stopped.contains("LinkRevoked: ") && stopped.contains("(leaked)"),
+        "{stopped}"
+    );
+    let (_, downloads) = ask(&["audit", "downloads", "s3://pres-url-test/test.txt"]);
+    assert!(
+        downloads.contains(" served GetObject pres-url-test/test.txt  227 bytes"),
+        "{downloads}"
+    );
+    let metrics = client::send(
+        admin.parse().unwrap(),
+        http::Method::GET,
+        &format!("http://{admin}/metrics"),
+        &[],
+    )
+    .await;
+    assert!(
+        metrics
+            .text()
+            .contains("postern_revocations_hit_total{rule=\"LinkRevoked\"} 1"),
+        "{}",
+        metrics.text()
+    );
+    assert!(metrics.text().contains("postern_policy_generation 2"));
+
+    assert_eq!(ask(&["restore", "--link", &id, "--yes"]).0, Some(0));
+    assert_eq!(ask(&["check", "--remote", "--wait", "20s"]).0, Some(0));
+    assert_eq!(
+        client::send(serving.address(), http::Method::GET, &link, &[])
+            .await
+            .status,
+        200
+    );
+
+    // An edit that is not in force is told as such.
+    let file = program.folder.path().join("policy.toml");
+    let good = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{good}\nnonsense = 1\n")).unwrap();
+    let (code, said) = ask(&["check", "--remote"]);
+    assert!(
+        code == Some(1) && said.contains("unknown field `nonsense`"),
+        "{said}"
+    );
+    fs::write(&file, good).unwrap();
+    drop(stream);
+    serving.stop();
+    assert_eq!(ask(&["check", "--remote"]).0, Some(2));
+}
+
+#[test]
+fn a_trail_from_elsewhere_is_read_from_standard_input() {
+    let program = program(POLICY);
+    let mut command = program.command(&["audit", "log", "--file", "-", "--outcome", "denied"]);
+    let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let lines = concat!(
+        "{\"time\":\"2026-11-24T12:00:00Z\",\"outcome\":\"denied\",\"key\":\"a\\u001b[2J\",\"bucket\":\"b\",\"later\":1}\n",
+        "no record\n",
+        "{\"time\":\"2026-11-24T12:00:01Z\",\"outcome\":\"served\"}\n"
+    );
+    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = text(&output);
+    assert!(output.status.success(), "{said}");
+    assert_eq!(
+        said,
+        "2026-11-24T12:00:00Z denied - b/a\\u{1b}[2J\n1 line is no record and was passed over\n"
+    );
+    let (code, said) = run(&program, &["audit", "log"]);
+    assert!(
+        code == Some(2) && said.contains("audit.jsonl: cannot be read"),
+        "{said}"
+    );
+    let mut off = program.command(&["audit", "log"]);
+    let said = text(&off.env("POSTERN_AUDIT__TO", "off").output().unwrap());
+    assert!(said.contains("audit.to is \"off\""), "{said}");
+}

@@ -12,7 +12,7 @@ use std::{
 };
 
 /// Between two looks after a notice: another writer may still be at it, and files saved together arrive together.
-pub(super) const NOTICED: Duration = Duration::from_millis(50);
+pub(super) const NOTICED: Duration = Duration::from_millis(20);
 /// Between two looks without a notice.
 pub(super) const UNNOTICED: Duration = Duration::from_millis(500);
 
@@ -135,8 +135,8 @@ mod tests {
         let (mut settling, start) = (Settling::new(OLD), Instant::now());
         assert!(!settling.ready(NEW, true, start));
         assert_eq!(settling.due(), Some(start + NOTICED));
-        assert!(!settling.ready(NEW, false, after(start, 49)));
-        assert!(settling.ready(NEW, false, after(start, 50)));
+        assert!(!settling.ready(NEW, false, after(start, 19)));
+        assert!(settling.ready(NEW, false, after(start, 20)));
         assert_eq!(settling.due(), None);
     }
 
@@ -166,7 +166,7 @@ mod tests {
             !settling.ready(NEW, true, after(start, 61_000)),
             "the waiting begins with the close"
         );
-        assert!(settling.ready(NEW, false, after(start, 61_050)));
+        assert!(settling.ready(NEW, false, after(start, 61_020)));
     }
 
     #[test]
@@ -182,7 +182,7 @@ mod tests {
     fn a_change_that_is_taken_back_is_no_change() {
         let (mut settling, start) = (Settling::new(OLD), Instant::now());
         assert!(!settling.ready(NEW, true, start));
-        assert!(!settling.ready(OLD, true, after(start, 30)));
+        assert!(!settling.ready(OLD, true, after(start, 10)));
         assert!(!settling.ready(NEW, true, after(start, 60)));
         assert!(settling.ready(NEW, false, after(start, 110)));
     }

@@ -314,6 +314,61 @@ async fn an_invalid_policy_is_told_of_once_and_the_last_good_one_stays_in_force(
     assert!(Arc::ptr_eq(&good, &home.live.snapshot()));
 }
 
+/// Each way in which a policy file can be bad, with what is told of it; in between the good one comes back and is taken for what it is.
+#[tokio::test]
+async fn every_bad_edit_leaves_the_last_good_policy_in_force_and_says_where_it_is_wrong() {
+    let mut home = Home::with(&policy("one"));
+    let good = home.live.snapshot();
+    let twice = |with: &str| {
+        policy("one") + "[[signer]]\nname = 'bob'\naccess_key_id = 'B'\nsecret_access_key = 'x'\n" + with
+    };
+    let large = "#".repeat(crate::policy::MAX_POLICY_BYTES + 1);
+    for (bad, said) in [
+        (policy("one").trim_end_matches("'\n").to_owned(), "policy.toml:4:"),
+        (String::new(), "policy.toml:1:1: no signer in it"),
+        (large, "is over 16 MiB"),
+        (
+            policy("one") + "colour = 'red'\n",
+            "policy.toml:5:1: unknown field `colour` in a signer",
+        ),
+        (
+            policy("one") + "signed_before = 'yesterday'\n",
+            "policy.toml:5:17: `signed_before` must be a time",
+        ),
+        (
+            twice("").replace("'B'", "'AKIAALICE00000000000'"),
+            "policy.toml:7:17: this access_key_id stands already at",
+        ),
+        (
+            twice("").replace("'bob'", "'alice'"),
+            "policy.toml:6:8: there is a signer `alice` already",
+        ),
+    ] {
+        fs::write(home.file(), &bad).unwrap();
+        let status = home.until(|status| status.problem.is_some()).await;
+        let problem = status.problem.unwrap();
+        assert!(problem.contains(said), "{said}: {problem}");
+        assert!(!problem.contains("secret-one"), "{problem}");
+        assert!(Arc::ptr_eq(&good, &home.live.snapshot()));
+        fs::write(home.file(), policy("one")).unwrap();
+        home.until(|status| status.problem.is_none()).await;
+    }
+    // A folder in its place cannot be read by anybody.
+    fs::remove_file(home.file()).unwrap();
+    fs::create_dir(home.file()).unwrap();
+    let status = home.until(|status| status.problem.is_some()).await;
+    assert!(
+        status
+            .problem
+            .unwrap()
+            .contains("policy.toml: the policy file cannot be read")
+    );
+    assert!(Arc::ptr_eq(&good, &home.live.snapshot()) && status.failures >= 8);
+    fs::remove_dir(home.file()).unwrap();
+    fs::write(home.file(), policy("two")).unwrap();
+    home.until_taken(2).await;
+}
+
 #[tokio::test]
 async fn a_deleted_policy_keeps_the_last_good_one_until_it_comes_back() {
     let mut home = Home::with(&policy("one"));

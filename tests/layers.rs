@@ -13,6 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sigv4", &["types"]),
     ("policy", &["types"]),
     ("verdict", &["types", "s3", "sigv4", "policy"]),
+    ("explain", &["types", "s3", "sigv4", "policy", "verdict"]),
     ("clock", &["types"]),
     ("store", &["types", "clock"]),
     ("live", &["types", "policy", "clock"]),
@@ -21,7 +22,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "gateway",
         &[
-            "types", "s3", "sigv4", "policy", "verdict", "clock", "store", "live", "audit", "metrics",
+            "types", "s3", "sigv4", "policy", "verdict", "explain", "clock", "store", "live", "audit",
+            "metrics",
         ],
     ),
     (
@@ -37,14 +39,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "types", "s3", "sigv4", "policy", "verdict", "clock", "store", "live", "audit", "metrics",
-            "gateway", "server", "config",
+            "types", "s3", "sigv4", "policy", "verdict", "explain", "clock", "store", "live", "audit",
+            "metrics", "gateway", "server", "config",
         ],
     ),
 ];
 
 /// The modules that take values and return data: no runtime, no files, no clock, no log.
-const PURE: &[&str] = &["types", "s3", "sigv4", "policy", "verdict"];
+const PURE: &[&str] = &["types", "s3", "sigv4", "policy", "verdict", "explain"];
 
 /// What a pure module must not name.
 const IMPURE: &[&str] = &[

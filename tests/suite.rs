@@ -12,6 +12,7 @@ mod conditions;
 mod cors;
 mod cutting;
 mod errors;
+mod explain;
 mod forms;
 mod header_errors;
 mod layers;

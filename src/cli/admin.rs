@@ -3,8 +3,8 @@
 use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
-use http::{Request, StatusCode, header};
-use http_body_util::{BodyExt, Empty};
+use http::{HeaderValue, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -16,15 +16,25 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Asks for a path of the listener that `listen` (admin.listen) names. An error is for people, and names the address.
 pub(super) fn get(listen: &str, path: &str) -> Result<(StatusCode, String), Problem> {
+    run(listen, Request::get(path).body(Full::default())?)
+}
+
+/// The same with a JSON document.
+pub(super) fn post(listen: &str, path: &str, document: String) -> Result<(StatusCode, String), Problem> {
+    let request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
+    run(listen, request.body(Full::from(document))?)
+}
+
+fn run(listen: &str, request: Request<Full<Bytes>>) -> Result<(StatusCode, String), Problem> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(ask_within_patience(listen, path))
+    runtime.block_on(ask_within_patience(listen, request))
 }
 
-async fn ask_within_patience(listen: &str, path: &str) -> Result<(StatusCode, String), Problem> {
+async fn ask_within_patience(listen: &str, request: Request<Full<Bytes>>) -> Result<(StatusCode, String), Problem> {
     let address = reachable(listen)?;
-    match tokio::time::timeout(PATIENCE, ask(address, path)).await {
+    match tokio::time::timeout(PATIENCE, ask(address, request)).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(format!("no answer from {address} (admin.listen): {error}").into()),
         Err(_) => Err(format!(
@@ -57,13 +67,12 @@ fn reachable(listen: &str) -> Result<SocketAddr, Problem> {
     Ok(address)
 }
 
-async fn ask(address: SocketAddr, path: &str) -> Result<(StatusCode, String), Problem> {
+async fn ask(address: SocketAddr, mut request: Request<Full<Bytes>>) -> Result<(StatusCode, String), Problem> {
     let stream = TcpStream::connect(address).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    let request = Request::get(path)
-        .header(header::HOST, address.to_string())
-        .body(Empty::<Bytes>::new())?;
+    let host = HeaderValue::try_from(address.to_string())?;
+    request.headers_mut().insert(header::HOST, host);
     let response = sender.send_request(request).await?;
     let status = response.status();
     let text = response.into_body().collect().await?.to_bytes();

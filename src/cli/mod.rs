@@ -6,6 +6,7 @@ mod audit;
 mod check;
 mod client;
 mod environment;
+mod explain;
 mod get;
 mod health;
 mod logging;
@@ -51,6 +52,8 @@ enum Command {
     Serve(serve::Args),
     /// Print a presigned URL and nothing else; needs no server
     Presign(presign::Args),
+    /// Why does a link not work, and what would make it? For a URL, a curl command or the id of a refused request
+    Explain(explain::Args),
     /// Are configuration and policy valid, and what may each signer do?
     Check(check::Args),
     /// Would the policy allow it, and by which statement?
@@ -93,6 +96,7 @@ pub fn run() -> ExitCode {
     let outcome = match &cli.command {
         Command::Serve(args) => serve::run(&cli, args),
         Command::Presign(args) => presign::run(&cli, args),
+        Command::Explain(args) => explain::run(&cli, args),
         Command::Check(args) => check::run(&cli, args),
         Command::Simulate(args) => simulate::run(&cli, args),
         Command::Revoke(args) => revoke::run(&cli, args, revoke::Direction::Revoke),

@@ -49,7 +49,8 @@ fn method(text: &str) -> Result<Method, String> {
         .ok_or_else(|| "S3 knows GET, HEAD, PUT, POST and DELETE".to_owned())
 }
 
-fn header(text: &str) -> Result<(String, String), String> {
+/// A header as curl takes it.
+pub(super) fn header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once(':').ok_or("a header is «Name: value»")?;
     Ok((name.trim().to_owned(), value.trim().to_owned()))
 }

@@ -7,14 +7,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use http::Method;
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::{
     audit::{self, Audit},
     clock::Clock,
     config::Config,
-    gateway::{Gateway, Telemetry},
+    explain::{Explanation, Question},
+    gateway::{Gateway, Mode, Telemetry},
     live::{self, Live, Watcher, given::Keys},
     metrics,
     policy::GivenContext,
@@ -161,6 +164,14 @@ async fn serve(config: Config, args: &Args, mut environment: Environment) -> Res
     let admin = AdminListener::bind(&config.admin).await?;
 
     let origin = origin(public.scheme(), public.address());
+    let mut config = config;
+    config.gateway.hosts = hosts(public.address());
+    if config.gateway.mode == Mode::Development && !public.address().ip().is_loopback() {
+        tracing::warn!(
+            "server.mode is \"development\" and {} can be reached from elsewhere: refusals tell strangers why",
+            public.address()
+        );
+    }
     println!("postern listens on {origin}");
     println!("admin listens on http://{}", admin.address());
     tell(&who, &origin, &config);
@@ -273,6 +284,27 @@ impl server::Source for Operators {
             audit_failing: self.telemetry.audit.health().problem.is_some(),
         })
     }
+
+    async fn explain(&self, question: Bytes) -> (StatusCode, String) {
+        match serde_json::from_slice::<Question>(&question) {
+            Ok(question) => told(self.gateway.explain(question).await),
+            Err(error) => (StatusCode::BAD_REQUEST, json!({ "error": error.to_string() }).to_string()),
+        }
+    }
+
+    async fn explain_request(&self, id: &str) -> (StatusCode, String) {
+        told(self.gateway.explain_request(id).await)
+    }
+}
+
+fn told(explanation: Option<Explanation>) -> (StatusCode, String) {
+    match explanation {
+        Some(explanation) => (StatusCode::OK, serde_json::to_string(&explanation).unwrap_or_default()),
+        None => {
+            let error = "no such request is kept: the last 512 that were refused are, since the start";
+            (StatusCode::NOT_FOUND, json!({ "error": error }).to_string())
+        }
+    }
 }
 
 fn readiness(policy: &Live, audit: &Audit) -> Readiness {
@@ -289,6 +321,12 @@ fn readiness(policy: &Live, audit: &Audit) -> Readiness {
             .unwrap_or_default(),
         problem: status.problem,
     }
+}
+
+/// How clients on this machine may name the listener.
+fn hosts(address: SocketAddr) -> Vec<String> {
+    let port = address.port();
+    vec![address.to_string(), format!("localhost:{port}"), format!("127.0.0.1:{port}")]
 }
 
 /// The address as a client on this machine writes it.

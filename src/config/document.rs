@@ -3,7 +3,7 @@
 use figment::{Figment, error::Kind, providers::Serialized};
 
 use crate::{
-    audit, live, server, store,
+    audit, gateway, live, server, store,
     types::{Region, Span},
 };
 
@@ -31,6 +31,7 @@ pub(super) struct Document {
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ServerSection {
+    pub(super) mode: gateway::Mode,
     pub(super) listen: String,
     pub(super) region: Region,
     pub(super) regions: Vec<Region>,
@@ -50,6 +51,7 @@ impl Default for ServerSection {
         let (sockets, verdict) = (server::Settings::default(), crate::verdict::Settings::default());
         let mut regions = verdict.regions.into_iter();
         Self {
+            mode: gateway::Mode::default(),
             listen: sockets.listen,
             region: regions.next().unwrap_or_else(Region::us_east_1),
             regions: regions.collect(),

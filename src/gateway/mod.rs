@@ -13,6 +13,7 @@ mod connection;
 mod cors;
 mod delivery;
 mod digests;
+mod explaining;
 mod failure;
 mod form;
 mod incoming;
@@ -21,6 +22,7 @@ mod late;
 mod ops;
 mod payload;
 mod recording;
+mod refusals;
 mod request_id;
 mod respond;
 mod settings;
@@ -30,7 +32,7 @@ mod transfers;
 pub use connection::Connection;
 pub use delivery::Delivery;
 pub use request_id::RequestId;
-pub use settings::Settings;
+pub use settings::{Mode, Settings};
 pub use telemetry::Telemetry;
 
 use std::sync::Arc;
@@ -48,9 +50,11 @@ use crate::{
 };
 
 use body::Body;
+use explaining::Hints;
 use failure::Failure;
 use incoming::Incoming;
 use recording::Recording;
+use refusals::Refusals;
 use request_id::RequestIds;
 use transfers::{End, Transfer, Transfers};
 
@@ -64,6 +68,8 @@ struct Parts<S> {
     settings: Settings,
     telemetry: Telemetry,
     transfers: Arc<Transfers>,
+    refusals: Refusals,
+    hints: Hints,
     request_ids: RequestIds,
 }
 
@@ -98,6 +104,8 @@ impl<S: Store> Gateway<S> {
         Self(Arc::new(Parts {
             store: Arc::new(store),
             transfers: Transfers::new(live.clone()),
+            refusals: Refusals::default(),
+            hints: Hints::new(clock.moment()),
             live,
             clock,
             settings: settings.into(),
@@ -138,7 +146,7 @@ impl<S: Store> Gateway<S> {
         let head = match intake::head(parts, peer.scheme()) {
             Ok(head) => Arc::new(head),
             Err(error) => {
-                let mut response = self.respond(Err(Failure::Head(error)), &method, &mut course);
+                let mut response = self.respond(Err(Failure::Head(error)), None, &method, &mut course);
                 respond::close(&mut response);
                 return course.deliver(response);
             }
@@ -153,9 +161,13 @@ impl<S: Store> Gateway<S> {
             // The refusal itself is delivered.
             course.transfer = None;
         }
+        let hint = match &answer {
+            Err(failure) => self.note(&head, peer, request_id, failure).await,
+            Ok(_) => None,
+        };
         course.recording.received(body.received());
         let reusable = intake::settle(&head, &mut body).await;
-        let mut response = self.respond(answer, &method, &mut course);
+        let mut response = self.respond(answer, hint, &method, &mut course);
         let bucket = course.bucket.as_ref();
         cors::tell(&*gateway.store, &gateway.settings, &head, bucket, &mut response).await;
         if !reusable {
@@ -167,11 +179,12 @@ impl<S: Store> Gateway<S> {
     fn respond(
         &self,
         answer: Result<Response<Body>, Failure>,
+        hint: Option<String>,
         method: &http::Method,
         course: &mut Course,
     ) -> Response<Body> {
-        let host_id = self.0.request_ids.host_id();
-        respond::respond(answer, method, course.request_id, host_id, &mut course.recording)
+        let ids = (course.request_id, self.0.request_ids.host_id());
+        respond::respond(answer, hint, method, ids, &mut course.recording)
     }
 
     /// The way of a request, from head to answer. Who asks for what is noted as soon as it is known.

@@ -11,14 +11,14 @@ use super::{Body, Failure, RequestId, recording::Recording};
 /// header.
 pub(super) fn respond(
     answer: Result<Response<Body>, Failure>,
+    hint: Option<String>,
     method: &Method,
-    request_id: RequestId,
-    host_id: &str,
+    (request_id, host_id): (RequestId, &str),
     recording: &mut Recording,
 ) -> Response<Body> {
     let mut response = match &answer {
         Ok(_) => Response::new(Body::Empty),
-        Err(failure) => error(failure, method, request_id, host_id),
+        Err(failure) => error(failure, hint, method, (request_id, host_id)),
     };
     let failure = answer.map(|answered| response = answered).err();
     recording.answers(response.status().as_u16(), failure.as_ref());
@@ -65,8 +65,17 @@ pub(super) fn close(response: &mut Response<Body>) {
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
 }
 
-fn error(failure: &Failure, method: &Method, request_id: RequestId, host_id: &str) -> Response<Body> {
+fn error(
+    failure: &Failure,
+    hint: Option<String>,
+    method: &Method,
+    (request_id, host_id): (RequestId, &str),
+) -> Response<Body> {
     let error = failure.s3_error();
+    let error = match hint {
+        Some(hint) => error.with("Hint", hint),
+        None => error,
+    };
     // An answer to HEAD has no body, so its code is told by the status alone, as on AWS.
     let body = if method == Method::HEAD {
         Body::Empty

@@ -379,6 +379,17 @@ impl Statement {
         self.conditions.written()
     }
 
+    /// Effect, place and conditions: `Allow policy.toml line 12: … (IpAddress aws:SourceIp 203.0.113.0/24)`.
+    pub fn with_conditions(&self) -> String {
+        let conditions: Vec<_> = self.conditions().collect();
+        format!(
+            "{} {} ({})",
+            self.effect(),
+            self.reference(),
+            conditions.join(" and ")
+        )
+    }
+
     /// Whether it speaks of every action, or of all but some.
     pub(super) fn has_broad_actions(&self) -> bool {
         self.written.actions.element == "NotAction" || self.actions == ActionSet::all()

@@ -1,4 +1,4 @@
-//! The operator's own listener: `/healthz`, `/readyz`, `/transfers` and `/metrics`, and nothing that a stranger may see.
+//! The operator's own listener: `/healthz`, `/readyz`, `/transfers`, `/metrics` and `/explain`, and nothing that a stranger may see.
 //!
 //! `/readyz` is 200 while requests are decided by a valid policy, also while a broken edit waits to be mended and the last good one is
 //! in force: its `problem` says so. It is 503 only when everything is denied for want of one.
@@ -7,7 +7,7 @@ use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
@@ -18,6 +18,9 @@ use super::{AdminSettings, ServerError, listener};
 
 /// How long the operator's client may take to send a head.
 const HEAD_TIMEOUT: Span = Span::from_seconds(10);
+/// The most bytes of a question: a head of 64 KiB, escaped.
+const MOST_ASKED: usize = 256 * 1024;
+const JSON: &str = "application/json";
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What `/readyz` tells.
@@ -47,6 +50,12 @@ pub trait Source: Send + Sync + 'static {
 
     /// What `/metrics` tells, in the OpenMetrics form.
     fn metrics(&self) -> String;
+
+    /// Explains the request that a JSON document describes; the answer is another.
+    fn explain(&self, question: Bytes) -> impl Future<Output = (StatusCode, String)> + Send;
+
+    /// Explains a request that was refused lately.
+    fn explain_request(&self, id: &str) -> impl Future<Output = (StatusCode, String)> + Send;
 }
 
 /// A bound socket.
@@ -77,8 +86,8 @@ impl AdminListener {
             };
             let source = source.clone();
             let service = service_fn(move |request: Request<Incoming>| {
-                let answer = answer(&request, source.as_ref());
-                async move { Ok::<_, Infallible>(answer) }
+                let source = source.clone();
+                async move { Ok::<_, Infallible>(answer(request, source.as_ref()).await) }
             });
             let mut http = http1::Builder::new();
             http.timer(TokioTimer::new())
@@ -88,15 +97,16 @@ impl AdminListener {
     }
 }
 
-fn answer<B>(request: &Request<B>, source: &dyn Source) -> Response<Full<Bytes>> {
-    let (status, kind, text) = match (request.method(), request.uri().path()) {
+async fn answer<B>(request: Request<B>, source: &impl Source) -> Response<Full<Bytes>>
+where
+    B: http_body::Body<Data = Bytes, Error: std::error::Error + Send + Sync + 'static>,
+{
+    let plain = |status, text: &str| (status, "text/plain", text.to_owned());
+    let path = request.uri().path().to_owned();
+    let (status, kind, text) = match (request.method(), path.as_str()) {
         // A web page can point a name of its own at this address; it cannot make a browser send another Host.
-        _ if !host_is_ours(request) => (
-            StatusCode::FORBIDDEN,
-            "text/plain",
-            "ask by IP address or as localhost\n".to_owned(),
-        ),
-        (&Method::GET | &Method::HEAD, "/healthz") => (StatusCode::OK, "text/plain", "ok\n".to_owned()),
+        _ if !host_is_ours(&request) => plain(StatusCode::FORBIDDEN, "ask by IP address or as localhost\n"),
+        (&Method::GET | &Method::HEAD, "/healthz") => plain(StatusCode::OK, "ok\n"),
         (&Method::GET | &Method::HEAD, "/readyz") => {
             let readiness = source.readiness();
             let status = if readiness.ready {
@@ -104,25 +114,35 @@ fn answer<B>(request: &Request<B>, source: &dyn Source) -> Response<Full<Bytes>>
             } else {
                 StatusCode::SERVICE_UNAVAILABLE
             };
-            (
-                status,
-                "application/json",
-                serde_json::to_string(&readiness).unwrap_or_default() + "\n",
-            )
+            let text = serde_json::to_string(&readiness).unwrap_or_default() + "\n";
+            (status, JSON, text)
         }
         (&Method::GET | &Method::HEAD, "/metrics") => (StatusCode::OK, OPENMETRICS, source.metrics()),
-        (&Method::GET | &Method::HEAD, "/transfers") => {
-            (StatusCode::OK, "application/json", source.transfers() + "\n")
-        }
-        (_, "/healthz" | "/readyz" | "/transfers" | "/metrics") => (
-            StatusCode::METHOD_NOT_ALLOWED,
-            "text/plain",
-            "use GET\n".to_owned(),
+        (&Method::GET | &Method::HEAD, "/transfers") => (StatusCode::OK, JSON, source.transfers() + "\n"),
+        // A page of another origin cannot send this type without asking first, and is not answered then.
+        (&Method::POST, "/explain") if !is_json(&request) => plain(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "send a JSON document, with Content-Type: application/json\n",
         ),
-        (_, _) => (
+        (&Method::POST, "/explain") => match Limited::new(request.into_body(), MOST_ASKED).collect().await {
+            Ok(question) => {
+                let (status, text) = source.explain(question.to_bytes()).await;
+                (status, JSON, text + "\n")
+            }
+            Err(_) => plain(StatusCode::PAYLOAD_TOO_LARGE, "a question has at most 256 KiB\n"),
+        },
+        (&Method::GET, path) if path.starts_with("/explain/") => {
+            let id = path.strip_prefix("/explain/").unwrap_or_default();
+            let (status, text) = source.explain_request(id).await;
+            (status, JSON, text + "\n")
+        }
+        (_, "/healthz" | "/readyz" | "/transfers" | "/metrics") => {
+            plain(StatusCode::METHOD_NOT_ALLOWED, "use GET\n")
+        }
+        (_, "/explain") => plain(StatusCode::METHOD_NOT_ALLOWED, "use POST\n"),
+        (_, _) => plain(
             StatusCode::NOT_FOUND,
-            "text/plain",
-            "there are /healthz, /readyz, /transfers and /metrics\n".to_owned(),
+            "there are /healthz, /readyz, /transfers, /metrics and /explain\n",
         ),
     };
     let mut response = Response::new(Full::from(text));
@@ -135,6 +155,12 @@ fn answer<B>(request: &Request<B>, source: &dyn Source) -> Response<Full<Bytes>>
         header::HeaderValue::from_static("no-store"),
     );
     response
+}
+
+fn is_json<B>(request: &Request<B>) -> bool {
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    kind.and_then(|kind| kind.to_str().ok())
+        .is_some_and(|kind| kind.split(';').next().unwrap_or(kind).trim().eq_ignore_ascii_case(JSON))
 }
 
 fn host_is_ours<B>(request: &Request<B>) -> bool {
@@ -175,20 +201,49 @@ mod tests {
         fn metrics(&self) -> String {
             "# EOF\n".to_owned()
         }
+
+        async fn explain(&self, question: Bytes) -> (StatusCode, String) {
+            (StatusCode::OK, question.len().to_string())
+        }
+
+        async fn explain_request(&self, id: &str) -> (StatusCode, String) {
+            (StatusCode::NOT_FOUND, id.to_owned())
+        }
     }
 
-    fn ask(method: &str, path: &str, host: &str, ready: bool) -> u16 {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", host)
-            .body(())
-            .unwrap();
-        answer(&request, &Known(ready)).status().as_u16()
+    async fn ask(method: &str, path: &str, host: &str, ready: bool) -> u16 {
+        asked(method, path, &[("host", host)], ready, String::new()).await
     }
 
-    #[test]
-    fn health_and_readiness_are_told_and_nothing_else() {
+    async fn asked(method: &str, path: &str, headers: &[(&str, &str)], ready: bool, body: String) -> u16 {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::<Bytes>::from(body)).unwrap();
+        answer(request, &Known(ready)).await.status().as_u16()
+    }
+
+    #[tokio::test]
+    async fn questions_are_json_of_a_bounded_size_and_from_this_machine() {
+        let json = ("content-type", "application/json");
+        for (method, path, headers, length, status) in [
+            ("POST", "/explain", vec![("host", "localhost:9001"), json], 100, 200),
+            ("POST", "/explain", vec![("host", "localhost:9001"), json], MOST_ASKED + 1, 413),
+            ("POST", "/explain", vec![("host", "localhost:9001")], 100, 415),
+            ("POST", "/explain", vec![("host", "localhost:9001"), ("content-type", "text/plain")], 100, 415),
+            ("POST", "/explain", vec![("host", "evil.example"), json], 100, 403),
+            ("GET", "/explain", vec![("host", "localhost")], 0, 405),
+            ("GET", "/explain/0123456789ABCDEF", vec![("host", "127.0.0.1")], 0, 404),
+            ("GET", "/explain/0123456789ABCDEF", vec![("host", "evil.example")], 0, 403),
+        ] {
+            let body = "a".repeat(length);
+            assert_eq!(asked(method, path, &headers, true, body).await, status, "{method} {path} {headers:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn health_and_readiness_are_told_and_nothing_else() {
         for (method, path, host, ready, status) in [
             ("GET", "/healthz", "127.0.0.1:9001", false, 200),
             ("HEAD", "/healthz", "localhost:9001", true, 200),
@@ -203,7 +258,7 @@ mod tests {
             ("GET", "/healthz", "localhost.evil.example", true, 403),
             ("GET", "/healthz", "", true, 403),
         ] {
-            assert_eq!(ask(method, path, host, ready), status, "{method} {path} {host}");
+            assert_eq!(ask(method, path, host, ready).await, status, "{method} {path} {host}");
         }
     }
 }

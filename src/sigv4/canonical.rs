@@ -141,14 +141,29 @@ pub(super) struct StringToSign<'a> {
 impl StringToSign<'_> {
     /// The string's bytes.
     pub(super) fn bytes(&self) -> Vec<u8> {
-        let Self {
-            date,
-            scope_date,
-            region,
-            canonical_request,
-        } = self;
-        let hash = hex::encode(Sha256::digest(canonical_request));
-        format!("{ALGORITHM}\n{date}\n{scope_date}/{region}/{SERVICE}/{TERMINATOR}\n{hash}").into_bytes()
+        let mut out = Vec::with_capacity(160);
+        let scope = (self.scope_date, self.region);
+        put_string_to_sign(&mut out, self.date, scope, &hash(self.canonical_request));
+        out
+    }
+}
+
+/// The hash of a canonical request, in hexadecimal.
+pub(super) fn hash(canonical_request: &[u8]) -> String {
+    hex::encode(Sha256::digest(canonical_request))
+}
+
+/// Appends a string to sign.
+pub(super) fn put_string_to_sign(
+    out: &mut Vec<u8>,
+    date: &str,
+    (scope_date, region): (&str, &str),
+    hash: &str,
+) {
+    for part in [
+        ALGORITHM, "\n", date, "\n", scope_date, "/", region, "/", SERVICE, "/", TERMINATOR, "\n", hash,
+    ] {
+        out.extend_from_slice(part.as_bytes());
     }
 }
 

@@ -89,6 +89,11 @@ impl<'h> HeaderSigned<'h> {
     pub fn access_key_id(&self) -> &AccessKeyId {
         &self.claim.access_key_id
     }
+
+    /// When the request says that it was signed.
+    pub fn signed_at(&self) -> OffsetDateTime {
+        self.claim.signed_at
+    }
 }
 
 /// `Credential=…, SignedHeaders=…, Signature=…`, in any order.

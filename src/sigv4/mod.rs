@@ -52,6 +52,7 @@ mod sign_header;
 mod signing_key;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod verify;
 mod window;
 
@@ -65,7 +66,9 @@ pub use reject::{ErrorText, Mismatch, Reject, ScopeReject};
 pub use sign::{AddressingStyle, Endpoint, SignError, SignRequest, SignedUrl, presign};
 pub use sign_header::{SignedRequest, sign_header};
 pub use signing_key::signing_key;
-pub use verify::{Target, Verified};
+pub(crate) use trial::trial_key;
+pub use trial::{Trial, TrialHash, TrialScope};
+pub use verify::{Target, ToSign, Verified};
 pub use window::{InForce, Terms};
 
 /// The one algorithm that is spoken here, as the wire names it.

@@ -12,8 +12,13 @@ use crate::types::{SecretKey, SigningKey};
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>
 pub fn signing_key(secret: &SecretKey, date: &str, region: &str) -> SigningKey {
     let secret = Zeroizing::new([b"AWS4", secret.expose().as_bytes()].concat());
-    let mut key = hmac(&secret, date);
-    for part in [region, SERVICE, TERMINATOR] {
+    derive(&secret, [date, region, SERVICE, TERMINATOR])
+}
+
+/// HMAC over the first part under `start`, over each further one under what came out before.
+pub(super) fn derive(start: &[u8], [date, region, service, terminator]: [&str; 4]) -> SigningKey {
+    let mut key = hmac(start, date);
+    for part in [region, service, terminator] {
         key = hmac(key.as_slice(), part);
     }
     SigningKey::new(*key)

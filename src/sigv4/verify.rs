@@ -30,6 +30,16 @@ pub struct Target<'a> {
     pub path: &'a str,
 }
 
+/// The texts behind a signature, as the gateway computes them. They hold the query string, so they are for an answer and not for a log.
+pub struct ToSign {
+    /// The canonical request.
+    pub canonical_request: Vec<u8>,
+    /// The string that the signing key signs.
+    pub string_to_sign: Vec<u8>,
+    /// What is declared of the body.
+    pub payload: Payload,
+}
+
 /// A request whose signature holds, and what the signature says. Bucket and key are to be read from its
 /// [`target`](Verified::target), which is what was signed, and from nothing else.
 ///
@@ -65,28 +75,11 @@ impl InForce<'_> {
         key: &SigningKey,
     ) -> Result<Verified, Reject> {
         let claim = &self.claim;
-        every_needed_header_is_signed(head.headers(), claim.signed_headers)?;
-        let (line, payload) = payload::declared(head, claim.query)?;
-        if claim.mechanism == Mechanism::Header && !head.headers().contains_key("x-amz-content-sha256") {
-            return Err(Reject::PayloadHashMissing);
-        }
-        let canonical_request = CanonicalRequest {
-            method: head.method(),
-            authority: target.authority,
-            path: target.path,
-            query: claim.query,
-            headers: head.headers(),
-            signed_headers: claim.signed_headers,
-            payload: &line,
-        };
-        let canonical_request = canonical_request.bytes().map_err(|_| Reject::MalformedUri)?;
-        let string_to_sign = StringToSign {
-            date: &claim.date,
-            scope_date: claim.scope.date,
-            region: self.region.as_str(),
-            canonical_request: &canonical_request,
-        };
-        let string_to_sign = string_to_sign.bytes();
+        let ToSign {
+            canonical_request,
+            string_to_sign,
+            payload,
+        } = self.to_sign(head, target)?;
         let holds = |given: &&Signature| signed(key, &string_to_sign).verify_slice(given.expose()).is_ok();
         let Some(signature) = claim.signature.as_ref().filter(holds) else {
             return Err(Reject::Mismatch(Box::new(Mismatch {
@@ -118,6 +111,37 @@ impl InForce<'_> {
             mechanism: claim.mechanism,
             link_id: signature.link_id(),
             signature: signature.clone(),
+        })
+    }
+
+    /// What must have been signed for this target, and what it declares of the body.
+    pub fn to_sign(&self, head: &RequestHead, target: Target<'_>) -> Result<ToSign, Reject> {
+        let claim = &self.claim;
+        every_needed_header_is_signed(head.headers(), claim.signed_headers)?;
+        let (line, payload) = payload::declared(head, claim.query)?;
+        if claim.mechanism == Mechanism::Header && !head.headers().contains_key("x-amz-content-sha256") {
+            return Err(Reject::PayloadHashMissing);
+        }
+        let canonical_request = CanonicalRequest {
+            method: head.method(),
+            authority: target.authority,
+            path: target.path,
+            query: claim.query,
+            headers: head.headers(),
+            signed_headers: claim.signed_headers,
+            payload: &line,
+        };
+        let canonical_request = canonical_request.bytes().map_err(|_| Reject::MalformedUri)?;
+        let string_to_sign = StringToSign {
+            date: &claim.date,
+            scope_date: claim.scope.date,
+            region: self.region.as_str(),
+            canonical_request: &canonical_request,
+        };
+        Ok(ToSign {
+            string_to_sign: string_to_sign.bytes(),
+            canonical_request,
+            payload,
         })
     }
 

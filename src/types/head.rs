@@ -92,6 +92,11 @@ impl RequestHead {
         self.uri.path()
     }
 
+    /// Path and query as sent.
+    pub fn path_and_query(&self) -> &str {
+        self.uri.path_and_query().map_or("/", |target| target.as_str())
+    }
+
     /// The query string, taken apart.
     pub fn query(&self) -> Result<Query<'_>, QueryError> {
         Query::parse(self.uri.query().unwrap_or_default())

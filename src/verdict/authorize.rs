@@ -10,7 +10,7 @@ use crate::{
 };
 
 use super::{
-    Authenticated, Circumstances, Permit, Permitted, Refusal,
+    Authenticated, Circumstances, Permit, Permitted, Refusal, authenticate,
     context::{ObjectTags, RequestContext, Said},
     grounds::{Grounds, not_revoked},
     need::Need,
@@ -55,20 +55,8 @@ pub(super) fn grant(
         target,
     } = authenticated;
     let (operation, signer) = (call.operation(), key.signer());
+    let needs = needs(&call, &target);
     let request = RequestContext::new(circumstances, signer, verified, said);
-    let mut needs = Vec::with_capacity(1);
-    if let Some(action) = operation.action() {
-        needs.push(Need {
-            action,
-            target: scoped(operation, &target),
-            opened: operation.opens_object(),
-        });
-    }
-    needs.extend(call.further_needs(&target).into_iter().map(|need| Need {
-        action: need.action,
-        target: Target::Object(need.bucket.clone(), need.key.clone()),
-        opened: need.opened,
-    }));
     let mut statement = None;
     let mut pending = false;
     for need in &needs {
@@ -98,6 +86,51 @@ pub(super) fn grant(
             object_tags: OnceLock::new(),
         }),
     })
+}
+
+/// Everything that a call asks of the policy.
+fn needs(call: &Call, target: &Target) -> Vec<Need> {
+    let operation = call.operation();
+    let mut needs = Vec::with_capacity(1);
+    if let Some(action) = operation.action() {
+        needs.push(Need {
+            action,
+            target: scoped(operation, target),
+            opened: operation.opens_object(),
+        });
+    }
+    needs.extend(call.further_needs(target).into_iter().map(|need| Need {
+        action: need.action,
+        target: Target::Object(need.bucket.clone(), need.key.clone()),
+        opened: need.opened,
+    }));
+    needs
+}
+
+/// The statements that speak of what a request needs, and do not count because of their conditions: for people who ask why. Each as its effect, where
+/// it stands, and its conditions.
+pub fn failing_conditions(circumstances: &Circumstances<'_>) -> Vec<String> {
+    let Ok(query) = circumstances.head.query() else {
+        return Vec::new();
+    };
+    let Ok(authenticated) = authenticate(circumstances, &query) else {
+        return Vec::new();
+    };
+    let Authenticated {
+        key,
+        verified,
+        target,
+    } = authenticated;
+    let head = circumstances.head;
+    let account_id = &circumstances.settings.account_id;
+    let Ok(call) = Call::parse(head.method(), &target, &query, head.headers(), account_id) else {
+        return Vec::new();
+    };
+    let request = RequestContext::new(circumstances, key.signer(), verified, Said::of_head(&call, &query));
+    let failing = needs(&call, &target)
+        .into_iter()
+        .flat_map(|need| need.failing_conditions(&request, key.signer(), circumstances.snapshot));
+    failing.collect()
 }
 
 /// What the operation's own action is asked of.

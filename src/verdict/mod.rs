@@ -18,7 +18,7 @@ mod refusal;
 mod settings;
 
 pub use authenticate::{Authenticated, authenticate};
-pub use authorize::authorize;
+pub use authorize::{authorize, failing_conditions};
 pub use form::{decide_form, is_form};
 pub use grounds::Grounds;
 pub use identity::Identity;

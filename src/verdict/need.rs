@@ -1,7 +1,7 @@
 //! One question that a request's call asks of the policy: may its signer do this to that?
 
 use crate::{
-    policy::{Decision, Denial, Signer, Snapshot},
+    policy::{Decision, Denial, Effect, Signer, Snapshot, Statement},
     s3::Target,
     types::{Action, Resource, Tag},
 };
@@ -29,17 +29,39 @@ impl Need {
         object_tags: ObjectTags<'_>,
         body_tags: Option<&[Tag]>,
     ) -> Decision {
-        let resource = match &self.target {
-            Target::Service => Resource::Service,
-            Target::Bucket(bucket) => Resource::Bucket(bucket),
-            Target::Object(bucket, key) => Resource::Object(bucket, key),
-        };
         let seen = Seen {
             request,
             object_tags,
             body_tags,
         };
-        snapshot.evaluate(signer, self.action, resource, &seen)
+        snapshot.evaluate(signer, self.action, self.resource(), &seen)
+    }
+
+    fn resource(&self) -> Resource<'_> {
+        match &self.target {
+            Target::Service => Resource::Service,
+            Target::Bucket(bucket) => Resource::Bucket(bucket),
+            Target::Object(bucket, key) => Resource::Object(bucket, key),
+        }
+    }
+
+    /// The statements that would allow it, were it not for their conditions.
+    pub(super) fn failing_conditions(
+        &self,
+        request: &RequestContext,
+        signer: &Signer,
+        snapshot: &Snapshot,
+    ) -> Vec<String> {
+        let seen = Seen {
+            request,
+            object_tags: ObjectTags::Absent,
+            body_tags: None,
+        };
+        let failing = snapshot.failing_conditions(signer, self.action, self.resource(), &seen);
+        failing
+            .filter(|statement| statement.effect() == Effect::Allow)
+            .map(Statement::with_conditions)
+            .collect()
     }
 
     /// The refusal of it.

@@ -3,7 +3,7 @@
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
-    policy::{ConditionKey, Decision, Denial, GivenContext, PlainKey, RevocationReference, Snapshot},
+    policy::{ConditionKey, Decision, Denial, GivenContext, PlainKey, RevocationReference, Snapshot, Statement},
     types::{Action, BucketName, ObjectKey, Resource},
 };
 
@@ -105,15 +105,7 @@ impl Question {
             Target::Object(bucket, key) => Resource::Object(bucket, key),
         };
         let failing = snapshot.failing_conditions(signer, self.action, resource, &context);
-        let failing = failing.map(|statement| {
-            let conditions: Vec<_> = statement.conditions().collect();
-            format!(
-                "{} {} ({})",
-                statement.effect(),
-                statement.reference(),
-                conditions.join(" and ")
-            )
-        });
+        let failing = failing.map(Statement::with_conditions);
         Ok(Answer {
             failing: failing.collect(),
             decision: snapshot.evaluate(signer, self.action, resource, &context),

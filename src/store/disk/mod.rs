@@ -9,6 +9,7 @@ mod folding;
 mod invisible;
 mod list;
 mod lock;
+mod look;
 pub mod mapping;
 mod metadata;
 mod multipart;
@@ -22,6 +23,7 @@ mod temporary;
 mod upload;
 
 pub use invisible::{Invisible, bucket_names, invisible};
+pub use look::look;
 pub use read::FileBody;
 pub use upload::DiskUpload;
 

@@ -1,0 +1,475 @@
+//! Why does a request not pass, and what would make it? In go a [`Question`] (a URL as somebody has it, and how it was used), one snapshot of the
+//! policy, the settings and the time; out comes an [`Explanation`]. Pure: it walks the same code that the gateway runs, so both say the same.
+//!
+//! ```text
+//! question → (repair) → verdict::decide → steps, causes, remarks → conclusion
+//!                              ↓ a mismatch
+//!                           search: which other text was signed?
+//! ```
+//!
+//! Explaining never grants: nothing here makes a permit that anybody acts on, no secret comes out, and no signature, least of all a right one for a
+//! request that was not signed.
+
+mod canonical;
+mod cause;
+mod question;
+mod refused;
+mod remark;
+mod repair;
+mod search;
+mod steps;
+#[cfg(test)]
+mod tests;
+mod variation;
+mod words;
+
+pub use canonical::Difference;
+
+pub use question::Question;
+
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+
+use crate::{
+    policy::Snapshot,
+    s3::S3Error,
+    sigv4::{Reject, ScopeReject},
+    types::{BucketName, ObjectKey, Peer, Region, RequestHead},
+    verdict::{self, Circumstances, Permit, Permitted, Refusal, Verdict},
+};
+
+use cause::Cause;
+use question::Request;
+use variation::Arrived;
+
+/// What everything is explained by.
+#[derive(Clone, Copy)]
+pub struct Explainer<'a> {
+    /// The policy in force.
+    pub snapshot: &'a Arc<Snapshot>,
+    /// What signatures must fit.
+    pub settings: &'a verdict::Settings,
+    /// Hosts, with their ports, that the gateway listens on: clients may have signed for one of them.
+    pub hosts: &'a [String],
+    /// The time of the request.
+    pub now: OffsetDateTime,
+}
+
+/// What would become of a request, and why.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Explanation {
+    /// Would it pass?
+    pub passes: bool,
+    /// HTTP's status of a refusal.
+    pub status: Option<u16>,
+    /// S3's code of a refusal.
+    pub code: Option<String>,
+    /// S3's message of a refusal.
+    pub message: Option<String>,
+    /// What would happen and what to change, in one sentence or two.
+    pub conclusion: String,
+    /// What went wrong, the first thing to mend first.
+    pub causes: Vec<Told>,
+    /// What was signed against what arrived, where that is known.
+    pub differences: Vec<Difference>,
+    /// What to know of a link that passes.
+    pub remarks: Vec<Told>,
+    /// The way of the request.
+    pub steps: Vec<Step>,
+    /// How many other texts were held against the signature.
+    pub tries: usize,
+    /// What would be opened, if it is there.
+    #[serde(skip)]
+    opens: Opens,
+}
+
+/// A cause or a remark in words.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Told {
+    /// A short name that never changes.
+    pub name: String,
+    /// What it is.
+    pub what: String,
+    /// What to change.
+    pub fix: String,
+}
+
+/// One step of a request's way.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Step {
+    /// Its name.
+    pub name: String,
+    /// How it ended.
+    pub state: StepState,
+    /// What was seen, computed or decided.
+    pub evidence: Vec<(String, String)>,
+}
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepState {
+    /// The request got by.
+    Passed,
+    /// It ended here.
+    Refused,
+    /// It ended before.
+    NotReached,
+}
+
+/// What a request that passes opens.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Opens {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// A bucket.
+    Bucket(BucketName),
+    /// An object. `hidden`: its signer would not be told that it is not there.
+    Object {
+        /// The bucket.
+        bucket: BucketName,
+        /// The key.
+        key: ObjectKey,
+        /// May its absence not be told?
+        hidden: bool,
+    },
+}
+
+/// What there is of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// It is there.
+    There,
+    /// There is no such bucket.
+    NoSuchBucket,
+    /// There is no such key.
+    NoSuchKey,
+}
+
+impl From<&Cause> for Told {
+    fn from(cause: &Cause) -> Self {
+        Self {
+            name: cause.name().to_owned(),
+            what: cause.what(),
+            fix: cause.fix(),
+        }
+    }
+}
+
+impl Explainer<'_> {
+    /// Explains a request.
+    pub fn explain(&self, question: &Question) -> Explanation {
+        match question.request(&question.url) {
+            Ok(request) => self.explain_request(question, &request),
+            Err(problem) => self.unreadable(question, problem),
+        }
+    }
+
+    /// Explains a request that arrived.
+    pub fn explain_head(&self, head: Arc<RequestHead>, peer: Peer) -> Explanation {
+        let question = Question::of_head(&head, peer);
+        let request = Request {
+            text: question.url.clone(),
+            head,
+            peer,
+            body_sha256: None,
+        };
+        self.explain_request(&question, &request)
+    }
+
+    fn explain_request(&self, question: &Question, request: &Request) -> Explanation {
+        let verdict = self.decide(request, self.now);
+        match &verdict.outcome {
+            Ok(permit) => self.passes(request, &verdict, permit),
+            Err(refusal) => self.refused(question, request, &verdict, refusal),
+        }
+    }
+
+    fn circumstances<'r>(&'r self, request: &'r Request, now: OffsetDateTime) -> Circumstances<'r> {
+        Circumstances {
+            head: &request.head,
+            peer: request.peer,
+            snapshot: self.snapshot,
+            settings: self.settings,
+            now,
+        }
+    }
+
+    fn decide(&self, request: &Request, now: OffsetDateTime) -> Verdict {
+        verdict::decide(&self.circumstances(request, now))
+    }
+
+    fn passes(&self, request: &Request, verdict: &Verdict, permit: &Permit) -> Explanation {
+        let opens = opens(permit);
+        let left = permit.verified().expires_at() - self.now;
+        let conclusion = format!(
+            "It passes: {} as {}, for {} more.",
+            permit.operation().name(),
+            permit.signer(),
+            words::span(left.whole_seconds())
+        );
+        Explanation {
+            passes: true,
+            status: None,
+            code: None,
+            message: None,
+            conclusion,
+            causes: Vec::new(),
+            differences: Vec::new(),
+            remarks: remark::remarks(self, request, permit),
+            steps: steps::steps(self, request, verdict),
+            tries: 0,
+            opens,
+        }
+    }
+
+    fn refused(&self, question: &Question, request: &Request, verdict: &Verdict, refusal: &Refusal) -> Explanation {
+        let mut found = search::Found {
+            causes: refused::causes(self, request, refusal),
+            ..search::Found::default()
+        };
+        if is_about_signature(refusal) {
+            match self.repair(question, request) {
+                Some(repaired) => found = repaired,
+                None => self.look_behind(request, refusal, &mut found),
+            }
+        }
+        explanation(&refusal.s3_error(), &found, steps::steps(self, request, verdict))
+    }
+
+    /// No client could send it: what would it be, mended?
+    fn unreadable(&self, question: &Question, problem: String) -> Explanation {
+        let found = self.repaired_texts(question, None).unwrap_or_else(|| search::Found {
+            causes: vec![Cause::MalformedUrl { problem }],
+            ..search::Found::default()
+        });
+        explanation(&S3Error::new(crate::s3::ErrorCode::InvalidURI), &found, Vec::new())
+    }
+
+    fn repair(&self, question: &Question, request: &Request) -> Option<search::Found> {
+        self.repaired_texts(question, Some(request))
+    }
+
+    /// A text of the URL whose signature holds, or one that at least is a link where the given one is none. What is wrong with it besides is told
+    /// after what damaged it.
+    fn repaired_texts(&self, question: &Question, arrived: Option<&Request>) -> Option<search::Found> {
+        let mut second = None;
+        for (causes, text) in repair::repaired(question.url.trim()) {
+            let Ok(request) = question.request(&text) else { continue };
+            match self.leniently(&request) {
+                Lenient::Holds(also) => {
+                    return Some(search::Found {
+                        causes: causes.into_iter().chain(also).collect(),
+                        ..search::Found::default()
+                    });
+                }
+                Lenient::Mismatch(mismatch, also) if second.is_none() => {
+                    second = Some((causes, request, mismatch, also));
+                }
+                Lenient::Mismatch(..) | Lenient::Refused => {}
+            }
+        }
+        // A mended text is only told of where what arrived is no link at all, or where it explains the rest.
+        let arrived_is_link = arrived.is_some_and(|request| !matches!(self.leniently(request), Lenient::Refused));
+        let (causes, request, mismatch, also) = second?;
+        let mut found = search::search(self, &request, &mismatch);
+        let explains = !found.differences.is_empty();
+        if arrived_is_link && !explains {
+            return None;
+        }
+        found.causes = causes.into_iter().chain(found.causes).chain(also).collect();
+        Some(found)
+    }
+
+    /// What else is wrong, behind a time or a region that is; and what a mismatch comes from.
+    fn look_behind(&self, request: &Request, refusal: &Refusal, found: &mut search::Found) {
+        if let Refusal::Signature(Reject::Mismatch(mismatch)) = refusal {
+            *found = search::search(self, request, mismatch);
+        } else if let Lenient::Mismatch(mismatch, _) = self.leniently(request) {
+            let behind = search::search(self, request, &mismatch);
+            found.differences = behind.differences;
+            found.tries = behind.tries;
+            found.causes.extend(behind.causes);
+        }
+    }
+
+    /// Would the signature hold, were it not for its time and its region?
+    fn leniently(&self, request: &Request) -> Lenient {
+        let mut settings = self.settings.clone();
+        let mut now = self.now;
+        let mut also = Vec::new();
+        // Each of them is put aside once.
+        for _ in 0..3 {
+            let explainer = Explainer {
+                settings: &settings,
+                ..*self
+            };
+            let circumstances = explainer.circumstances(request, now);
+            let Ok(query) = request.head.query() else {
+                return Lenient::Refused;
+            };
+            let reject = match verdict::authenticate(&circumstances, &query) {
+                Ok(_) => return Lenient::Holds(also),
+                Err(Refusal::Signature(reject)) => reject,
+                Err(_) => return Lenient::Refused,
+            };
+            also.extend(match &reject {
+                Reject::Mismatch(_) => Vec::new(),
+                _ => refused::causes(&explainer, request, &Refusal::Signature(reject.clone())),
+            });
+            match reject {
+                Reject::Mismatch(mismatch) => return Lenient::Mismatch(mismatch, also),
+                Reject::Expired {
+                    expires_seconds,
+                    expired_at,
+                    ..
+                } if expires_seconds > 0 => now = expired_at - time::Duration::SECOND,
+                Reject::NotYetValid { signed_at, .. } | Reject::TooSkewed { signed_at, .. } => now = signed_at,
+                Reject::Scope {
+                    reject: ScopeReject::Region { given, .. },
+                    ..
+                } => match Region::parse(&given) {
+                    Ok(region) => settings.regions.push(region),
+                    Err(_) => return Lenient::Refused,
+                },
+                _ => return Lenient::Refused,
+            }
+        }
+        Lenient::Refused
+    }
+}
+
+/// What a request comes to when its time and its region are put aside.
+enum Lenient {
+    /// Its signature holds; what was put aside.
+    Holds(Vec<Cause>),
+    /// It does not.
+    Mismatch(Box<crate::sigv4::Mismatch>, Vec<Cause>),
+    /// Something else is wrong.
+    Refused,
+}
+
+/// Is the refusal one that a damaged URL may cause?
+fn is_about_signature(refusal: &Refusal) -> bool {
+    match refusal {
+        Refusal::Query(_) | Refusal::Signature(_) | Refusal::Anonymous => true,
+        Refusal::Call(_) | Refusal::Revoked(_) | Refusal::Rekeyed(_) | Refusal::Denied { .. } => false,
+    }
+}
+
+fn explanation(error: &S3Error, found: &search::Found, steps: Vec<Step>) -> Explanation {
+    let mut explanation = Explanation {
+        passes: false,
+        status: Some(error.code().status().as_u16()),
+        code: Some(error.code().name().to_owned()),
+        message: Some(error.text().to_owned()),
+        conclusion: String::new(),
+        causes: found.causes.iter().map(Told::from).collect(),
+        differences: found.differences.clone(),
+        remarks: Vec::new(),
+        steps,
+        tries: found.tries,
+        opens: Opens::Nothing,
+    };
+    explanation.conclude();
+    explanation
+}
+
+fn opens(permit: &Permit) -> Opens {
+    match permit.permitted() {
+        Permitted::GetObject(bucket, key, _)
+        | Permitted::HeadObject(bucket, key, _)
+        | Permitted::GetObjectAttributes(bucket, key, _)
+        | Permitted::GetObjectTagging(bucket, key)
+        | Permitted::PutObjectTagging(bucket, key)
+        | Permitted::DeleteObjectTagging(bucket, key)
+        | Permitted::UnsetOfObject(bucket, key, _) => Opens::Object {
+            hidden: !permit.may_list(bucket),
+            bucket: bucket.clone(),
+            key: key.clone(),
+        },
+        Permitted::CreateBucket(_) | Permitted::ListBuckets(_) => Opens::Nothing,
+        _ => permit.bucket().cloned().map_or(Opens::Nothing, Opens::Bucket),
+    }
+}
+
+impl Explanation {
+    /// What the request would open, to be looked for by whoever has the store.
+    pub fn opens(&self) -> &Opens {
+        &self.opens
+    }
+
+    /// Takes what there is of it into account.
+    pub fn knowing(mut self, presence: Presence) -> Self {
+        use crate::s3::ErrorCode;
+        let bucket = match &self.opens {
+            Opens::Nothing => return self,
+            Opens::Bucket(bucket) | Opens::Object { bucket, .. } => bucket.as_str().to_owned(),
+        };
+        let (cause, code) = match (presence, &self.opens) {
+            (Presence::There, _) => {
+                self.object_step(StepState::Passed, "it is there".to_owned());
+                return self;
+            }
+            (Presence::NoSuchBucket, _) => (Cause::NoSuchBucket { bucket }, ErrorCode::NoSuchBucket),
+            (Presence::NoSuchKey, Opens::Object { key, hidden, .. }) => {
+                let (key, hidden) = (key.as_str().to_owned(), *hidden);
+                let code = if hidden { ErrorCode::AccessDenied } else { ErrorCode::NoSuchKey };
+                (Cause::NoSuchKey { bucket, key, hidden }, code)
+            }
+            (Presence::NoSuchKey, _) => return self,
+        };
+        self.object_step(StepState::Refused, cause.what());
+        self.refuse(&S3Error::new(code), &cause);
+        self
+    }
+
+    /// Takes into account what a request that was seen ended in, where that is not what signature and policy say.
+    pub fn ended_in(mut self, error: (u16, &str), reason: &str, message: &str) -> Self {
+        if self.passes {
+            let cause = Cause::Later {
+                reason: reason.to_owned(),
+                message: message.to_owned(),
+            };
+            self.passes = false;
+            self.status = Some(error.0);
+            self.code = Some(error.1.to_owned());
+            self.message = Some(message.to_owned());
+            self.causes = vec![Told::from(&cause)];
+            self.conclude();
+        }
+        self
+    }
+
+    fn object_step(&mut self, state: StepState, what: String) {
+        let what = vec![("object".to_owned(), what)];
+        self.steps.push(Step {
+            name: "object".to_owned(),
+            state,
+            evidence: what,
+        });
+    }
+
+    fn refuse(&mut self, error: &S3Error, cause: &Cause) {
+        self.passes = false;
+        self.status = Some(error.code().status().as_u16());
+        self.code = Some(error.code().name().to_owned());
+        self.message = Some(error.text().to_owned());
+        self.causes = vec![Told::from(cause)];
+        self.conclude();
+    }
+
+    /// What would happen, why, and what to change.
+    fn conclude(&mut self) {
+        let (status, code) = (self.status.unwrap_or_default(), self.code.as_deref().unwrap_or_default());
+        self.conclusion = match self.causes.first() {
+            Some(first) => format!("It is refused with {status} {code}, since {}. To mend it: {}.", first.what, first.fix),
+            None => format!(
+                "It is refused with {status} {code}: the signature fits neither the request nor any of {} others that were tried. Compare the canonical request below with the one that the client computed; if they are the same, the secret is another.",
+                self.tries
+            ),
+        };
+    }
+}

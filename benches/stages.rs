@@ -6,6 +6,7 @@ use std::{hint::black_box, sync::Arc, time::Duration};
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::{HeaderMap, Method};
 use postern::{
+    explain::{Explainer, Question},
     policy::{GivenContext, PolicyFile, References, Snapshot},
     sigv4::{self, Mechanism, Presigned, Target, Terms},
     store::disk::mapping,
@@ -105,6 +106,22 @@ fn stages(criterion: &mut Criterion) {
                 now: NOON,
             };
             assert!(decide(black_box(&circumstances)).outcome.is_ok());
+        });
+    });
+
+    let unmatched = Question {
+        url: URL.replace("aeeed9bb", "00000000"),
+        ..Question::default()
+    };
+    criterion.bench_function("explain: the whole search, which finds nothing", |bencher| {
+        bencher.iter(|| {
+            let explainer = Explainer {
+                snapshot: &small,
+                settings: &settings,
+                hosts: &[],
+                now: NOON,
+            };
+            assert!(explainer.explain(black_box(&unmatched)).causes.is_empty());
         });
     });
 

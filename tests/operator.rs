@@ -391,3 +391,57 @@ fn a_trail_from_elsewhere_is_read_from_standard_input() {
     let said = text(&off.env("POSTERN_AUDIT__TO", "off").output().unwrap());
     assert!(said.contains("audit.to is \"off\""), "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_explained_by_its_id_and_a_link_here_and_by_the_running_gateway() {
+    let program = Program::new();
+    let (serving, admin) = serving(&program);
+    let ask = |arguments: &[&str]| ask(&program, &admin, arguments);
+    let changed = format!("{}&utm_source=mail", serving.link());
+    let refused = client::send(serving.address(), http::Method::GET, &changed, &[]).await;
+    assert_eq!(refused.code(), "SignatureDoesNotMatch");
+    assert_eq!(refused.element("Hint"), None, "production says what AWS says");
+
+    let (code, said) = ask(&["explain", refused.header("x-amz-request-id")]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("utm_source") && said.contains("add nothing to a signed URL"),
+        "{said}"
+    );
+    let (code, said) = ask(&["explain", "0123456789ABCDEF"]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("no such request is kept"), "{said}");
+
+    let command = format!("curl -X PUT -T file '{}'", serving.link());
+    for remote in [&[][..], &["--remote"]] {
+        let (code, said) = ask(&[&["explain", &command], remote].concat());
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("signed for GET and used with PUT"), "{said}");
+        let (code, said) = ask(&[&["explain", serving.link(), "--json"], remote].concat());
+        assert_eq!(code, Some(0), "{said}");
+        let explanation: Value = serde_json::from_str(&said).unwrap();
+        assert_eq!(explanation["passes"], true);
+        assert_eq!(explanation["steps"][6]["evidence"][0][1], "it is there");
+        let missing = serving.link().replace("test.txt", "other.txt");
+        assert!(
+            ask(&[&["explain", &missing], remote].concat())
+                .1
+                .contains("SignatureDoesNotMatch")
+        );
+    }
+    let recording = program.folder.path().join("recording.har");
+    let entry = |url: &str| serde_json::json!({ "request": { "method": "GET", "url": url, "headers": [] }, "response": { "status": 403, "headers": [] } });
+    let recorded =
+        serde_json::json!({ "log": { "entries": [entry(&changed), entry("https://example.com/")] } });
+    fs::write(&recording, recorded.to_string()).unwrap();
+    let (code, said) = ask(&["explain", "--har", recording.to_str().unwrap()]);
+    assert_eq!(code, Some(1));
+    assert!(
+        said.contains("test.txt: 403") && said.contains("utm_source") && !said.contains("example.com"),
+        "{said}"
+    );
+
+    // Nothing of it is in the log or in the audit trail.
+    let trail = fs::read_to_string(program.folder.path().join("audit.jsonl")).unwrap();
+    assert!(!trail.contains("X-Amz-") && !trail.contains("utm_source"));
+}

@@ -32,7 +32,10 @@ fn run(listen: &str, request: Request<Full<Bytes>>) -> Result<(StatusCode, Strin
     runtime.block_on(ask_within_patience(listen, request))
 }
 
-async fn ask_within_patience(listen: &str, request: Request<Full<Bytes>>) -> Result<(StatusCode, String), Problem> {
+async fn ask_within_patience(
+    listen: &str,
+    request: Request<Full<Bytes>>,
+) -> Result<(StatusCode, String), Problem> {
     let address = reachable(listen)?;
     match tokio::time::timeout(PATIENCE, ask(address, request)).await {
         Ok(Ok(answer)) => Ok(answer),
@@ -67,7 +70,10 @@ fn reachable(listen: &str) -> Result<SocketAddr, Problem> {
     Ok(address)
 }
 
-async fn ask(address: SocketAddr, mut request: Request<Full<Bytes>>) -> Result<(StatusCode, String), Problem> {
+async fn ask(
+    address: SocketAddr,
+    mut request: Request<Full<Bytes>>,
+) -> Result<(StatusCode, String), Problem> {
     let stream = TcpStream::connect(address).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);

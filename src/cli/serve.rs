@@ -288,7 +288,10 @@ impl server::Source for Operators {
     async fn explain(&self, question: Bytes) -> (StatusCode, String) {
         match serde_json::from_slice::<Question>(&question) {
             Ok(question) => told(self.gateway.explain(question).await),
-            Err(error) => (StatusCode::BAD_REQUEST, json!({ "error": error.to_string() }).to_string()),
+            Err(error) => (
+                StatusCode::BAD_REQUEST,
+                json!({ "error": error.to_string() }).to_string(),
+            ),
         }
     }
 
@@ -299,7 +302,10 @@ impl server::Source for Operators {
 
 fn told(explanation: Option<Explanation>) -> (StatusCode, String) {
     match explanation {
-        Some(explanation) => (StatusCode::OK, serde_json::to_string(&explanation).unwrap_or_default()),
+        Some(explanation) => (
+            StatusCode::OK,
+            serde_json::to_string(&explanation).unwrap_or_default(),
+        ),
         None => {
             let error = "no such request is kept: the last 512 that were refused are, since the start";
             (StatusCode::NOT_FOUND, json!({ "error": error }).to_string())
@@ -326,7 +332,11 @@ fn readiness(policy: &Live, audit: &Audit) -> Readiness {
 /// How clients on this machine may name the listener.
 fn hosts(address: SocketAddr) -> Vec<String> {
     let port = address.port();
-    vec![address.to_string(), format!("localhost:{port}"), format!("127.0.0.1:{port}")]
+    vec![
+        address.to_string(),
+        format!("localhost:{port}"),
+        format!("127.0.0.1:{port}"),
+    ]
 }
 
 /// The address as a client on this machine writes it.

@@ -1,5 +1,7 @@
 //! A canonical request, taken apart into the parts that can be changed one by one.
 
+use super::words::redacted;
+
 /// The parts of a canonical request, each as it stands there. `host` is one of the headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Canonical {
@@ -98,8 +100,8 @@ impl Canonical {
         differing
             .map(|(line, arrived, signed)| Difference {
                 line: line.to_owned(),
-                signed: signed.to_owned(),
-                arrived: arrived.to_owned(),
+                signed: redacted(signed),
+                arrived: redacted(arrived),
             })
             .collect()
     }
@@ -116,7 +118,10 @@ mod tests {
         let canonical = Canonical::parse(TEXT).unwrap();
         assert_eq!(canonical.bytes(), TEXT.as_bytes());
         assert_eq!((canonical.host(), canonical.header("x-a")), ("h:1", Some("")));
-        assert_eq!(canonical.parameters().collect::<Vec<_>>(), [("a", "1"), ("b", "")]);
+        assert_eq!(
+            canonical.parameters().collect::<Vec<_>>(),
+            [("a", "1"), ("b", "")]
+        );
         assert!(Canonical::parse("GET\n/").is_none());
     }
 

@@ -37,13 +37,21 @@ pub(super) enum Cause {
     /// A parameter that was signed and did not arrive.
     ParameterDropped { name: String, value: String },
     /// A parameter with another value.
-    ParameterChanged { name: String, signed: String, arrived: String },
+    ParameterChanged {
+        name: String,
+        signed: String,
+        arrived: String,
+    },
     /// The signer does not sort the query.
     QueryUnsorted,
     /// The signer does not encode the query as it must, or not once.
     QueryUnencoded { how: &'static str },
     /// A signed header with another value.
-    HeaderValue { name: String, signed: String, arrived: String },
+    HeaderValue {
+        name: String,
+        signed: String,
+        arrived: String,
+    },
     /// A signed header that did not arrive.
     HeaderMissing { names: Vec<String> },
     /// The payload line of the canonical request.
@@ -111,7 +119,11 @@ pub(super) enum Cause {
     /// Over a week, or over what the operator allows.
     ExpiresTooLong { given: String, most: u64 },
     /// Its time is over.
-    Expired { life: u64, expired_at: OffsetDateTime, now: OffsetDateTime },
+    Expired {
+        life: u64,
+        expired_at: OffsetDateTime,
+        now: OffsetDateTime,
+    },
     /// A link of no life.
     ExpiresZero,
     /// A form's policy is over.
@@ -147,17 +159,27 @@ pub(super) enum Cause {
     /// Its key's secret changed.
     SecretChanged { access_key_id: String },
     /// No statement allows it.
-    NoStatement { signer: String, action: String, arn: String },
+    NoStatement {
+        signer: String,
+        action: String,
+        arn: String,
+    },
     /// A statement denies it.
     ExplicitDeny { action: String, statement: String },
     /// A condition does not hold.
     ConditionFails { statements: Vec<String> },
-    /// Not built, or malformed.
+    /// Not built.
+    NotImplemented { message: String },
+    /// Malformed, or not to be had.
     Call { code: &'static str, message: String },
     /// No such bucket.
     NoSuchBucket { bucket: String },
     /// No such key.
-    NoSuchKey { bucket: String, key: String, hidden: bool },
+    NoSuchKey {
+        bucket: String,
+        key: String,
+        hidden: bool,
+    },
     /// Not the signature, nor the policy: what came later.
     Later { reason: String, message: String },
 }
@@ -182,7 +204,7 @@ names! {
     Algorithm, CredentialMalformed, AuthorizationMalformed, DateMalformed, DateMissing, ExpiresInvalid, ExpiresTooLong, Expired,
     ExpiresZero, FormExpired, ClockAhead, ClockSkew, RegionWrong, ServiceWrong, TerminatorWrong, ScopeDate, UnknownAccessKeyId,
     HeadersNotSigned, SessionToken, PayloadHashMissing, PayloadHashMalformed, MalformedUrl, Revoked, SecretChanged, NoStatement,
-    ExplicitDeny, ConditionFails, Call, NoSuchBucket, NoSuchKey, Later,
+    ExplicitDeny, ConditionFails, NotImplemented, Call, NoSuchBucket, NoSuchKey, Later,
 }
 
 impl Cause {
@@ -268,7 +290,8 @@ impl Cause {
             Self::NoStatement { signer, action, arn } => format!("no statement allows {signer} the action {action} on {arn}"),
             Self::ExplicitDeny { action, statement } => format!("{action} is denied by {statement}"),
             Self::ConditionFails { statements } => format!("what would allow it does not count, since its condition does not hold: {}", statements.join("; ")),
-            Self::Call { code, message } => format!("{code}: {message}"),
+            Self::NotImplemented { message } => format!("it is signed and allowed, and postern does not do it: {}", message.trim_end_matches('.')),
+            Self::Call { code, message } => format!("{}: {code}", message.trim_end_matches('.')),
             Self::NoSuchBucket { bucket } => format!("there is no bucket {bucket:?}"),
             Self::NoSuchKey { bucket, key, hidden: false } => format!("there is no object {key:?} in {bucket}"),
             Self::NoSuchKey { bucket, key, hidden: true } => {
@@ -363,6 +386,7 @@ impl Cause {
             ),
             Self::ExplicitDeny { .. } => "a denial beats every permission: narrow or remove that statement".to_owned(),
             Self::ConditionFails { .. } => "send the request as the condition wants it, or change the condition".to_owned(),
+            Self::NotImplemented { .. } => "leave out what it asks for: the README's last section says what is there, docs/ERRORS.md what is refused".to_owned(),
             Self::Call { .. } => "change the request as the message says (docs/ERRORS.md)".to_owned(),
             Self::NoSuchBucket { bucket } => format!("make it with postern mb s3://{bucket}, or check the name"),
             Self::NoSuchKey { .. } => "check the key, letter by letter: keys are case-sensitive and never normalised".to_owned(),

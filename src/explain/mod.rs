@@ -152,8 +152,8 @@ impl From<&Cause> for Told {
     fn from(cause: &Cause) -> Self {
         Self {
             name: cause.name().to_owned(),
-            what: cause.what(),
-            fix: cause.fix(),
+            what: words::redacted(&cause.what()),
+            fix: words::redacted(&cause.fix()),
         }
     }
 }
@@ -225,15 +225,30 @@ impl Explainer<'_> {
         }
     }
 
-    fn refused(&self, question: &Question, request: &Request, verdict: &Verdict, refusal: &Refusal) -> Explanation {
+    fn refused(
+        &self,
+        question: &Question,
+        request: &Request,
+        verdict: &Verdict,
+        refusal: &Refusal,
+    ) -> Explanation {
         let mut found = search::Found {
             causes: refused::causes(self, request, refusal),
             ..search::Found::default()
         };
         if is_about_signature(refusal) {
-            match self.repair(question, request) {
+            match self.repaired(question) {
                 Some(repaired) => found = repaired,
-                None => self.look_behind(request, refusal, &mut found),
+                None => {
+                    self.look_behind(request, refusal, &mut found);
+                    // Where trying the request as it arrived found nothing, trying it mended may.
+                    if found.differences.is_empty()
+                        && let Some(repaired) = self.repaired_in_part(question)
+                        && (is_no_link(refusal) || !repaired.differences.is_empty())
+                    {
+                        found = repaired;
+                    }
+                }
             }
         }
         explanation(&refusal.s3_error(), &found, steps::steps(self, request, verdict))
@@ -241,46 +256,53 @@ impl Explainer<'_> {
 
     /// No client could send it: what would it be, mended?
     fn unreadable(&self, question: &Question, problem: String) -> Explanation {
-        let found = self.repaired_texts(question, None).unwrap_or_else(|| search::Found {
+        let repaired = self
+            .repaired(question)
+            .or_else(|| self.repaired_in_part(question));
+        let found = repaired.unwrap_or_else(|| search::Found {
             causes: vec![Cause::MalformedUrl { problem }],
             ..search::Found::default()
         });
-        explanation(&S3Error::new(crate::s3::ErrorCode::InvalidURI), &found, Vec::new())
+        explanation(
+            &S3Error::new(crate::s3::ErrorCode::InvalidURI),
+            &found,
+            Vec::new(),
+        )
     }
 
-    fn repair(&self, question: &Question, request: &Request) -> Option<search::Found> {
-        self.repaired_texts(question, Some(request))
-    }
-
-    /// A text of the URL whose signature holds, or one that at least is a link where the given one is none. What is wrong with it besides is told
-    /// after what damaged it.
-    fn repaired_texts(&self, question: &Question, arrived: Option<&Request>) -> Option<search::Found> {
-        let mut second = None;
-        for (causes, text) in repair::repaired(question.url.trim()) {
-            let Ok(request) = question.request(&text) else { continue };
-            match self.leniently(&request) {
-                Lenient::Holds(also) => {
-                    return Some(search::Found {
+    /// A text of the URL whose signature holds: what damaged it, and what else is wrong.
+    fn repaired(&self, question: &Question) -> Option<search::Found> {
+        repair::repaired(question.url.trim())
+            .into_iter()
+            .find_map(|(causes, text)| {
+                let request = question.request(&text).ok()?;
+                match self.leniently(&request) {
+                    Lenient::Holds(also) => Some(search::Found {
                         causes: causes.into_iter().chain(also).collect(),
                         ..search::Found::default()
-                    });
+                    }),
+                    Lenient::Mismatch(..) | Lenient::Refused => None,
                 }
-                Lenient::Mismatch(mismatch, also) if second.is_none() => {
-                    second = Some((causes, request, mismatch, also));
+            })
+    }
+
+    /// A text of the URL that is a link at least, with what its mismatch comes from.
+    fn repaired_in_part(&self, question: &Question) -> Option<search::Found> {
+        repair::repaired(question.url.trim())
+            .into_iter()
+            .find_map(|(causes, text)| {
+                let request = question.request(&text).ok()?;
+                match self.leniently(&request) {
+                    Lenient::Mismatch(mismatch, also) => {
+                        let behind = search::search(self, &request, &mismatch);
+                        Some(search::Found {
+                            causes: causes.into_iter().chain(behind.causes).chain(also).collect(),
+                            ..behind
+                        })
+                    }
+                    Lenient::Holds(_) | Lenient::Refused => None,
                 }
-                Lenient::Mismatch(..) | Lenient::Refused => {}
-            }
-        }
-        // A mended text is only told of where what arrived is no link at all, or where it explains the rest.
-        let arrived_is_link = arrived.is_some_and(|request| !matches!(self.leniently(request), Lenient::Refused));
-        let (causes, request, mismatch, also) = second?;
-        let mut found = search::search(self, &request, &mismatch);
-        let explains = !found.differences.is_empty();
-        if arrived_is_link && !explains {
-            return None;
-        }
-        found.causes = causes.into_iter().chain(found.causes).chain(also).collect();
-        Some(found)
+            })
     }
 
     /// What else is wrong, behind a time or a region that is; and what a mismatch comes from.
@@ -326,7 +348,9 @@ impl Explainer<'_> {
                     expired_at,
                     ..
                 } if expires_seconds > 0 => now = expired_at - time::Duration::SECOND,
-                Reject::NotYetValid { signed_at, .. } | Reject::TooSkewed { signed_at, .. } => now = signed_at,
+                Reject::NotYetValid { signed_at, .. } | Reject::TooSkewed { signed_at, .. } => {
+                    now = signed_at
+                }
                 Reject::Scope {
                     reject: ScopeReject::Region { given, .. },
                     ..
@@ -357,6 +381,14 @@ fn is_about_signature(refusal: &Refusal) -> bool {
         Refusal::Query(_) | Refusal::Signature(_) | Refusal::Anonymous => true,
         Refusal::Call(_) | Refusal::Revoked(_) | Refusal::Rekeyed(_) | Refusal::Denied { .. } => false,
     }
+}
+
+/// Has the text not even the parts of a link?
+fn is_no_link(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::Query(_) | Refusal::Anonymous | Refusal::Signature(Reject::MissingParameter)
+    )
 }
 
 fn explanation(error: &S3Error, found: &search::Found, steps: Vec<Step>) -> Explanation {
@@ -416,7 +448,11 @@ impl Explanation {
             (Presence::NoSuchBucket, _) => (Cause::NoSuchBucket { bucket }, ErrorCode::NoSuchBucket),
             (Presence::NoSuchKey, Opens::Object { key, hidden, .. }) => {
                 let (key, hidden) = (key.as_str().to_owned(), *hidden);
-                let code = if hidden { ErrorCode::AccessDenied } else { ErrorCode::NoSuchKey };
+                let code = if hidden {
+                    ErrorCode::AccessDenied
+                } else {
+                    ErrorCode::NoSuchKey
+                };
                 (Cause::NoSuchKey { bucket, key, hidden }, code)
             }
             (Presence::NoSuchKey, _) => return self,
@@ -463,9 +499,15 @@ impl Explanation {
 
     /// What would happen, why, and what to change.
     fn conclude(&mut self) {
-        let (status, code) = (self.status.unwrap_or_default(), self.code.as_deref().unwrap_or_default());
+        let (status, code) = (
+            self.status.unwrap_or_default(),
+            self.code.as_deref().unwrap_or_default(),
+        );
         self.conclusion = match self.causes.first() {
-            Some(first) => format!("It is refused with {status} {code}, since {}. To mend it: {}.", first.what, first.fix),
+            Some(first) => format!(
+                "It is refused with {status} {code}, since {}. To mend it: {}.",
+                first.what, first.fix
+            ),
             None => format!(
                 "It is refused with {status} {code}: the signature fits neither the request nor any of {} others that were tried. Compare the canonical request below with the one that the client computed; if they are the same, the secret is another.",
                 self.tries

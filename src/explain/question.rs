@@ -55,7 +55,12 @@ impl Question {
             Scheme::Https => "https",
         };
         let headers = head.headers().iter().filter(|(name, _)| *name != header::HOST);
-        let headers = headers.map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+        let headers = headers.map(|(name, value)| {
+            (
+                name.as_str().to_owned(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
+        });
         Self {
             url: format!("{scheme}://{}{}", head.authority(), head.path_and_query()),
             method: Some(head.method().to_string()),
@@ -75,7 +80,9 @@ impl Question {
             Some(_) => sent,
             None => format!("http://{sent}"),
         };
-        let uri: Uri = sent.parse().map_err(|error: http::uri::InvalidUri| error.to_string())?;
+        let uri: Uri = sent
+            .parse()
+            .map_err(|error: http::uri::InvalidUri| error.to_string())?;
         let scheme = match uri.scheme_str() {
             Some("https") => Scheme::Https,
             Some("http") | None => Scheme::Http,
@@ -85,22 +92,39 @@ impl Question {
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
             let wrong = |what: &str| format!("the header {name:?} {what}");
-            let name = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| wrong("has a name that no header can have"))?;
+            let name = HeaderName::from_bytes(name.trim().as_bytes())
+                .map_err(|_| wrong("has a name that no header can have"))?;
             if name == header::HOST {
                 continue;
             }
-            let value = HeaderValue::from_bytes(value.trim().as_bytes()).map_err(|_| wrong("has a value that no header can have"))?;
+            let value = HeaderValue::from_bytes(value.trim().as_bytes())
+                .map_err(|_| wrong("has a value that no header can have"))?;
             headers.append(name, value);
         }
-        let of_headers = self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host"));
+        let of_headers = self
+            .headers
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("host"));
         let given = self.host.as_deref().or(of_headers.map(|(_, value)| value.trim()));
         let reached = given.map_or_else(|| as_sent(&authority, scheme), str::to_owned);
         let host = HeaderValue::from_str(&reached).map_err(|_| format!("{reached:?} is no host"))?;
         headers.insert(header::HOST, host);
         let method = self.method.as_deref().unwrap_or("GET");
         let method = Method::from_bytes(method.as_bytes()).map_err(|_| format!("{method:?} is no method"))?;
+        let signs_length = sent.contains("content-length");
+        if matches!(method, Method::PUT | Method::POST)
+            && !signs_length
+            && !headers.contains_key(header::TRANSFER_ENCODING)
+        {
+            // Every client says how long its body is; nobody need say so here.
+            headers
+                .entry(header::CONTENT_LENGTH)
+                .or_insert(HeaderValue::from_static("0"));
+        }
         let target = uri.path_and_query().map_or("/", |target| target.as_str());
-        let target: Uri = target.parse().map_err(|error: http::uri::InvalidUri| error.to_string())?;
+        let target: Uri = target
+            .parse()
+            .map_err(|error: http::uri::InvalidUri| error.to_string())?;
         let head = RequestHead::new(method, scheme, target, headers).map_err(|error| error.to_string())?;
         Ok(Request {
             text: text.to_owned(),

@@ -4,7 +4,7 @@ use http::header::AUTHORIZATION;
 
 use crate::{
     policy::Denial,
-    s3::Target,
+    s3::{ErrorCode, Target},
     sigv4::{Reject, ScopeReject},
     types::RequestHead,
     verdict::{self, Refusal},
@@ -23,6 +23,9 @@ pub(super) fn causes(explainer: &Explainer<'_>, request: &Request, refusal: &Ref
             None => return Vec::new(),
         },
         Refusal::Anonymous => Cause::NotSigned,
+        Refusal::Call(error) if error.code() == ErrorCode::NotImplemented => Cause::NotImplemented {
+            message: error.text().to_owned(),
+        },
         Refusal::Call(error) => Cause::Call {
             code: error.code().name(),
             message: error.text().to_owned(),
@@ -73,12 +76,18 @@ fn of_signature(explainer: &Explainer<'_>, request: &Request, reject: &Reject) -
     let given = |name: &str| parameter(&request.head, name);
     Some(match reject {
         Reject::SeveralMechanisms { .. } => Cause::SeveralMechanisms {
-            beside_link: request.head.headers().contains_key(AUTHORIZATION) && !given("X-Amz-Signature").is_empty(),
+            beside_link: request.head.headers().contains_key(AUTHORIZATION)
+                && !given("X-Amz-Signature").is_empty(),
         },
         Reject::SignatureVersion2 => Cause::SignatureVersion2,
         Reject::UnsupportedAuthorization { authorization } => Cause::UnsupportedAuthorization {
             // The scheme alone: what follows it may be a password.
-            scheme: authorization.expose().split(' ').next().unwrap_or_default().to_owned(),
+            scheme: authorization
+                .expose()
+                .split(' ')
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
         },
         Reject::MissingParameter => missing(request),
         Reject::Algorithm => Cause::Algorithm {
@@ -176,15 +185,23 @@ fn missing(request: &Request) -> Cause {
 
 fn parameter(head: &RequestHead, name: &str) -> String {
     let query = head.query().ok();
-    let value = query.as_ref().and_then(|query| query.first(name)).unwrap_or_default();
+    let value = query
+        .as_ref()
+        .and_then(|query| query.first(name))
+        .unwrap_or_default();
     value.to_owned()
 }
 
 /// A known id that was probably meant: the same in another case, or with something around it.
 fn similar(explainer: &Explainer<'_>, given: &str) -> Option<String> {
-    let plain = |id: &str| id.trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_ascii_lowercase();
+    let plain = |id: &str| {
+        id.trim_matches(|c: char| !c.is_ascii_alphanumeric())
+            .to_ascii_lowercase()
+    };
     let wanted = plain(given);
     let signers = explainer.snapshot.signers();
-    let mut ids = signers.flat_map(|signer| explainer.snapshot.keys_of(signer)).map(|key| key.access_key_id().as_str());
+    let mut ids = signers
+        .flat_map(|signer| explainer.snapshot.keys_of(signer))
+        .map(|key| key.access_key_id().as_str());
     ids.find(|id| plain(id) == wanted).map(str::to_owned)
 }

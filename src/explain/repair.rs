@@ -13,7 +13,16 @@ pub(super) struct Repaired {
 type Repair = fn(&str) -> Option<Repaired>;
 
 const REPAIRS: &[Repair] = &[
-    html, json, quoted_printable, line_break, trailing, behind_signature, wrapped, question_mark, encoded_twice, lower_case,
+    html,
+    json,
+    quoted_printable,
+    line_break,
+    trailing,
+    behind_signature,
+    wrapped,
+    question_mark,
+    encoded_twice,
+    lower_case,
 ];
 
 /// Every text that this one may have been, mended in one way or in two.
@@ -40,15 +49,33 @@ fn changed(before: &str, text: String, cause: Cause) -> Option<Repaired> {
 
 fn html(text: &str) -> Option<Repaired> {
     let mut mended = text.to_owned();
-    for entity in ["&amp;amp;", "&amp;", "&#38;", "&#038;", "&#x26;", "%26amp%3B", "&AMP;"] {
+    for entity in [
+        "&amp;amp;",
+        "&amp;",
+        "&#38;",
+        "&#038;",
+        "&#x26;",
+        "%26amp%3B",
+        "&AMP;",
+    ] {
         mended = mended.replace(entity, "&");
     }
-    mended = mended.replace("&#61;", "=").replace("&#x3D;", "=").replace("&quot;", "").replace("&lt;", "").replace("&gt;", "");
+    mended = mended
+        .replace("&#61;", "=")
+        .replace("&#x3D;", "=")
+        .replace("&quot;", "")
+        .replace("&lt;", "")
+        .replace("&gt;", "");
     changed(text, mended, Cause::HtmlEscaped)
 }
 
 fn json(text: &str) -> Option<Repaired> {
-    let mut mended = text.replace("\\u0026", "&").replace("\\u003d", "=").replace("\\u003D", "=").replace("\\u003f", "?").replace("\\x26", "&");
+    let mut mended = text
+        .replace("\\u0026", "&")
+        .replace("\\u003d", "=")
+        .replace("\\u003D", "=")
+        .replace("\\u003f", "?")
+        .replace("\\x26", "&");
     // As a client sends a backslash that nobody took away.
     mended = mended.replace("%5Cu0026", "&").replace("%5C", "\\");
     mended = mended.replace('\\', "");
@@ -59,14 +86,24 @@ fn quoted_printable(text: &str) -> Option<Repaired> {
     if !text.contains("=3D") {
         return None;
     }
-    let mended = text.replace("=\r\n", "").replace("=\n", "").replace("= ", "").replace("=3D", "=").replace("=26", "&").replace("=3F", "?");
+    let mended = text
+        .replace("=\r\n", "")
+        .replace("=\n", "")
+        .replace("= ", "")
+        .replace("=3D", "=")
+        .replace("=26", "&")
+        .replace("=3F", "?");
     changed(text, mended, Cause::QuotedPrintable)
 }
 
 fn line_break(text: &str) -> Option<Repaired> {
-    let is_space = |c: char| c.is_whitespace() || matches!(c, '\u{200b}' | '\u{200c}' | '\u{200d}' | '\u{feff}' | '\u{ad}');
+    let is_space = |c: char| {
+        c.is_whitespace() || matches!(c, '\u{200b}' | '\u{200c}' | '\u{200d}' | '\u{feff}' | '\u{ad}')
+    };
     let mut mended: String = text.chars().filter(|c| !is_space(*c)).collect();
-    for escape in ["%0D%0A", "%0A", "%0D", "%0d%0a", "%0a", "%0d", "%09", "\\r\\n", "\\n"] {
+    for escape in [
+        "%0D%0A", "%0A", "%0D", "%0d%0a", "%0a", "%0d", "%09", "\\r\\n", "\\n",
+    ] {
         mended = mended.replace(escape, "");
     }
     // A space in the query where there was none: links hold few.
@@ -78,9 +115,25 @@ fn line_break(text: &str) -> Option<Repaired> {
 
 /// What stands around a URL in text.
 const AROUND: &[char] = &[
-    '.', ',', ';', ':', '!', '?', ')', ']', '}', '>', '"', '\'', '`', '*', '_', '”', '’', '»', '“', '‘', '«', '<', '(', '[', '{', '…', '|', '/',
+    '.', ',', ';', ':', '!', '?', ')', ']', '}', '>', '"', '\'', '`', '*', '_', '”', '’', '»', '“', '‘', '«',
+    '<', '(', '[', '{', '…', '|', '/',
 ];
-const AROUND_ESCAPED: &[&str] = &["%22", "%27", "%29", "%5D", "%7D", "%3E", "%2C", "%2E", "%3B", "%60", "%E2%80%9D", "%E2%80%99", "%C2%BB", "%E2%80%A6"];
+const AROUND_ESCAPED: &[&str] = &[
+    "%22",
+    "%27",
+    "%29",
+    "%5D",
+    "%7D",
+    "%3E",
+    "%2C",
+    "%2E",
+    "%3B",
+    "%60",
+    "%E2%80%9D",
+    "%E2%80%99",
+    "%C2%BB",
+    "%E2%80%A6",
+];
 
 fn trailing(text: &str) -> Option<Repaired> {
     let mut mended = text.trim_start_matches(AROUND);
@@ -108,20 +161,30 @@ fn behind_signature(text: &str) -> Option<Repaired> {
         return None;
     }
     Some(Repaired {
-        cause: Cause::TrailingCharacter { text: behind.to_owned() },
+        cause: Cause::TrailingCharacter {
+            text: behind.to_owned(),
+        },
         text: text.replacen(value, digits, 1),
     })
 }
 
 fn wrapped(text: &str) -> Option<Repaired> {
     let (front, query) = text.split_once('?')?;
-    let host = front.split_once("://").map_or(front, |(_, rest)| rest).split('/').next().unwrap_or_default();
+    let host = front
+        .split_once("://")
+        .map_or(front, |(_, rest)| rest)
+        .split('/')
+        .next()
+        .unwrap_or_default();
     for pair in query.split('&') {
         let (_, value) = pair.split_once('=').unwrap_or(("", pair));
         let inner = percent_decode_str(value).decode_utf8().ok()?;
-        let is_link = (inner.starts_with("http://") || inner.starts_with("https://")) && (inner.contains("X-Amz-") || inner.contains("x-amz-"));
+        let is_link = (inner.starts_with("http://") || inner.starts_with("https://"))
+            && (inner.contains("X-Amz-") || inner.contains("x-amz-"));
         if is_link {
-            let cause = Cause::Wrapped { host: host.to_owned() };
+            let cause = Cause::Wrapped {
+                host: host.to_owned(),
+            };
             // One that was not encoded goes on to the end.
             let text = match value.contains("%3A") || value.contains("%3a") {
                 true => inner.into_owned(),
@@ -149,7 +212,13 @@ fn question_mark(text: &str) -> Option<Repaired> {
 }
 
 fn encoded_twice(text: &str) -> Option<Repaired> {
-    changed(text, text.replace("%25", "%"), Cause::EncodedTwice)
+    let (path, query) = text.split_once('?').unwrap_or((text, ""));
+    let cause = match query.contains("%25") {
+        true => Cause::EncodedTwice,
+        false if path.contains("%25") => Cause::PathReencoded,
+        false => return None,
+    };
+    changed(text, text.replace("%25", "%"), cause)
 }
 
 fn lower_case(text: &str) -> Option<Repaired> {

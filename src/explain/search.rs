@@ -39,9 +39,11 @@ pub(super) fn search(explainer: &Explainer<'_>, request: &Request, mismatch: &Mi
         return facts;
     };
     let scope = trial.scope().clone();
-    let right_key = explainer.snapshot.signing_key(&key, &scope.date, &scope.region, |secret| {
-        crate::sigv4::signing_key(secret, &scope.date, &scope.region)
-    });
+    let right_key = explainer
+        .snapshot
+        .signing_key(&key, &scope.date, &scope.region, |secret| {
+            crate::sigv4::signing_key(secret, &scope.date, &scope.region)
+        });
     let url_host = request.url_host().filter(|host| host != canonical.host());
     let arrived = Arrived {
         explainer,
@@ -80,9 +82,16 @@ pub(super) fn search(explainer: &Explainer<'_>, request: &Request, mismatch: &Mi
         }
     }
     for (first, one) in variations.iter().enumerate() {
-        for two in variations.iter().skip(first + 1).filter(|two| one.change.is_apart_from(&two.change)) {
+        for two in variations
+            .iter()
+            .skip(first + 1)
+            .filter(|two| one.change.is_apart_from(&two.change))
+        {
             if tries.found.tries >= MOST_TRIES {
-                return Found { causes: facts.causes, ..tries.found };
+                return Found {
+                    causes: facts.causes,
+                    ..tries.found
+                };
             }
             tries.found.tries += 1;
             if holds(&TrialHash::of(&made(&canonical, &[one, two]).bytes())) {
@@ -107,7 +116,10 @@ pub(super) fn search(explainer: &Explainer<'_>, request: &Request, mismatch: &Mi
     if !missing.is_empty() {
         causes.push(Cause::HeaderMissing { names: missing });
     }
-    Found { causes, ..tries.found }
+    Found {
+        causes,
+        ..tries.found
+    }
 }
 
 /// What the signature's text says by itself.
@@ -123,8 +135,14 @@ fn facts(mismatch: &Mismatch) -> Vec<Cause> {
 
 /// Signed headers that the request does not have.
 fn missing_headers(request: &Request, canonical: &Canonical) -> Vec<String> {
-    let is_missing = |name: &&String| *name != "host" && !name.is_empty() && !request.head.headers().contains_key(name.as_str());
-    let names = canonical.headers.iter().filter(|(_, value)| value.is_empty()).map(|(name, _)| name);
+    let is_missing = |name: &&String| {
+        *name != "host" && !name.is_empty() && !request.head.headers().contains_key(name.as_str())
+    };
+    let names = canonical
+        .headers
+        .iter()
+        .filter(|(_, value)| value.is_empty())
+        .map(|(name, _)| name);
     names.filter(is_missing).cloned().collect()
 }
 

@@ -11,7 +11,7 @@ use crate::{
 use super::{
     Explainer, Step, StepState,
     question::Request,
-    words::{instant, span},
+    words::{instant, redacted, span},
 };
 
 /// Everything up to the policy's decision; what comes after it depends on the store.
@@ -45,9 +45,19 @@ fn reached(verdict: &Verdict) -> Reached {
         Err(refusal) => match refusal {
             Refusal::Query(_) | Refusal::Anonymous => Reached::Shape,
             Refusal::Signature(reject) => match reject {
-                R::Expired { .. } | R::NotYetValid { .. } | R::TooSkewed { .. } | R::FormExpired { .. } | R::ExpiresOverCap { .. } | R::Scope { .. } => Reached::Window,
+                R::Expired { .. }
+                | R::NotYetValid { .. }
+                | R::TooSkewed { .. }
+                | R::FormExpired { .. }
+                | R::ExpiresOverCap { .. }
+                | R::Scope { .. } => Reached::Window,
                 R::UnknownAccessKeyId { .. } => Reached::Key,
-                R::HeadersNotSigned { .. } | R::Mismatch(_) | R::UnexpectedToken { .. } | R::PayloadHashMalformed { .. } | R::PayloadHashMissing | R::MalformedUri => Reached::Signature,
+                R::HeadersNotSigned { .. }
+                | R::Mismatch(_)
+                | R::UnexpectedToken { .. }
+                | R::PayloadHashMalformed { .. }
+                | R::PayloadHashMissing
+                | R::MalformedUri => Reached::Signature,
                 R::SeveralMechanisms { .. }
                 | R::SignatureVersion2
                 | R::UnsupportedAuthorization { .. }
@@ -60,7 +70,9 @@ fn reached(verdict: &Verdict) -> Reached {
                 | R::AuthorizationMalformed
                 | R::DateMissing => Reached::Shape,
             },
-            Refusal::Call(_) | Refusal::Revoked(_) | Refusal::Rekeyed(_) | Refusal::Denied { .. } => Reached::Policy,
+            Refusal::Call(_) | Refusal::Revoked(_) | Refusal::Rekeyed(_) | Refusal::Denied { .. } => {
+                Reached::Policy
+            }
         },
     }
 }
@@ -69,7 +81,10 @@ fn step(name: &str, state: StepState, evidence: Vec<(&str, String)>) -> Step {
     Step {
         name: name.to_owned(),
         state,
-        evidence: evidence.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        evidence: evidence
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), redacted(&value)))
+            .collect(),
     }
 }
 
@@ -146,7 +161,9 @@ fn times(request: &Request) -> Option<(OffsetDateTime, Option<OffsetDateTime>)> 
     let query = request.head.query().ok()?;
     if let Ok(presigned) = Presigned::parse(&query) {
         let life = query.first("X-Amz-Expires")?.parse().ok()?;
-        let expires_at = presigned.signed_at().saturating_add(time::Duration::seconds(life));
+        let expires_at = presigned
+            .signed_at()
+            .saturating_add(time::Duration::seconds(life));
         return Some((presigned.signed_at(), Some(expires_at)));
     }
     let signed = HeaderSigned::parse(&request.head, &query).ok()?;
@@ -157,7 +174,10 @@ fn key(explainer: &Explainer<'_>, request: &Request, verdict: &Verdict, reached:
     let mut evidence = Vec::new();
     if let Some(id) = access_key_id(request) {
         evidence.push(("access key id", id.clone()));
-        let owner = explainer.snapshot.key(&id).map(|key| key.signer().name().to_owned());
+        let owner = explainer
+            .snapshot
+            .key(&id)
+            .map(|key| key.signer().name().to_owned());
         evidence.push(("signer", owner.unwrap_or_else(|| "none".to_owned())));
     }
     if let Some(identity) = &verdict.identity {
@@ -203,7 +223,10 @@ fn to_sign(explainer: &Explainer<'_>, request: &Request, verdict: &Verdict) -> O
         authority: head.authority(),
         path: head.path(),
     };
-    let target = verdict.outcome.as_ref().map_or(arrived, |permit| permit.verified().target());
+    let target = verdict
+        .outcome
+        .as_ref()
+        .map_or(arrived, |permit| permit.verified().target());
     in_force.to_sign(head, target).ok()
 }
 
@@ -212,7 +235,9 @@ fn policy(verdict: &Verdict, reached: Reached) -> Step {
     match &verdict.outcome {
         Ok(permit) => {
             evidence.push(("operation", permit.operation().name().to_owned()));
-            let by = permit.statement().map_or_else(|| "asked for key by key".to_owned(), ToString::to_string);
+            let by = permit
+                .statement()
+                .map_or_else(|| "asked for key by key".to_owned(), ToString::to_string);
             evidence.push(("allowed by", by));
         }
         Err(refusal) if reached == Reached::Policy => evidence.push(("refused", refusal.to_string())),

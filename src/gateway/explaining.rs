@@ -38,7 +38,13 @@ impl Hints {
 
 impl<S: Store> Gateway<S> {
     /// Keeps what was refused for whoever asks; in development mode, what to tell the client comes out.
-    pub(super) async fn note(&self, head: &Arc<RequestHead>, peer: Peer, id: RequestId, failure: &Failure) -> Option<String> {
+    pub(super) async fn note(
+        &self,
+        head: &Arc<RequestHead>,
+        peer: Peer,
+        id: RequestId,
+        failure: &Failure,
+    ) -> Option<String> {
         let parts = &*self.0;
         let refused = Refused::new(id, head, peer, parts.clock.now(), failure);
         parts.refusals.keep(refused.clone());
@@ -52,7 +58,9 @@ impl<S: Store> Gateway<S> {
 
     /// Explains a request, as of now.
     pub async fn explain(&self, question: Question) -> Option<Explanation> {
-        let explanation = self.off_thread(move |explainer| explainer.explain(&question), None).await?;
+        let explanation = self
+            .off_thread(move |explainer| explainer.explain(&question), None)
+            .await?;
         Some(self.with_presence(explanation).await)
     }
 
@@ -64,7 +72,9 @@ impl<S: Store> Gateway<S> {
 
     async fn explain_refused(&self, refused: Refused) -> Option<Explanation> {
         let Refused { head, peer, at, .. } = refused.clone();
-        let explanation = self.off_thread(move |explainer| explainer.explain_head(head, peer), Some(at)).await?;
+        let explanation = self
+            .off_thread(move |explainer| explainer.explain_head(head, peer), Some(at))
+            .await?;
         let explanation = self.with_presence(explanation).await;
         Some(explanation.ended_in((refused.status, refused.code), refused.reason, &refused.message))
     }

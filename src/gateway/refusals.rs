@@ -72,7 +72,9 @@ impl Refusals {
         ring.bytes += refused.bytes;
         ring.refused.push_back(refused);
         while ring.refused.len() > MOST || ring.bytes > MOST_BYTES {
-            let Some(oldest) = ring.refused.pop_front() else { break };
+            let Some(oldest) = ring.refused.pop_front() else {
+                break;
+            };
             ring.bytes = ring.bytes.saturating_sub(oldest.bytes);
         }
     }
@@ -80,7 +82,11 @@ impl Refusals {
     /// The one of this request id, while it is kept.
     pub(super) fn find(&self, id: &str) -> Option<Refused> {
         let ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = ring.refused.iter().rev().find(|refused| refused.id.to_string().eq_ignore_ascii_case(id));
+        let found = ring
+            .refused
+            .iter()
+            .rev()
+            .find(|refused| refused.id.to_string().eq_ignore_ascii_case(id));
         found.cloned()
     }
 }
@@ -103,10 +109,19 @@ mod tests {
     #[test]
     fn the_last_are_kept_within_a_number_and_within_bytes() {
         let (refusals, ids) = (Refusals::default(), RequestIds::new());
-        let peer = Peer { address: ([127, 0, 0, 1], 1).into(), tls: None };
+        let peer = Peer {
+            address: ([127, 0, 0, 1], 1).into(),
+            tls: None,
+        };
         let keep = |bytes: usize| {
             let id = ids.next();
-            refusals.keep(Refused::new(id, &head(bytes), peer, datetime!(2026-11-24 12:00 UTC), &Failure::CutBody));
+            refusals.keep(Refused::new(
+                id,
+                &head(bytes),
+                peer,
+                datetime!(2026-11-24 12:00 UTC),
+                &Failure::CutBody,
+            ));
             id.to_string()
         };
         let first = keep(10);

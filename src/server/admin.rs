@@ -159,8 +159,13 @@ where
 
 fn is_json<B>(request: &Request<B>) -> bool {
     let kind = request.headers().get(header::CONTENT_TYPE);
-    kind.and_then(|kind| kind.to_str().ok())
-        .is_some_and(|kind| kind.split(';').next().unwrap_or(kind).trim().eq_ignore_ascii_case(JSON))
+    kind.and_then(|kind| kind.to_str().ok()).is_some_and(|kind| {
+        kind.split(';')
+            .next()
+            .unwrap_or(kind)
+            .trim()
+            .eq_ignore_ascii_case(JSON)
+    })
 }
 
 fn host_is_ours<B>(request: &Request<B>) -> bool {
@@ -228,17 +233,51 @@ mod tests {
     async fn questions_are_json_of_a_bounded_size_and_from_this_machine() {
         let json = ("content-type", "application/json");
         for (method, path, headers, length, status) in [
-            ("POST", "/explain", vec![("host", "localhost:9001"), json], 100, 200),
-            ("POST", "/explain", vec![("host", "localhost:9001"), json], MOST_ASKED + 1, 413),
+            (
+                "POST",
+                "/explain",
+                vec![("host", "localhost:9001"), json],
+                100,
+                200,
+            ),
+            (
+                "POST",
+                "/explain",
+                vec![("host", "localhost:9001"), json],
+                MOST_ASKED + 1,
+                413,
+            ),
             ("POST", "/explain", vec![("host", "localhost:9001")], 100, 415),
-            ("POST", "/explain", vec![("host", "localhost:9001"), ("content-type", "text/plain")], 100, 415),
+            (
+                "POST",
+                "/explain",
+                vec![("host", "localhost:9001"), ("content-type", "text/plain")],
+                100,
+                415,
+            ),
             ("POST", "/explain", vec![("host", "evil.example"), json], 100, 403),
             ("GET", "/explain", vec![("host", "localhost")], 0, 405),
-            ("GET", "/explain/0123456789ABCDEF", vec![("host", "127.0.0.1")], 0, 404),
-            ("GET", "/explain/0123456789ABCDEF", vec![("host", "evil.example")], 0, 403),
+            (
+                "GET",
+                "/explain/0123456789ABCDEF",
+                vec![("host", "127.0.0.1")],
+                0,
+                404,
+            ),
+            (
+                "GET",
+                "/explain/0123456789ABCDEF",
+                vec![("host", "evil.example")],
+                0,
+                403,
+            ),
         ] {
             let body = "a".repeat(length);
-            assert_eq!(asked(method, path, &headers, true, body).await, status, "{method} {path} {headers:?}");
+            assert_eq!(
+                asked(method, path, &headers, true, body).await,
+                status,
+                "{method} {path} {headers:?}"
+            );
         }
     }
 
@@ -258,7 +297,11 @@ mod tests {
             ("GET", "/healthz", "localhost.evil.example", true, 403),
             ("GET", "/healthz", "", true, 403),
         ] {
-            assert_eq!(ask(method, path, host, ready).await, status, "{method} {path} {host}");
+            assert_eq!(
+                ask(method, path, host, ready).await,
+                status,
+                "{method} {path} {host}"
+            );
         }
     }
 }

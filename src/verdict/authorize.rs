@@ -126,7 +126,12 @@ pub fn failing_conditions(circumstances: &Circumstances<'_>) -> Vec<String> {
     let Ok(call) = Call::parse(head.method(), &target, &query, head.headers(), account_id) else {
         return Vec::new();
     };
-    let request = RequestContext::new(circumstances, key.signer(), verified, Said::of_head(&call, &query));
+    let request = RequestContext::new(
+        circumstances,
+        key.signer(),
+        verified,
+        Said::of_head(&call, &query),
+    );
     let failing = needs(&call, &target)
         .into_iter()
         .flat_map(|need| need.failing_conditions(&request, key.signer(), circumstances.snapshot));

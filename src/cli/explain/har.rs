@@ -42,11 +42,22 @@ struct Header {
 
 /// Each with a title: method, path and the status that the browser saw.
 pub(super) fn questions(text: &str) -> Result<Vec<(String, Question)>, Problem> {
-    let recording: Recording = serde_json::from_str(text).map_err(|error| format!("this is no HAR recording: {error}"))?;
+    let recording: Recording =
+        serde_json::from_str(text).map_err(|error| format!("this is no HAR recording: {error}"))?;
     let is_s3 = |entry: &Entry| {
         let url = entry.request.url.to_ascii_lowercase();
-        let header = |headers: &[Header], name: &str| headers.iter().any(|header| header.name.eq_ignore_ascii_case(name));
-        url.contains("x-amz-") || url.contains("awsaccesskeyid=") || header(&entry.request.headers, "x-amz-date") || entry.response.as_ref().is_some_and(|response| header(&response.headers, "x-amz-request-id"))
+        let header = |headers: &[Header], name: &str| {
+            headers
+                .iter()
+                .any(|header| header.name.eq_ignore_ascii_case(name))
+        };
+        url.contains("x-amz-")
+            || url.contains("awsaccesskeyid=")
+            || header(&entry.request.headers, "x-amz-date")
+            || entry
+                .response
+                .as_ref()
+                .is_some_and(|response| header(&response.headers, "x-amz-request-id"))
     };
     let entries = recording.log.entries.into_iter().filter(is_s3);
     Ok(entries
@@ -58,11 +69,19 @@ pub(super) fn questions(text: &str) -> Result<Vec<(String, Question)>, Problem> 
                 status => format!("{} {path}: {status}", request.method),
             };
             // HTTP/2's own fields are no headers, and what a body was sent with is not signed.
-            let host = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case("host") || header.name == ":authority");
+            let host = request
+                .headers
+                .iter()
+                .find(|header| header.name.eq_ignore_ascii_case("host") || header.name == ":authority");
             let host = host.map(|header| header.value.clone());
-            let headers = request.headers.iter().filter(|header| !header.name.starts_with(':') && !header.name.eq_ignore_ascii_case("host"));
+            let headers = request
+                .headers
+                .iter()
+                .filter(|header| !header.name.starts_with(':') && !header.name.eq_ignore_ascii_case("host"));
             let question = Question {
-                headers: headers.map(|header| (header.name.clone(), header.value.clone())).collect(),
+                headers: headers
+                    .map(|header| (header.name.clone(), header.value.clone()))
+                    .collect(),
                 url: request.url,
                 method: Some(request.method),
                 host,
@@ -88,10 +107,19 @@ mod tests {
     fn requests_to_s3_are_found_and_others_are_not() {
         let found = questions(RECORDED).unwrap();
         let titles: Vec<_> = found.iter().map(|(title, _)| title.as_str()).collect();
-        assert_eq!(titles, ["PUT http://h:9000/b/k: 403", "GET http://h:9000/b/k: the browser got no answer"]);
+        assert_eq!(
+            titles,
+            [
+                "PUT http://h:9000/b/k: 403",
+                "GET http://h:9000/b/k: the browser got no answer"
+            ]
+        );
         let (_, question) = &found[0];
         assert_eq!(question.host.as_deref(), Some("h:9000"));
-        assert_eq!(question.headers, [("Content-Type".to_owned(), "text/plain".to_owned())]);
+        assert_eq!(
+            question.headers,
+            [("Content-Type".to_owned(), "text/plain".to_owned())]
+        );
         assert!(questions("{}").is_err());
     }
 }

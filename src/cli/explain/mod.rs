@@ -65,12 +65,21 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
     let config = cli.config()?;
     let explanations = match &args.har {
         Some(file) => {
-            let questions = har::questions(&std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?)?;
+            let questions = har::questions(
+                &std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?,
+            )?;
             if questions.is_empty() {
-                return Err(format!("{}: there is no request to an S3 server in it, signed or refused", file.display()).into());
+                return Err(format!(
+                    "{}: there is no request to an S3 server in it, signed or refused",
+                    file.display()
+                )
+                .into());
             }
             let offline = Offline::new(&config, args.at)?;
-            questions.into_iter().map(|(title, question)| Ok((Some(title), offline.explain(&args.complete(question))?))).collect::<Result<Vec<_>, Problem>>()?
+            questions
+                .into_iter()
+                .map(|(title, question)| Ok((Some(title), offline.explain(&args.complete(question))?)))
+                .collect::<Result<Vec<_>, Problem>>()?
         }
         None => vec![(None, one(args, &config)?)],
     };
@@ -122,7 +131,9 @@ fn answer(text: &str) -> Result<Explanation, Problem> {
     }
     match serde_json::from_str::<Refused>(text) {
         Ok(refused) => Err(refused.error.into()),
-        Err(_) => Ok(serde_json::from_str(text).map_err(|_| format!("the gateway answered: {}", text.trim()))?),
+        Err(_) => {
+            Ok(serde_json::from_str(text).map_err(|_| format!("the gateway answered: {}", text.trim()))?)
+        }
     }
 }
 
@@ -134,7 +145,11 @@ fn is_request_id(text: &str) -> bool {
 impl Args {
     /// What the command line says counts before what was found in a command or a recording.
     fn complete(&self, mut question: Question) -> Question {
-        question.method = self.method.as_ref().map(|method| method.to_ascii_uppercase()).or(question.method);
+        question.method = self
+            .method
+            .as_ref()
+            .map(|method| method.to_ascii_uppercase())
+            .or(question.method);
         question.headers.extend(self.headers.iter().cloned());
         question.host = self.host.clone().or(question.host);
         question.body_sha256 = self.body_sha256.clone().or(question.body_sha256);
@@ -177,11 +192,13 @@ impl<'c> Offline<'c> {
             Opens::Bucket(bucket) => (bucket, None),
             Opens::Object { bucket, key, .. } => (bucket, Some(key)),
         };
-        Ok(match store::look(&self.config.storage, &self.config.buckets, bucket, key) {
-            Ok(()) => explanation.knowing(Presence::There),
-            Err(StoreError::NoSuchBucket(_)) => explanation.knowing(Presence::NoSuchBucket),
-            Err(StoreError::NoSuchKey) => explanation.knowing(Presence::NoSuchKey),
-            Err(error) => return Err(format!("cannot look for the object: {error}").into()),
-        })
+        Ok(
+            match store::look(&self.config.storage, &self.config.buckets, bucket, key) {
+                Ok(()) => explanation.knowing(Presence::There),
+                Err(StoreError::NoSuchBucket(_)) => explanation.knowing(Presence::NoSuchBucket),
+                Err(StoreError::NoSuchKey) => explanation.knowing(Presence::NoSuchKey),
+                Err(error) => return Err(format!("cannot look for the object: {error}").into()),
+            },
+        )
     }
 }

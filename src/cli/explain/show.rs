@@ -39,7 +39,10 @@ pub(super) fn explanation(title: Option<&str>, explanation: &Explanation, verbos
         show_step(step, verbose || !explanation.passes);
     }
     if explanation.tries > 1 {
-        println!("{FAINT}{} other texts were held against the signature{FAINT:#}", explanation.tries);
+        println!(
+            "{FAINT}{} other texts were held against the signature{FAINT:#}",
+            explanation.tries
+        );
     }
 }
 
@@ -59,7 +62,10 @@ fn differs(difference: &Difference) {
     println!("    signed   {dots}{GOOD}{}{GOOD:#}", cut(&signed));
     println!("    arrived  {dots}{BAD}{}{BAD:#}", cut(&arrived));
     let indent = " ".repeat(start - from + dots.chars().count());
-    println!("             {indent}{BAD}{}{BAD:#}", "^".repeat(length.clamp(1, WIDTH)));
+    println!(
+        "             {indent}{BAD}{}{BAD:#}",
+        "^".repeat(length.clamp(1, WIDTH))
+    );
 }
 
 /// Where the second differs from the first, and over how many characters.
@@ -67,7 +73,13 @@ fn differing(signed: &str, arrived: &str) -> (usize, usize) {
     let (signed, arrived): (Vec<_>, Vec<_>) = (signed.chars().collect(), arrived.chars().collect());
     let same = signed.iter().zip(&arrived).take_while(|(a, b)| a == b).count();
     let longest = signed.len().min(arrived.len()) - same;
-    let behind = signed.iter().rev().zip(arrived.iter().rev()).take(longest).take_while(|(a, b)| a == b).count();
+    let behind = signed
+        .iter()
+        .rev()
+        .zip(arrived.iter().rev())
+        .take(longest)
+        .take_while(|(a, b)| a == b)
+        .count();
     (same, arrived.len() - same - behind)
 }
 
@@ -83,7 +95,9 @@ fn show_step(step: &Step, texts: bool) {
             false => println!("    {FAINT}{name}{FAINT:#} {}", printable(value)),
             true if texts => {
                 println!("    {FAINT}{name}{FAINT:#}");
-                value.split('\n').for_each(|line| println!("      {}", printable(line)));
+                value
+                    .split('\n')
+                    .for_each(|line| println!("      {}", printable(line)));
             }
             true => {}
         }
@@ -92,7 +106,9 @@ fn show_step(step: &Step, texts: bool) {
 
 /// What a client sent must not steer the terminal.
 fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
 }
 
 #[cfg(test)]

@@ -3,7 +3,9 @@
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
-    policy::{ConditionKey, Decision, Denial, GivenContext, PlainKey, RevocationReference, Snapshot, Statement},
+    policy::{
+        ConditionKey, Decision, Denial, GivenContext, PlainKey, RevocationReference, Snapshot, Statement,
+    },
     types::{Action, BucketName, ObjectKey, Resource},
 };
 

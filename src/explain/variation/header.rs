@@ -33,7 +33,45 @@ const TYPES: &[&str] = &[
     "undefined",
     "null",
 ];
-const CHARSETS: &[&str] = &["; charset=utf-8", ";charset=UTF-8", "; charset=UTF-8", ";charset=utf-8"];
+const CHARSETS: &[&str] = &[
+    "; charset=utf-8",
+    ";charset=UTF-8",
+    "; charset=UTF-8",
+    ";charset=utf-8",
+];
+
+/// What else is in force of headers that take one word of a few.
+const WORDS: &[(&str, &[&str])] = &[
+    (
+        "x-amz-acl",
+        &[
+            "private",
+            "public-read",
+            "public-read-write",
+            "authenticated-read",
+            "bucket-owner-full-control",
+            "bucket-owner-read",
+        ],
+    ),
+    (
+        "x-amz-storage-class",
+        &[
+            "STANDARD",
+            "REDUCED_REDUNDANCY",
+            "STANDARD_IA",
+            "ONEZONE_IA",
+            "INTELLIGENT_TIERING",
+            "GLACIER",
+            "DEEP_ARCHIVE",
+            "GLACIER_IR",
+        ],
+    ),
+    (
+        "x-amz-server-side-encryption",
+        &["AES256", "aws:kms", "aws:kms:dsse"],
+    ),
+    ("if-none-match", &["*"]),
+];
 
 type Headers = Vec<(String, String)>;
 
@@ -49,7 +87,11 @@ pub(super) fn variations(arrived: &Arrived<'_>) -> Vec<Variation> {
             };
             found.push(variation(cause, with(headers, name, &other)));
         }
-        let fewer = headers.iter().filter(|(other, _)| other != name).cloned().collect();
+        let fewer = headers
+            .iter()
+            .filter(|(other, _)| other != name)
+            .cloned()
+            .collect();
         let cause = Cause::HeadersNotSigned {
             names: vec![name.clone()],
         };
@@ -84,9 +126,24 @@ fn other_values(arrived: &Arrived<'_>, name: &str, value: &str) -> Vec<String> {
         }
         values.extend(CHARSETS.iter().map(|charset| format!("{value}{charset}")));
         values.extend(TYPES.iter().map(|kind| (*kind).to_owned()));
-        values.extend(["text/plain", "text/html", "application/json"].iter().flat_map(|kind| CHARSETS.iter().map(move |charset| format!("{kind}{charset}"))));
+        values.extend(
+            ["text/plain", "text/html", "application/json"]
+                .iter()
+                .flat_map(|kind| CHARSETS.iter().map(move |charset| format!("{kind}{charset}"))),
+        );
     }
-    let lines: Vec<_> = arrived.head.headers().get_all(name).iter().filter_map(|line| line.to_str().ok()).collect();
+    let words = WORDS
+        .iter()
+        .filter(|(header, _)| *header == name)
+        .flat_map(|(_, words)| words.iter());
+    values.extend(words.map(|word| (*word).to_owned()));
+    let lines: Vec<_> = arrived
+        .head
+        .headers()
+        .get_all(name)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .collect();
     values.push(lines.join(","));
     values.push(lines.join(", "));
     values.extend(lines.first().map(|line| (*line).to_owned()));

@@ -73,7 +73,15 @@ fn hosts(arrived: &Arrived<'_>) -> Vec<String> {
     hosts.extend([":80", ":443", ":9000"].map(|port| format!("{name}{port}")));
     hosts.extend([":80", ":443"].map(|port| format!("{here}{port}")));
     if !port.is_empty() {
-        let names = ["localhost", "127.0.0.1", "[::1]", "0.0.0.0", "host.docker.internal", "minio", "postern"];
+        let names = [
+            "localhost",
+            "127.0.0.1",
+            "[::1]",
+            "0.0.0.0",
+            "host.docker.internal",
+            "minio",
+            "postern",
+        ];
         hosts.extend(names.map(|name| format!("{name}:{port}")));
     }
     hosts.extend(USUAL.iter().map(|host| (*host).to_owned()));
@@ -92,7 +100,13 @@ fn hosts(arrived: &Arrived<'_>) -> Vec<String> {
 }
 
 fn region(arrived: &Arrived<'_>) -> Vec<String> {
-    let mut regions: Vec<_> = arrived.explainer.settings.regions.iter().map(|region| region.as_str().to_owned()).collect();
+    let mut regions: Vec<_> = arrived
+        .explainer
+        .settings
+        .regions
+        .iter()
+        .map(|region| region.as_str().to_owned())
+        .collect();
     if !regions.iter().any(|region| region == "us-east-1") {
         regions.push("us-east-1".to_owned());
     }
@@ -122,9 +136,15 @@ fn moved_buckets(arrived: &Arrived<'_>, hosts: &[String]) -> Vec<Variation> {
     let configured = &arrived.explainer.settings.virtual_host_domains;
     if !bucket.is_empty() {
         let port = here.rsplit_once(':').map_or("", |(_, port)| port);
-        let domains = configured.iter().map(String::as_str).chain(USUAL_DOMAINS.iter().copied());
+        let domains = configured
+            .iter()
+            .map(String::as_str)
+            .chain(USUAL_DOMAINS.iter().copied());
         let with_port = domains.flat_map(|domain| [format!("{domain}:{port}"), domain.to_owned()]);
-        let names = [here.to_owned()].into_iter().chain(with_port).chain(hosts.iter().cloned());
+        let names = [here.to_owned()]
+            .into_iter()
+            .chain(with_port)
+            .chain(hosts.iter().cloned());
         for domain in names.filter(|name| !name.starts_with(|c: char| c.is_ascii_digit() || c == '[')) {
             moved(format!("{bucket}.{domain}"), format!("/{key}"));
         }

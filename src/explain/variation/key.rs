@@ -19,7 +19,9 @@ type Damage = (&'static str, fn(&str) -> String);
 
 const DAMAGES: &[Damage] = &[
     ("with a line end behind it", |secret| format!("{secret}\n")),
-    ("with a line end (\\r\\n) behind it", |secret| format!("{secret}\r\n")),
+    ("with a line end (\\r\\n) behind it", |secret| {
+        format!("{secret}\r\n")
+    }),
     ("with a space behind it", |secret| format!("{secret} ")),
     ("with a space in front of it", |secret| format!(" {secret}")),
     ("with spaces around it", |secret| format!(" {secret} ")),
@@ -29,14 +31,22 @@ const DAMAGES: &[Damage] = &[
     ("with a tab behind it", |secret| format!("{secret}\t")),
     ("with a comma behind it", |secret| format!("{secret},")),
     ("with a semicolon behind it", |secret| format!("{secret};")),
-    ("with its / and + percent-encoded", |secret| secret.replace('/', "%2F").replace('+', "%2B").replace('=', "%3D")),
+    ("with its / and + percent-encoded", |secret| {
+        secret.replace('/', "%2F").replace('+', "%2B").replace('=', "%3D")
+    }),
     ("with its / percent-encoded", |secret| secret.replace('/', "%2F")),
     ("with its + percent-encoded", |secret| secret.replace('+', "%2B")),
     ("with its + taken for spaces", |secret| secret.replace('+', " ")),
-    ("percent-decoded once too often", |secret| percent_decode_str(secret).decode_utf8_lossy().into_owned()),
+    ("percent-decoded once too often", |secret| {
+        percent_decode_str(secret).decode_utf8_lossy().into_owned()
+    }),
     ("with its / escaped as \\/", |secret| secret.replace('/', "\\/")),
-    ("cut at its #", |secret| secret.split('#').next().unwrap_or(secret).to_owned()),
-    ("cut at its $", |secret| secret.split('$').next().unwrap_or(secret).to_owned()),
+    ("cut at its #", |secret| {
+        secret.split('#').next().unwrap_or(secret).to_owned()
+    }),
+    ("cut at its $", |secret| {
+        secret.split('$').next().unwrap_or(secret).to_owned()
+    }),
     ("in lower case", str::to_lowercase),
     ("in upper case", str::to_uppercase),
     ("without its last character", |secret| {
@@ -44,12 +54,18 @@ const DAMAGES: &[Damage] = &[
         secret.pop();
         secret
     }),
-    ("without its first character", |secret| secret.chars().skip(1).collect()),
+    ("without its first character", |secret| {
+        secret.chars().skip(1).collect()
+    }),
     ("empty", |_| String::new()),
 ];
 
 /// Every other key to try, the likeliest first.
-pub(in crate::explain) fn keys(explainer: &Explainer<'_>, key: &Key<'_>, scope: &TrialScope) -> Vec<OtherKey> {
+pub(in crate::explain) fn keys(
+    explainer: &Explainer<'_>,
+    key: &Key<'_>,
+    scope: &TrialScope,
+) -> Vec<OtherKey> {
     let secret = key.secret_access_key().expose();
     let mut found = Vec::with_capacity(64);
     let mut other = |cause: Cause, start: &Zeroizing<String>, derived_for: &TrialScope| {
@@ -74,7 +90,13 @@ pub(in crate::explain) fn keys(explainer: &Explainer<'_>, key: &Key<'_>, scope: 
         }
     }
     let id = key.access_key_id().as_str();
-    other(Cause::SecretDamaged { how: "in place of which the access key id was used" }, &start(id), scope);
+    other(
+        Cause::SecretDamaged {
+            how: "in place of which the access key id was used",
+        },
+        &start(id),
+        scope,
+    );
     other(Cause::SecretPrefix, &Zeroizing::new(secret.to_owned()), scope);
     for scope in other_scopes(explainer, scope) {
         let cause = Cause::KeyScope {
@@ -83,8 +105,14 @@ pub(in crate::explain) fn keys(explainer: &Explainer<'_>, key: &Key<'_>, scope: 
         };
         other(cause, &start(secret), &scope);
     }
-    let others = explainer.snapshot.signers().flat_map(|signer| explainer.snapshot.keys_of(signer));
-    for third in others.filter(|third| third.access_key_id() != key.access_key_id()).take(MOST_OTHERS) {
+    let others = explainer
+        .snapshot
+        .signers()
+        .flat_map(|signer| explainer.snapshot.keys_of(signer));
+    for third in others
+        .filter(|third| third.access_key_id() != key.access_key_id())
+        .take(MOST_OTHERS)
+    {
         let cause = Cause::OtherSecret {
             signer: third.signer().name().to_owned(),
         };
@@ -97,13 +125,29 @@ fn other_scopes(explainer: &Explainer<'_>, scope: &TrialScope) -> Vec<TrialScope
     let mut scopes = Vec::new();
     for days in [-1, 1] {
         if let Some(date) = shifted(&scope.date, days) {
-            scopes.push(TrialScope { date, region: scope.region.clone() });
+            scopes.push(TrialScope {
+                date,
+                region: scope.region.clone(),
+            });
         }
     }
     let configured = explainer.settings.regions.iter().map(|region| region.as_str());
-    for region in configured.chain(["us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "auto", "default", "", "local", "minio"]) {
+    for region in configured.chain([
+        "us-east-1",
+        "us-west-2",
+        "eu-west-1",
+        "eu-central-1",
+        "auto",
+        "default",
+        "",
+        "local",
+        "minio",
+    ]) {
         if region != scope.region {
-            scopes.push(TrialScope { date: scope.date.clone(), region: region.to_owned() });
+            scopes.push(TrialScope {
+                date: scope.date.clone(),
+                region: region.to_owned(),
+            });
         }
     }
     scopes
@@ -116,7 +160,12 @@ fn shifted(date: &str, days: i64) -> Option<String> {
     let day = u8::try_from(number(6..8)?).ok()?;
     let date = Date::from_calendar_date(i32::from(number(0..4)?), month, day).ok()?;
     let date = date.checked_add(Duration::days(days))?;
-    Some(format!("{:04}{:02}{:02}", date.year(), u8::from(date.month()), date.day()))
+    Some(format!(
+        "{:04}{:02}{:02}",
+        date.year(),
+        u8::from(date.month()),
+        date.day()
+    ))
 }
 
 #[cfg(test)]

@@ -6,7 +6,11 @@ use super::{Arrived, Change, Variation, path::lower_escapes};
 use crate::explain::Cause;
 
 /// All but the unreserved characters, RFC 3986 section 2.3.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 /// What a link must have.
 pub(in crate::explain) const SIX: [&str; 6] = [
     "X-Amz-Algorithm",
@@ -19,12 +23,18 @@ pub(in crate::explain) const SIX: [&str; 6] = [
 /// Of so many further parameters every selection is tried.
 const MOST_SELECTED: usize = 6;
 /// What trackers put into links.
-const TRACKERS: &[&str] = &["fbclid", "gclid", "dclid", "msclkid", "mc_cid", "mc_eid", "igshid", "ref", "source", "_ga", "_gl", "si", "yclid", "twclid"];
+const TRACKERS: &[&str] = &[
+    "fbclid", "gclid", "dclid", "msclkid", "mc_cid", "mc_eid", "igshid", "ref", "source", "_ga", "_gl", "si",
+    "yclid", "twclid",
+];
 /// Usual lives of links, in seconds.
 const LIVES: &[u32] = &[
-    60, 120, 300, 600, 900, 1_200, 1_800, 3_600, 7_200, 10_800, 14_400, 21_600, 28_800, 43_200, 86_400, 172_800, 259_200, 432_000,
-    604_800,
+    60, 120, 300, 600, 900, 1_200, 1_800, 3_600, 7_200, 10_800, 14_400, 21_600, 28_800, 43_200, 86_400,
+    172_800, 259_200, 432_000, 604_800,
 ];
+
+/// Of an upload's parts the numbers up to this one are tried.
+const MOST_PARTS: u32 = 20;
 
 type Pair = (String, String);
 
@@ -79,7 +89,12 @@ fn added(pairs: &[Pair], other: &mut impl FnMut(Cause, String)) {
     without(&|_, name| is_extra(name) && !name.to_ascii_lowercase().starts_with("x-amz-"));
     if extras.len() <= MOST_SELECTED {
         for selection in 1_u32..1 << extras.len() {
-            without(&|at, _| extras.iter().position(|extra| *extra == at).is_some_and(|bit| selection & 1 << bit != 0));
+            without(&|at, _| {
+                extras
+                    .iter()
+                    .position(|extra| *extra == at)
+                    .is_some_and(|bit| selection & 1 << bit != 0)
+            });
         }
     }
 }
@@ -94,8 +109,12 @@ fn dropped(arrived: &Arrived<'_>, pairs: &[Pair], other: &mut impl FnMut(Cause, 
     };
     let mut with = |more: &[(&str, &str)]| {
         let has = |name: &str| pairs.iter().any(|(found, _)| found == name);
-        let Some((name, value)) = more.first().copied().filter(|(name, _)| !has(name)) else { return };
-        let more = more.iter().map(|(name, value)| ((*name).to_owned(), encoded(value)));
+        let Some((name, value)) = more.first().copied().filter(|(name, _)| !has(name)) else {
+            return;
+        };
+        let more = more
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), encoded(value)));
         let all = pairs.iter().cloned().chain(more).collect();
         let cause = Cause::ParameterDropped {
             name: name.to_owned(),
@@ -115,15 +134,27 @@ fn dropped(arrived: &Arrived<'_>, pairs: &[Pair], other: &mut impl FnMut(Cause, 
     with(&[("versionId", "null")]);
 }
 
-/// A life that was edited.
+/// A life, or the number of a part, that was edited.
 fn changed(pairs: &[Pair], other: &mut impl FnMut(Cause, String)) {
-    const NAME: &str = "X-Amz-Expires";
-    let Some((_, arrived)) = pairs.iter().find(|(name, _)| name == NAME) else { return };
-    for life in LIVES {
-        let signed = life.to_string();
-        let set = |(name, value): &Pair| (name.clone(), if name == NAME { signed.clone() } else { value.clone() });
+    let lives = LIVES.iter().map(|life| ("X-Amz-Expires", *life));
+    let numbers = (1..=MOST_PARTS).map(|number| ("partNumber", number));
+    for (name, value) in lives.chain(numbers) {
+        let Some((_, arrived)) = pairs.iter().find(|(found, _)| found == name) else {
+            continue;
+        };
+        let signed = value.to_string();
+        let set = |(found, old): &Pair| {
+            (
+                found.clone(),
+                if found == name {
+                    signed.clone()
+                } else {
+                    old.clone()
+                },
+            )
+        };
         let cause = Cause::ParameterChanged {
-            name: NAME.to_owned(),
+            name: name.to_owned(),
             signed: signed.clone(),
             arrived: arrived.clone(),
         };
@@ -144,14 +175,26 @@ fn written_otherwise(arrived: &Arrived<'_>, pairs: &[Pair], other: &mut impl FnM
     let mut how = |how: &'static str, query: String| other(Cause::QueryUnencoded { how }, query);
     how("with / as it is, not as %2F", query.replace("%2F", "/"));
     how("with ; as it is, not as %3B", query.replace("%3B", ";"));
-    how("with / and ; as they are", query.replace("%2F", "/").replace("%3B", ";"));
+    how(
+        "with / and ; as they are",
+        query.replace("%2F", "/").replace("%3B", ";"),
+    );
     how("with a space as +", query.replace("%20", "+"));
-    how("with a + meant where a + was sent, which is a space", query.replace("%20", "%2B"));
+    how(
+        "with a + meant where a + was sent, which is a space",
+        query.replace("%20", "%2B"),
+    );
     how("with escapes in lower case (%2f)", lower_escapes(query));
     how("encoded twice (%252F)", query.replace('%', "%25"));
     let plain = |(name, value): &Pair| (decoded(name), decoded(value));
-    how("not encoded at all", joined(&pairs.iter().map(plain).collect::<Vec<_>>()));
-    let bare: Vec<_> = query.split('&').map(|pair| pair.strip_suffix('=').unwrap_or(pair)).collect();
+    how(
+        "not encoded at all",
+        joined(&pairs.iter().map(plain).collect::<Vec<_>>()),
+    );
+    let bare: Vec<_> = query
+        .split('&')
+        .map(|pair| pair.strip_suffix('=').unwrap_or(pair))
+        .collect();
     how("without = where there is no value", bare.join("&"));
     how("with ~ as %7E", query.replace('~', "%7E"));
 }
@@ -170,6 +213,9 @@ fn sorted(mut pairs: Vec<Pair>) -> String {
 }
 
 fn joined(pairs: &[Pair]) -> String {
-    let pairs: Vec<_> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let pairs: Vec<_> = pairs
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     pairs.join("&")
 }

@@ -29,11 +29,12 @@ pub use question::Question;
 
 use std::sync::Arc;
 
+use http::Method;
 use time::OffsetDateTime;
 
 use crate::{
     policy::Snapshot,
-    s3::S3Error,
+    s3::{ErrorCode, Preflight, S3Error},
     sigv4::{Reject, ScopeReject},
     types::{BucketName, ObjectKey, Peer, Region, RequestHead},
     verdict::{self, Circumstances, Permit, Permitted, Refusal, Verdict},
@@ -180,6 +181,9 @@ impl Explainer<'_> {
     }
 
     fn explain_request(&self, question: &Question, request: &Request) -> Explanation {
+        if request.head.method() == Method::OPTIONS {
+            return preflight(request);
+        }
         let verdict = self.decide(request, self.now);
         match &verdict.outcome {
             Ok(permit) => self.passes(request, &verdict, permit),
@@ -263,11 +267,7 @@ impl Explainer<'_> {
             causes: vec![Cause::MalformedUrl { problem }],
             ..search::Found::default()
         });
-        explanation(
-            &S3Error::new(crate::s3::ErrorCode::InvalidURI),
-            &found,
-            Vec::new(),
-        )
+        explanation(&S3Error::new(ErrorCode::InvalidURI), &found, Vec::new())
     }
 
     /// A text of the URL whose signature holds: what damaged it, and what else is wrong.
@@ -383,6 +383,31 @@ fn is_about_signature(refusal: &Refusal) -> bool {
     }
 }
 
+/// A browser that asks first is answered by the bucket's CORS rules, which only who has the store knows; its signature counts for nothing.
+fn preflight(request: &Request) -> Explanation {
+    match Preflight::parse(request.head.headers()) {
+        Err(error) => {
+            let found = search::Found {
+                causes: vec![Cause::Call {
+                    code: error.code().name(),
+                    message: error.text().to_owned(),
+                }],
+                ..search::Found::default()
+            };
+            explanation(&error, &found, Vec::new())
+        }
+        Ok(_) => Explanation {
+            passes: true,
+            conclusion: "It is a browser's preflight: the bucket's CORS rules answer it, whatever is signed (docs/BROWSERS.md)."
+                .to_owned(),
+            status: None,
+            code: None,
+            message: None,
+            ..explanation(&S3Error::new(ErrorCode::AccessForbidden), &search::Found::default(), Vec::new())
+        },
+    }
+}
+
 /// Has the text not even the parts of a link?
 fn is_no_link(refusal: &Refusal) -> bool {
     matches!(
@@ -435,7 +460,6 @@ impl Explanation {
 
     /// Takes what there is of it into account.
     pub fn knowing(mut self, presence: Presence) -> Self {
-        use crate::s3::ErrorCode;
         let bucket = match &self.opens {
             Opens::Nothing => return self,
             Opens::Bucket(bucket) | Opens::Object { bucket, .. } => bucket.as_str().to_owned(),

@@ -35,6 +35,7 @@ pub(super) fn remarks(explainer: &Explainer<'_>, request: &Request, permit: &Per
         repeated(&query),
         may_more(explainer, permit),
         metadata_in_query(&query),
+        other_region(explainer, permit),
     ];
     found.into_iter().flatten().collect()
 }
@@ -196,4 +197,14 @@ fn metadata_in_query(query: &Query<'_>) -> Option<Told> {
     (!metadata.is_empty())
         .then(|| told("MetadataInQuery", what, fix))
         .flatten()
+}
+
+/// What is taken here and not on AWS.
+fn other_region(explainer: &Explainer<'_>, permit: &Permit) -> Option<Told> {
+    let (given, own) = (permit.verified().region().as_str(), explainer.settings.region());
+    let what = format!(
+        "it is signed for the region {given}, which server.regions lets in beside {own}: AWS takes one region for a bucket"
+    );
+    let fix = "sign for the bucket's own region before the link is used on AWS";
+    (given != own).then(|| told("OtherRegion", what, fix)).flatten()
 }

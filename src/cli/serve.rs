@@ -67,7 +67,9 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
         None => None,
     };
     logging::start(&config.log);
+    // Connections have threads of their own: here is what goes on besides.
     let served = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
         .enable_all()
         .build()?
         .block_on(serve(config, args, environment));

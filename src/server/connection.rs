@@ -1,6 +1,6 @@
 //! One connection, from its first byte to its last, within bounds of bytes and time.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use http::{Request, Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -25,40 +25,49 @@ const STREAMS: u32 = 128;
 /// How long an HTTP/2 client may take to answer a ping before it is taken for gone.
 const PING: Duration = Duration::from_secs(20);
 
-/// Speaks HTTP on a fresh connection until it ends. Nothing that a client does is an error here: it is told in HTTP or not at all.
-pub(super) async fn serve<H: Handler>(
-    stream: TcpStream,
-    peer: std::net::SocketAddr,
-    tls: Option<TlsAcceptor>,
-    handler: H,
-    settings: Settings,
-    watcher: Watcher,
-) {
-    // Without this the last part of a small answer waits for an acknowledgement.
-    let _ = stream.set_nodelay(true);
-    let connection = Connection::new();
-    let stream = Abortable::new(stream, connection.clone());
-    let Some(tls) = tls else {
+/// What every connection of a listener is served by.
+pub(super) struct Serving {
+    /// Speaks HTTPS where it is there.
+    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) settings: Settings,
+}
+
+impl Serving {
+    /// Speaks HTTP on a fresh connection until it ends. Nothing that a client does is an error here: it is told in HTTP or not at all.
+    pub(super) async fn serve<H: Handler>(
+        self: Arc<Self>,
+        stream: TcpStream,
+        peer: std::net::SocketAddr,
+        handler: H,
+        watcher: Watcher,
+    ) {
+        let settings = &self.settings;
+        // Without this the last part of a small answer waits for an acknowledgement.
+        let _ = stream.set_nodelay(true);
+        let connection = Connection::new();
+        let stream = Abortable::new(stream, connection.clone());
+        let Some(tls) = &self.tls else {
+            let peer = Peer {
+                address: peer,
+                tls: None,
+            };
+            return http1(stream, Client { peer, connection }, handler, settings, watcher).await;
+        };
+        let handshake = tokio::time::timeout(settings.head_timeout.duration(), tls.accept(stream));
+        let Ok(Ok(stream)) = handshake.await else { return };
         let peer = Peer {
             address: peer,
-            tls: None,
+            tls: Some(match stream.get_ref().1.protocol_version() {
+                Some(rustls::ProtocolVersion::TLSv1_3) => TlsVersion::V1_3,
+                _ => TlsVersion::V1_2,
+            }),
         };
-        return http1(stream, Client { peer, connection }, handler, &settings, watcher).await;
-    };
-    let handshake = tokio::time::timeout(settings.head_timeout.duration(), tls.accept(stream));
-    let Ok(Ok(stream)) = handshake.await else { return };
-    let peer = Peer {
-        address: peer,
-        tls: Some(match stream.get_ref().1.protocol_version() {
-            Some(rustls::ProtocolVersion::TLSv1_3) => TlsVersion::V1_3,
-            _ => TlsVersion::V1_2,
-        }),
-    };
-    let client = Client { peer, connection };
-    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-        http2(stream, client, handler, &settings, watcher).await;
-    } else {
-        http1(stream, client, handler, &settings, watcher).await;
+        let client = Client { peer, connection };
+        if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+            http2(stream, client, handler, settings, watcher).await;
+        } else {
+            http1(stream, client, handler, settings, watcher).await;
+        }
     }
 }
 

@@ -1,14 +1,14 @@
 //! The public listener: accepts until it is told to stop, then lets what is in flight end.
 
-use std::{future::Future, net::SocketAddr, time::Duration};
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::types::Scheme;
 
-use super::{Handler, ServerError, Settings, connection, tls};
+use super::{Handler, ServerError, Settings, connection::Serving, tls, workers::Workers};
 
 /// How long accepting rests when the process has no descriptor left; connections that end give some back.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(50);
@@ -51,38 +51,40 @@ impl PublicListener {
     /// Accepts until `stop` ends. Then nothing more is accepted, idle connections are closed, and transfers in flight have
     /// `shutdown_grace` to end before they are broken off.
     pub async fn run<H: Handler>(self, handler: H, stop: impl Future<Output = ()>) {
+        let grace = self.settings.shutdown_grace.duration();
+        let serving = Arc::new(Serving {
+            tls: self.tls,
+            settings: self.settings,
+        });
+        let workers = match Workers::start(&serving, &handler) {
+            Ok(workers) => workers,
+            Err(error) => return tracing::error!(%error, "cannot start the threads that serve connections"),
+        };
         let graceful = GracefulShutdown::new();
-        let mut connections = JoinSet::new();
         tokio::pin!(stop);
         loop {
             tokio::select! {
                 biased;
                 () = &mut stop => break,
-                accepted = self.listener.accept() => match accepted {
-                    Ok((stream, peer)) => {
-                        let (tls, settings) = (self.tls.clone(), self.settings.clone());
-                        let watcher = graceful.watcher();
-                        connections.spawn(connection::serve(stream, peer, tls, handler.clone(), settings, watcher));
-                    }
+                accepted = self.listener.accept() => {
+                    let served = accepted.and_then(|(stream, peer)| workers.serve(stream, peer, graceful.watcher()));
                     // Neither a client that is gone before it is accepted nor a lack of descriptors ends the loop.
-                    Err(error) => {
+                    if let Err(error) = served {
                         tracing::warn!(%error, "cannot accept a connection");
                         tokio::time::sleep(OUT_OF_DESCRIPTORS).await;
                     }
-                },
-                Some(_) = connections.join_next() => {}
+                }
             }
         }
         drop(self.listener);
-        let grace = self.settings.shutdown_grace.duration();
         if tokio::time::timeout(grace, graceful.shutdown()).await.is_err() {
             tracing::warn!(
                 seconds = grace.as_secs(),
-                connections = connections.len(),
+                connections = workers.connections(),
                 "grace is over: breaking off what is left"
             );
         }
-        connections.shutdown().await;
+        workers.end().await;
     }
 }
 

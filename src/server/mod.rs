@@ -12,6 +12,7 @@ mod listener;
 mod settings;
 mod shutdown;
 mod tls;
+mod workers;
 
 pub use admin::{AdminListener, Readiness, Source};
 pub use error::ServerError;

@@ -1,8 +1,5 @@
 //! The program: everything is in the library.
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> std::process::ExitCode {
     postern::cli::run()
 }

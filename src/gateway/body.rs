@@ -3,7 +3,7 @@
 use std::{
     io,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -11,10 +11,14 @@ use http_body::{Frame, SizeHint};
 
 use crate::store::FileBody;
 
-use super::late::Late;
+use super::{Connection, file_window::WindowBody, late::Late};
 
 /// What a connection takes at once, whether or not anybody reads it.
 const AT_ONCE: u64 = 64 * 1024;
+
+/// Up to here copying a file through memory that stays in the processor's cache costs less than having the kernel send its pages (measured:
+/// docs/PERFORMANCE.md).
+const COPIED: u64 = 1024 * 1024;
 
 /// The body of an answer: nothing, a short text, or an object streamed from the store in constant memory.
 pub(super) enum Body {
@@ -25,6 +29,8 @@ pub(super) enum Body {
     /// An object, or a range of one. An error while it is read breaks the connection, so that a client never takes a cut
     /// object for a whole one.
     Object(FileBody),
+    /// The same, sent by the socket itself.
+    Window(WindowBody),
     /// A document that is still being worked for.
     Late(Late),
 }
@@ -34,7 +40,18 @@ impl Body {
     pub(super) fn late_failure(&self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Late(late) => late.failure(),
-            Self::Empty | Self::Text(_) | Self::Object(_) => None,
+            Self::Empty | Self::Text(_) | Self::Object(_) | Self::Window(_) => None,
+        }
+    }
+
+    /// The body in the way that this connection sends it best: what is more than a few pages of a file goes to a plain socket without a copy.
+    pub(super) fn by(self, connection: &Connection) -> Self {
+        match (self, connection.files()) {
+            (Self::Object(object), Some(files)) if object.remaining() > COPIED => {
+                let (file, range) = object.into_parts();
+                Self::Window(WindowBody::new(files.clone(), file, range))
+            }
+            (other, _) => other,
         }
     }
 
@@ -42,9 +59,8 @@ impl Body {
     pub(super) fn is_short(&self) -> bool {
         match self {
             Self::Empty | Self::Text(_) | Self::Late(_) => true,
-            Self::Object(object) => http_body::Body::size_hint(object)
-                .upper()
-                .is_some_and(|most| most <= AT_ONCE),
+            Self::Object(object) => object.remaining() <= AT_ONCE,
+            Self::Window(window) => window.remaining() <= AT_ONCE,
         }
     }
 }
@@ -66,6 +82,10 @@ impl http_body::Body for Body {
                 Poll::Ready(Some(Ok(Frame::data(text))))
             }
             Self::Object(object) => Pin::new(object).poll_frame(context),
+            Self::Window(window) => {
+                let slice = ready!(window.poll_slice(context));
+                Poll::Ready(slice.map(|slice| slice.map(Frame::data)))
+            }
             Self::Late(late) => late.poll_frame(context),
         }
     }
@@ -75,6 +95,7 @@ impl http_body::Body for Body {
             Self::Empty => true,
             Self::Text(_) => false,
             Self::Object(object) => object.is_end_stream(),
+            Self::Window(window) => window.remaining() == 0,
             Self::Late(late) => late.is_end_stream(),
         }
     }
@@ -84,6 +105,7 @@ impl http_body::Body for Body {
             Self::Empty => SizeHint::with_exact(0),
             Self::Text(text) => SizeHint::with_exact(text.len() as u64),
             Self::Object(object) => object.size_hint(),
+            Self::Window(window) => SizeHint::with_exact(window.remaining()),
             Self::Late(_) => SizeHint::default(),
         }
     }

@@ -15,6 +15,7 @@ mod delivery;
 mod digests;
 mod explaining;
 mod failure;
+mod file_window;
 mod form;
 mod incoming;
 mod intake;
@@ -31,6 +32,7 @@ mod transfers;
 
 pub use connection::Connection;
 pub use delivery::Delivery;
+pub use file_window::{FileQueue, FileSource, Piece};
 pub use request_id::RequestId;
 pub use settings::{Mode, Settings};
 pub use telemetry::Telemetry;
@@ -229,7 +231,7 @@ impl<S: Store> Gateway<S> {
             };
             course.begin(&gateway.transfers, &grounds, end);
         }
-        Ok(response)
+        Ok(response.map(|body| body.by(&course.connection)))
     }
 
     /// The way of a browser's form, whose signature is in its body: its fields are read first, within a bound.

@@ -24,6 +24,11 @@ impl Abortable {
     pub(super) fn new(stream: TcpStream, connection: Connection) -> Self {
         Self { stream, connection }
     }
+
+    /// The socket itself.
+    pub(super) fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
 }
 
 impl Drop for Abortable {

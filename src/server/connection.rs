@@ -44,15 +44,16 @@ impl Serving {
         let settings = &self.settings;
         // Without this the last part of a small answer waits for an acknowledgement.
         let _ = stream.set_nodelay(true);
-        let connection = Connection::new();
-        let stream = Abortable::new(stream, connection.clone());
         let Some(tls) = &self.tls else {
             let peer = Peer {
                 address: peer,
                 tls: None,
             };
+            let (stream, connection) = plain(stream);
             return http1(stream, Client { peer, connection }, handler, settings, watcher).await;
         };
+        let connection = Connection::new();
+        let stream = Abortable::new(stream, connection.clone());
         let handshake = tokio::time::timeout(settings.head_timeout.duration(), tls.accept(stream));
         let Ok(Ok(stream)) = handshake.await else { return };
         let peer = Peer {
@@ -69,6 +70,21 @@ impl Serving {
             http1(stream, client, handler, settings, watcher).await;
         }
     }
+}
+
+/// A socket that sends files by itself.
+#[cfg(target_os = "linux")]
+fn plain(stream: TcpStream) -> (super::file_socket::FileSocket, Connection) {
+    let (connection, files) = Connection::sending_files();
+    let socket = Abortable::new(stream, connection.clone());
+    (super::file_socket::FileSocket::new(socket, files), connection)
+}
+
+/// There is no such call that we know to use here.
+#[cfg(not(target_os = "linux"))]
+fn plain(stream: TcpStream) -> (Abortable, Connection) {
+    let connection = Connection::new();
+    (Abortable::new(stream, connection.clone()), connection)
 }
 
 /// Who is at the other end, and the handle by which the connection may be broken off.
@@ -115,6 +131,8 @@ where
         .header_read_timeout(settings.head_timeout.duration())
         .max_buf_size(settings.max_head_bytes.max(SMALLEST_HEAD))
         .max_headers(settings.max_headers)
+        // Bodies are passed on as they are, never copied: see `file_socket`.
+        .writev(true)
         .serve_connection(TokioIo::new(io), service(handler, client.clone()));
     until_the_end(&client, watcher.watch(connection)).await;
 }

@@ -8,6 +8,8 @@ mod abortable;
 mod admin;
 mod connection;
 mod error;
+#[cfg(target_os = "linux")]
+mod file_socket;
 mod listener;
 mod settings;
 mod shutdown;

@@ -16,7 +16,9 @@ use time::OffsetDateTime;
 
 use crate::types::{BucketName, ETag, ObjectAttributes, ObjectKey, Properties, Tag, WriteCondition};
 
-pub use disk::{DiskStore, DiskUpload, FileBody, Invisible, bucket_names, invisible, look};
+pub use disk::{
+    Cached, DiskStore, DiskUpload, FileBody, Invisible, bucket_names, fetch, invisible, is_cached, look,
+};
 pub use error::{OpenError, StoreError};
 pub use last_look::LastLook;
 pub use listing::{ListQuery, Listed, Page};

@@ -3,6 +3,7 @@
 
 mod attributes;
 mod buckets;
+mod buffers;
 mod confine;
 mod documents;
 mod folding;
@@ -24,7 +25,7 @@ mod upload;
 
 pub use invisible::{Invisible, bucket_names, invisible};
 pub use look::look;
-pub use read::FileBody;
+pub use read::{Cached, FileBody, fetch, is_cached};
 pub use upload::DiskUpload;
 
 use std::{

@@ -10,7 +10,7 @@ use super::*;
 use crate::{
     policy::{PolicyFile, References},
     sigv4::{AddressingStyle, Endpoint, SignRequest, presign},
-    types::{AccessKeyId, SecretKey, Span},
+    types::{AccessKeyId, BucketName, ObjectKey, SecretKey, Span},
     verdict::Settings,
 };
 

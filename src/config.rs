@@ -115,7 +115,6 @@ impl Config {
             certificate: base.join(tls.certificate),
             private_key: base.join(tls.private_key),
         });
-        let server_host = server.listen.clone();
         Ok(Self {
             server: server::Settings {
                 listen: server.listen,
@@ -129,7 +128,8 @@ impl Config {
             gateway: gateway::Settings {
                 cors,
                 mode: server.mode,
-                hosts: vec![server_host],
+                // Known once the listener is bound.
+                hosts: Vec::new(),
                 verdict: verdict::Settings {
                     regions: [server.region].into_iter().chain(server.regions).collect(),
                     virtual_host_domains: server.virtual_host_domains,

@@ -81,17 +81,14 @@ pub(super) fn search(explainer: &Explainer<'_>, request: &Request, mismatch: &Mi
             return tries.end(vec![other.cause.clone()], &[]);
         }
     }
-    for (first, one) in variations.iter().enumerate() {
+    'pairs: for (first, one) in variations.iter().enumerate() {
         for two in variations
             .iter()
             .skip(first + 1)
             .filter(|two| one.change.is_apart_from(&two.change))
         {
             if tries.found.tries >= MOST_TRIES {
-                return Found {
-                    causes: facts.causes,
-                    ..tries.found
-                };
+                break 'pairs;
             }
             tries.found.tries += 1;
             if holds(&TrialHash::of(&made(&canonical, &[one, two]).bytes())) {
@@ -99,10 +96,10 @@ pub(super) fn search(explainer: &Explainer<'_>, request: &Request, mismatch: &Mi
             }
         }
     }
-    for other in &keys {
+    'keys: for other in &keys {
         for (variation, hash) in variations.iter().zip(&hashes) {
             if tries.found.tries >= MOST_TRIES {
-                break;
+                break 'keys;
             }
             tries.found.tries += 1;
             if trial.holds(hash, &other.scope, &other.key) {

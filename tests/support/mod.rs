@@ -115,10 +115,7 @@ impl TestGateway {
             let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
             fs::write(path("cert.pem"), made.cert.pem()).unwrap();
             fs::write(path("key.pem"), made.signing_key.serialize_pem()).unwrap();
-            server.tls = Some(TlsSettings {
-                certificate: path("cert.pem"),
-                private_key: path("key.pem"),
-            });
+            server.tls = Some(TlsSettings::new(path("cert.pem"), path("key.pem")));
         }
         let audit = audit::Settings {
             file: path("audit.jsonl"),

@@ -15,7 +15,7 @@ use crate::{
     types::{Peer, TlsVersion},
 };
 
-use super::{Handler, Settings, abortable::Abortable, workers::Accepted};
+use super::{Handler, Settings, abortable::Abortable, misdirected, workers::Accepted};
 
 /// hyper's smallest read buffer.
 const SMALLEST_HEAD: usize = 8 * 1024;
@@ -49,9 +49,17 @@ impl Serving {
             return http1(stream, Client { peer, connection }, handler, settings, watcher).await;
         };
         let connection = Connection::new();
-        let stream = Abortable::new(stream, connection.clone());
-        let handshake = tokio::time::timeout(settings.head_timeout.duration(), tls.accept(stream));
-        let Ok(Ok(stream)) = handshake.await else { return };
+        let handshake = async {
+            if misdirected::is_plain(&stream).await? {
+                return misdirected::answer(stream).await.map(|()| None);
+            }
+            let stream = Abortable::new(stream, connection.clone());
+            tls.accept(stream).await.map(Some)
+        };
+        let handshake = tokio::time::timeout(settings.head_timeout.duration(), handshake);
+        let Ok(Ok(Some(stream))) = handshake.await else {
+            return;
+        };
         let peer = Peer {
             address: peer,
             tls: Some(match stream.get_ref().1.protocol_version() {

@@ -11,6 +11,7 @@ mod error;
 #[cfg(target_os = "linux")]
 mod file_socket;
 mod listener;
+mod misdirected;
 mod settings;
 mod shutdown;
 mod tls;

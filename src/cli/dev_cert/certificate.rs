@@ -14,8 +14,14 @@ use super::{
     names::Name,
 };
 
-/// The key of an earlier run, where there was one. Anything else that lies there is left alone.
-pub(super) fn read_key(places: &Places, authority: Option<&Authority>) -> Result<Option<KeyPair>, Problem> {
+/// What an earlier run left.
+pub(super) struct Earlier {
+    pub(super) key: KeyPair,
+    pub(super) names: Vec<Name>,
+}
+
+/// What an earlier run left, where there was one. Anything else that lies there is left alone.
+pub(super) fn read(places: &Places, authority: Option<&Authority>) -> Result<Option<Earlier>, Problem> {
     let (path, key_path) = (&places.certificate, &places.key);
     match (files::read_certificate(path)?, files::read_key(key_path)?) {
         (None, None) => Ok(None),
@@ -29,7 +35,10 @@ pub(super) fn read_key(places: &Places, authority: Option<&Authority>) -> Result
             if certificate.public_key().subject_public_key.data != key.public_key_raw() {
                 return Err(foreign(key_path, "it is not the key of cert.pem"));
             }
-            Ok(Some(key))
+            let names = certificate.subject_alternative_name()?;
+            let names = names.map_or(&[][..], |found| &found.value.general_names);
+            let names = names.iter().filter_map(Name::read).collect();
+            Ok(Some(Earlier { key, names }))
         }
     }
 }

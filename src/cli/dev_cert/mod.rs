@@ -29,7 +29,7 @@ const MOST_DAYS: u16 = 397;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// More names and addresses that it is for, such as files.test, '*.files.test' or 192.168.1.7
+    /// More names and addresses that it is for, such as files.test, '*.files.test' or 192.168.1.7; without any, those of the run before
     #[arg(value_name = "NAME", value_parser = Name::parse)]
     names: Vec<Name>,
     /// Where the files are: ca.pem, ca-key.pem, cert.pem, key.pem
@@ -56,15 +56,6 @@ struct Places {
 
 pub(super) fn run(args: &Args) -> Result<Outcome, Problem> {
     let now = Clock::system().now();
-    let mut names = ALWAYS
-        .iter()
-        .map(|name| Name::parse(name))
-        .collect::<Result<Vec<_>, _>>()?;
-    for name in &args.names {
-        if !names.contains(name) {
-            names.push(name.clone());
-        }
-    }
     fs::create_dir_all(&args.out)
         .map_err(|error| format!("{}: cannot be made: {error}", args.out.display()))?;
     let folder = args.out.canonicalize()?;
@@ -76,7 +67,12 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Problem> {
     };
     let kept = Authority::read(&places)?;
     // Before anything is written: what lies there must be from an earlier run.
-    let key = certificate::read_key(&places, kept.as_ref())?;
+    let earlier = certificate::read(&places, kept.as_ref())?;
+    let (key, earlier) = earlier.map_or((None, Vec::new()), |earlier| (Some(earlier.key), earlier.names));
+    let names = names(match args.names.is_empty() {
+        true => &earlier,
+        false => &args.names,
+    })?;
     let (authority, is_new) = match kept {
         Some(kept) if !args.new_ca => {
             kept.may_sign(&names, now)?;
@@ -99,6 +95,18 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Problem> {
         false => told.as_text()?,
     }
     Ok(Outcome::Yes)
+}
+
+/// Those that every certificate is for, and these.
+fn names(more: &[Name]) -> Result<Vec<Name>, Problem> {
+    let always = ALWAYS.iter().map(|name| Name::parse(name));
+    let mut names = always.collect::<Result<Vec<_>, _>>()?;
+    for name in more {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    Ok(names)
 }
 
 /// What was made.

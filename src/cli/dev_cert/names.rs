@@ -37,6 +37,15 @@ impl Name {
         }
     }
 
+    /// A name as it is read from a certificate: none of another kind is ours.
+    pub(super) fn read(name: &GeneralName<'_>) -> Option<Self> {
+        match name {
+            GeneralName::DNSName(name) => Some(Self::Dns((*name).to_owned())),
+            GeneralName::IPAddress(bytes) => address(bytes).map(Self::Address),
+            _ => None,
+        }
+    }
+
     /// The name as a certificate has it.
     pub(super) fn alternative(&self) -> Result<SanType, rcgen::Error> {
         Ok(match self {
@@ -108,21 +117,23 @@ impl Permitted {
 
     /// A constraint as it is read from a certificate: none of another kind is ours.
     pub(super) fn read(name: &GeneralName<'_>) -> Option<Self> {
-        let range = |address: IpAddr, mask: IpAddr| IpNet::with_netmask(address, mask).ok().map(Self::Range);
         match name {
             GeneralName::DNSName(domain) => Some(Self::Domain((*domain).to_owned())),
             GeneralName::IPAddress(bytes) => {
                 let (address, mask) = bytes.split_at_checked(bytes.len() / 2)?;
-                let four = |bytes: &[u8]| <[u8; 4]>::try_from(bytes).map(IpAddr::from);
-                let sixteen = |bytes: &[u8]| <[u8; 16]>::try_from(bytes).map(IpAddr::from);
-                match (four(address), four(mask)) {
-                    (Ok(address), Ok(mask)) => range(address, mask),
-                    _ => range(sixteen(address).ok()?, sixteen(mask).ok()?),
-                }
+                let range = IpNet::with_netmask(self::address(address)?, self::address(mask)?);
+                range.ok().map(Self::Range)
             }
             _ => None,
         }
     }
+}
+
+/// Four bytes, or sixteen.
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let four = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    four.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from))
+        .ok()
 }
 
 impl fmt::Display for Permitted {

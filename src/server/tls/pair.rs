@@ -4,7 +4,10 @@ use std::{fs, path::Path, sync::Arc};
 
 use rustls::{
     crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    pki_types::{
+        CertificateDer, PrivateKeyDer,
+        pem::{self, PemObject},
+    },
     sign::CertifiedKey,
 };
 use time::OffsetDateTime;
@@ -49,7 +52,7 @@ impl Pair {
         let text = read(&files.certificate).map_err(certificate_problem)?;
         let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&text)
             .collect::<Result<_, _>>()
-            .map_err(|error| certificate_problem(format!("holds a broken PEM block: {error}")))?;
+            .map_err(|error| certificate_problem(broken(&error)))?;
         let own = chain.first().ok_or_else(|| {
             let problem =
                 "holds no certificate; it must hold PEM blocks «BEGIN CERTIFICATE», the server's own first";
@@ -85,6 +88,15 @@ impl Pair {
     /// Do both show the same chain?
     pub(super) fn shows_the_same(&self, other: &Self) -> bool {
         self.certified.cert == other.certified.cert
+    }
+}
+
+fn broken(error: &pem::Error) -> String {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => {
+            "holds a broken PEM block: its «END CERTIFICATE» is missing; write the whole file".to_owned()
+        }
+        other => format!("holds a broken PEM block: {other}"),
     }
 }
 

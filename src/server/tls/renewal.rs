@@ -186,7 +186,9 @@ impl Renewal {
             };
             let problem = problem.map(|problem| {
                 let until = rfc3339(pair.not_after);
-                format!("{problem}; the certificate before it stays in force, until {until}")
+                format!(
+                    "{problem}; the certificate before it stays in force, until {until}, and mended files are taken without a restart"
+                )
             });
             if problem.is_some() && (forced || source.problem != problem) {
                 failures += 1;
@@ -194,6 +196,9 @@ impl Renewal {
                     "certificate not renewed: {}",
                     problem.as_deref().unwrap_or_default()
                 );
+            }
+            if let (Some(_), None) = (&source.problem, &problem) {
+                tracing::info!(name = pair.name, "the certificate's files are whole again");
             }
             source.problem = problem;
         }

@@ -11,6 +11,7 @@ mod client;
 mod conditions;
 mod cors;
 mod cutting;
+mod dev_cert;
 mod errors;
 mod explain;
 mod forms;

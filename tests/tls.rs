@@ -72,7 +72,7 @@ async fn gateway(tls: TlsSettings) -> TestGateway {
 }
 
 /// A handshake as a client makes it who trusts these alone; without `asks` it sends no name.
-async fn handshake(
+pub(crate) async fn handshake(
     to: SocketAddr,
     trusted: &[CertificateDer<'static>],
     name: &str,

@@ -112,8 +112,17 @@ impl Config {
             folder.path = base.join(&folder.path);
         }
         let tls = server.tls.map(|tls| server::TlsSettings {
+            listen: tls.listen,
             certificate: base.join(tls.certificate),
             private_key: base.join(tls.private_key),
+            further: tls
+                .further
+                .into_iter()
+                .map(|files| server::CertificateFiles {
+                    certificate: base.join(files.certificate),
+                    private_key: base.join(files.private_key),
+                })
+                .collect(),
         });
         Ok(Self {
             server: server::Settings {
@@ -218,6 +227,23 @@ mod tests {
     }
 
     #[test]
+    fn every_certificate_is_relative_to_the_files_folder() {
+        let files = |name: &str| format!("certificate = '{name}.pem'\nprivate_key = '{name}-key.pem'\n");
+        let text = format!(
+            "[server.tls]\nlisten = '0.0.0.0:9443'\n{}[[server.tls.further]]\n{}",
+            files("a"),
+            files("/b")
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        fs::write(&path, text).unwrap();
+        let tls = Config::load(Some(&path), []).unwrap().server.tls.unwrap();
+        assert_eq!(tls.listen.as_deref(), Some("0.0.0.0:9443"));
+        assert_eq!(tls.certificate, folder.path().join("a.pem"));
+        assert_eq!(tls.further[0].private_key, Path::new("/b-key.pem"));
+    }
+
+    #[test]
     fn what_is_wrong_is_named_with_its_place_and_the_nearest_known_word() {
         for (text, environment, says) in [
             (
@@ -252,6 +278,26 @@ mod tests {
                 "[server]\nlisten = '[::]:9000'\n[admin]\nlisten = '[::]:9000'\n",
                 &[],
                 "config.toml:4:10: admin.listen: [::]:9000 is server.listen already",
+            ),
+            (
+                "[server]\nlisten = '[::]:9000'\n[server.tls]\ncertificate = 'c'\nprivate_key = 'k'\nlisten = '[::]:9000'\n",
+                &[],
+                "config.toml:6:10: server.tls.listen: [::]:9000 is server.listen already; leave server.tls.listen out",
+            ),
+            (
+                "[server.tls]\ncertificate = 'c'\nprivate_key = 'k'\nlisten = '127.0.0.1:9001'\n",
+                &[],
+                "config.toml:4:10: server.tls.listen: 127.0.0.1:9001 is admin.listen already",
+            ),
+            (
+                "[server.tls]\ncertificate = 'c'\nprivate_key = 'k'\nlisten = '9443'\n",
+                &[],
+                "config.toml:4:10: server.tls.listen: \"9443\" cannot be listened on",
+            ),
+            (
+                "[server.tls]\ncertificate = 'c'\nprivate_key = 'k'\n[[server.tls.further]]\ncertificate = 'c'\nprivat_key = 'k'\n",
+                &[],
+                "config.toml:6:1: unknown key `privat_key`; did you mean `private_key`?",
             ),
             (
                 "[server]\nmax_head_bytes = 100\n",

@@ -1,6 +1,8 @@
 //! Counters and gauges for Prometheus. What happens goes in; a text in the OpenMetrics form comes out, for the admin listener alone.
 //! <https://prometheus.io/docs/specs/om/open_metrics_spec/>
 
+mod certificates;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus_client::{
@@ -23,6 +25,7 @@ struct Numbers {
     requests: Family<End, Counter>,
     revocations_hit: Family<Rule, Counter>,
     transfers_cut: Counter,
+    certificates: certificates::Numbers,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -106,7 +109,9 @@ impl Default for Metrics {
             // A counter that has not counted yet is 0, not absent: alerts need the first step.
             drop(revocations_hit.get_or_create(&Rule { rule }));
         }
+        let certificates = certificates::Numbers::register(&mut registry);
         Self(Arc::new(Numbers {
+            certificates,
             registry: Mutex::new(registry),
             generation,
             age,
@@ -130,6 +135,11 @@ impl Metrics {
         if let Some(rule) = RULES.into_iter().find(|rule| reason == Some(rule)) {
             self.0.revocations_hit.get_or_create(&Rule { rule }).inc();
         }
+    }
+
+    /// Which certificates are in force, by name and until when (seconds since 1970), how often changed files were not taken, and is something wrong now?
+    pub fn certificates(&self, in_force: impl Iterator<Item = (String, i64)>, failures: u64, problem: bool) {
+        self.0.certificates.set(in_force, failures, problem);
     }
 
     /// All of them as text.

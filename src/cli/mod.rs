@@ -5,6 +5,7 @@ mod admin;
 mod audit;
 mod check;
 mod client;
+mod dev_cert;
 mod environment;
 mod explain;
 mod get;
@@ -64,6 +65,8 @@ enum Command {
     Restore(revoke::Args),
     /// Who downloaded what, which links are alive, what was stopped: from the audit trail
     Audit(audit::Args),
+    /// Make a local authority and a certificate, to try HTTPS with
+    DevCert(dev_cert::Args),
     /// Does the running gateway answer?
     Health,
     /// Make a bucket, on any S3 server
@@ -102,6 +105,7 @@ pub fn run() -> ExitCode {
         Command::Revoke(args) => revoke::run(&cli, args, revoke::Direction::Revoke),
         Command::Restore(args) => revoke::run(&cli, args, revoke::Direction::Restore),
         Command::Audit(args) => audit::run(&cli, args),
+        Command::DevCert(args) => dev_cert::run(args),
         Command::Health => health::run(&cli),
         Command::Mb(args) => mb::run(&cli, args),
         Command::Ls(args) => ls::run(&cli, args),

@@ -21,7 +21,7 @@ use crate::{
     live::{self, Live, Watcher, given::Keys},
     metrics,
     policy::GivenContext,
-    server::{self, AdminListener, PublicListener, Readiness},
+    server::{self, AdminListener, Certificates, PublicListener, Readiness},
     sigv4::{self, AddressingStyle, Endpoint, SignRequest},
     store::{BucketFolder, DiskStore, Store},
     types::{Action, BucketName, ObjectKey, Resource, Scheme, Span},
@@ -150,7 +150,6 @@ async fn serve(config: Config, args: &Args, mut environment: Environment) -> Res
         (audit::To::Auto, Who::Given(_) | Who::Generated(_)) => Audit::off(),
         (_, _) => Audit::start(&config.audit, clock.clone())?,
     };
-    on_hangup(policy.clone(), audit.clone())?;
     let store = DiskStore::open(&config.storage, &config.buckets)?;
     for bucket in &environment.buckets {
         store.create_bucket(bucket).await?;
@@ -164,17 +163,23 @@ async fn serve(config: Config, args: &Args, mut environment: Environment) -> Res
     }
     let public = PublicListener::bind(&config.server).await?;
     let admin = AdminListener::bind(&config.admin).await?;
+    let certificates = public.certificates();
+    on_hangup(policy.clone(), audit.clone(), certificates.clone())?;
 
     let origin = origin(public.scheme(), public.address());
     let mut config = config;
-    config.gateway.hosts = hosts(public.address());
-    if config.gateway.mode == Mode::Development && !public.address().ip().is_loopback() {
+    config.gateway.hosts = public.addresses().flat_map(hosts).collect();
+    let exposed = public
+        .addresses()
+        .find(|(_, address)| !address.ip().is_loopback());
+    if let (Mode::Development, Some((_, address))) = (config.gateway.mode, exposed) {
         tracing::warn!(
-            "server.mode is \"development\" and {} can be reached from elsewhere: refusals tell strangers why",
-            public.address()
+            "server.mode is \"development\" and {address} can be reached from elsewhere: refusals tell strangers why"
         );
     }
-    println!("postern listens on {origin}");
+    for (scheme, address) in public.addresses() {
+        println!("postern listens on {}", self::origin(scheme, address));
+    }
     println!("admin listens on http://{}", admin.address());
     tell(&who, &origin, &config);
     if let Some(link) = sample_link(&origin, &policy, &clock, &config, &store).await {
@@ -192,6 +197,7 @@ async fn serve(config: Config, args: &Args, mut environment: Environment) -> Res
         gateway: gateway.clone(),
         policy,
         telemetry,
+        certificates,
         clock: clock.clone(),
     }));
     tokio::spawn(abort_stale_uploads(
@@ -246,13 +252,16 @@ fn tell(who: &Who, origin: &str, config: &Config) {
     }
 }
 
-/// SIGHUP: take the policy as it stands, and let go of an audit file that was moved away.
-fn on_hangup(policy: Live, audit: Audit) -> std::io::Result<()> {
+/// SIGHUP: take the policy and the certificates as they stand, and let go of an audit file that was moved away.
+fn on_hangup(policy: Live, audit: Audit, certificates: Option<Certificates>) -> std::io::Result<()> {
     let mut hangup = server::reload_signals()?;
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             policy.reload_now();
             audit.reopen();
+            if let Some(certificates) = &certificates {
+                certificates.reload_now();
+            }
         }
     });
     Ok(())
@@ -263,12 +272,19 @@ struct Operators {
     gateway: Gateway<DiskStore>,
     policy: Live,
     telemetry: Telemetry,
+    certificates: Option<Certificates>,
     clock: Clock,
 }
 
 impl server::Source for Operators {
     fn readiness(&self) -> Readiness {
-        readiness(&self.policy, &self.telemetry.audit)
+        Readiness {
+            certificate_problem: self
+                .certificates
+                .as_ref()
+                .and_then(|certificates| certificates.status().problem),
+            ..readiness(&self.policy, &self.telemetry.audit)
+        }
     }
 
     fn transfers(&self) -> String {
@@ -278,6 +294,15 @@ impl server::Source for Operators {
     fn metrics(&self) -> String {
         let status = self.policy.status();
         let age = (self.clock.now() - status.loaded_at).whole_seconds();
+        if let Some(certificates) = &self.certificates {
+            let status = certificates.status();
+            let in_force = status.in_force.into_iter();
+            self.telemetry.metrics.certificates(
+                in_force.map(|certificate| (certificate.name, certificate.not_after.unix_timestamp())),
+                status.reload_failures,
+                status.problem.is_some(),
+            );
+        }
         self.telemetry.metrics.text(metrics::Now {
             generation: status.generation,
             age_seconds: u64::try_from(age).unwrap_or_default(),
@@ -321,6 +346,7 @@ fn readiness(policy: &Live, audit: &Audit) -> Readiness {
     Readiness {
         ready: !status.denying_all && !health.refusing,
         audit_problem: health.problem,
+        certificate_problem: None,
         generation: status.generation,
         digest: status.digest,
         loaded_at: status
@@ -331,14 +357,23 @@ fn readiness(policy: &Live, audit: &Audit) -> Readiness {
     }
 }
 
-/// How clients on this machine may name the listener.
-fn hosts(address: SocketAddr) -> Vec<String> {
+/// How clients on this machine may name a listener: without the port where it is the scheme's own.
+fn hosts((scheme, address): (Scheme, SocketAddr)) -> Vec<String> {
     let port = address.port();
-    vec![
-        address.to_string(),
-        format!("localhost:{port}"),
-        format!("127.0.0.1:{port}"),
-    ]
+    match (scheme, port) {
+        (Scheme::Http, 80) | (Scheme::Https, 443) => {
+            vec![
+                address.ip().to_string(),
+                "localhost".to_owned(),
+                "127.0.0.1".to_owned(),
+            ]
+        }
+        (Scheme::Http | Scheme::Https, _) => vec![
+            address.to_string(),
+            format!("localhost:{port}"),
+            format!("127.0.0.1:{port}"),
+        ],
+    }
 }
 
 /// The address as a client on this machine writes it.

@@ -36,6 +36,9 @@ pub(super) fn check(document: &Document) -> Result<(), Wrong> {
         );
         return Err(("admin.listen", problem));
     }
+    if let Some(listen) = server.tls.as_ref().and_then(|tls| tls.listen.as_deref()) {
+        tls_address(listen, &server.listen, &admin.listen)?;
+    }
     count(
         "server.max_head_bytes",
         server.max_head_bytes,
@@ -73,6 +76,26 @@ pub(super) fn check(document: &Document) -> Result<(), Wrong> {
         .virtual_host_domains
         .iter()
         .try_for_each(|domain| self::domain(domain))
+}
+
+/// HTTPS besides plain HTTP needs a port of its own.
+fn tls_address(listen: &str, plain: &str, admin: &str) -> Result<(), Wrong> {
+    let key = "server.tls.listen";
+    address(key, listen)?;
+    if listen.ends_with(":0") {
+        return Ok(());
+    }
+    if listen == plain {
+        let problem = format!(
+            "{listen} is server.listen already; leave server.tls.listen out to speak HTTPS alone there, or name another port"
+        );
+        return Err((key, problem));
+    }
+    if listen == admin {
+        let problem = format!("{listen} is admin.listen already; the two never share a port");
+        return Err((key, problem));
+    }
+    Ok(())
 }
 
 /// A host or address, and a port. Whether it can be bound shows when it is.

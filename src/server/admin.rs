@@ -38,6 +38,8 @@ pub struct Readiness {
     pub problem: Option<String>,
     /// What keeps audit records from being written, if anything does.
     pub audit_problem: Option<String>,
+    /// What keeps a renewed certificate from being taken, or clients from taking the one in force, if anything does.
+    pub certificate_problem: Option<String>,
 }
 
 /// Where the answers come from.
@@ -196,6 +198,7 @@ mod tests {
                 loaded_at: "2026-11-24T12:00:00Z".to_owned(),
                 problem: None,
                 audit_problem: None,
+                certificate_problem: None,
             }
         }
 

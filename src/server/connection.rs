@@ -9,14 +9,13 @@ use hyper_util::{
     server::graceful::Watcher,
 };
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
 
 use crate::{
     gateway::Connection,
     types::{Peer, TlsVersion},
 };
 
-use super::{Handler, Settings, abortable::Abortable};
+use super::{Handler, Settings, abortable::Abortable, misdirected, workers::Accepted};
 
 /// hyper's smallest read buffer.
 const SMALLEST_HEAD: usize = 8 * 1024;
@@ -25,10 +24,8 @@ const STREAMS: u32 = 128;
 /// How long an HTTP/2 client may take to answer a ping before it is taken for gone.
 const PING: Duration = Duration::from_secs(20);
 
-/// What every connection of a listener is served by.
+/// What every connection is served by.
 pub(super) struct Serving {
-    /// Speaks HTTPS where it is there.
-    pub(super) tls: Option<TlsAcceptor>,
     pub(super) settings: Settings,
 }
 
@@ -36,15 +33,14 @@ impl Serving {
     /// Speaks HTTP on a fresh connection until it ends. Nothing that a client does is an error here: it is told in HTTP or not at all.
     pub(super) async fn serve<H: Handler>(
         self: Arc<Self>,
-        stream: TcpStream,
-        peer: std::net::SocketAddr,
+        Accepted { stream, peer, tls }: Accepted,
         handler: H,
         watcher: Watcher,
     ) {
         let settings = &self.settings;
         // Without this the last part of a small answer waits for an acknowledgement.
         let _ = stream.set_nodelay(true);
-        let Some(tls) = &self.tls else {
+        let Some(tls) = tls else {
             let peer = Peer {
                 address: peer,
                 tls: None,
@@ -53,9 +49,17 @@ impl Serving {
             return http1(stream, Client { peer, connection }, handler, settings, watcher).await;
         };
         let connection = Connection::new();
-        let stream = Abortable::new(stream, connection.clone());
-        let handshake = tokio::time::timeout(settings.head_timeout.duration(), tls.accept(stream));
-        let Ok(Ok(stream)) = handshake.await else { return };
+        let handshake = async {
+            if misdirected::is_plain(&stream).await? {
+                return misdirected::answer(stream).await.map(|()| None);
+            }
+            let stream = Abortable::new(stream, connection.clone());
+            tls.accept(stream).await.map(Some)
+        };
+        let handshake = tokio::time::timeout(settings.head_timeout.duration(), handshake);
+        let Ok(Ok(Some(stream))) = handshake.await else {
+            return;
+        };
         let peer = Peer {
             address: peer,
             tls: Some(match stream.get_ref().1.protocol_version() {

@@ -1,51 +1,84 @@
-//! The public listener: accepts until it is told to stop, then lets what is in flight end.
+//! The public listener, plain or HTTPS or both: accepts until it is told to stop, then lets what is in flight end.
 
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::types::Scheme;
+use crate::{clock::Clock, types::Scheme};
 
-use super::{Handler, ServerError, Settings, connection::Serving, tls, workers::Workers};
+use super::{
+    Certificates, Handler, ServerError, Settings,
+    connection::Serving,
+    tls::{self, Renewal},
+    workers::{Accepted, Workers},
+};
 
 /// How long accepting rests when the process has no descriptor left; connections that end give some back.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(50);
 
-/// A bound socket, with its certificate where it speaks HTTPS.
-pub struct PublicListener {
+/// A bound socket, and how it speaks HTTPS where it does.
+struct Door {
     listener: TcpListener,
     address: SocketAddr,
     tls: Option<TlsAcceptor>,
+}
+
+/// The bound sockets, with the certificates where HTTPS is spoken.
+pub struct PublicListener {
+    first: Door,
+    /// HTTPS, where the first one is plain HTTP.
+    second: Option<Door>,
+    certificates: Option<(Certificates, Renewal)>,
     settings: Settings,
 }
 
 impl PublicListener {
     /// Reads the TLS files, then binds: what is wrong with either is told before a client can connect.
     pub async fn bind(settings: &Settings) -> Result<Self, ServerError> {
-        let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
-        let (listener, address) = bind(&settings.listen, "server.listen").await?;
+        let (mut tls, certificates) = match &settings.tls {
+            None => (None, None),
+            Some(tls) => {
+                let (acceptor, certificates, renewal) = tls::acceptor(tls, Clock::system())?;
+                (Some(acceptor), Some((certificates, renewal)))
+            }
+        };
+        let besides = settings.tls.as_ref().and_then(|tls| tls.listen.as_deref());
+        let second = match besides {
+            None => None,
+            Some(listen) => Some(Door::bind(listen, "server.tls.listen", tls.take()).await?),
+        };
         Ok(Self {
-            listener,
-            address,
-            tls,
+            first: Door::bind(&settings.listen, "server.listen", tls).await?,
+            second,
+            certificates,
             settings: settings.clone(),
         })
     }
 
-    /// Where it listens: with port 0 configured, the port that was chosen.
+    /// Where `server.listen` is: with port 0 configured, the port that was chosen.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.first.address
     }
 
-    /// HTTP, or HTTPS where there is a certificate.
+    /// What is spoken there: HTTP, or HTTPS where there is a certificate and no address of its own for it.
     pub fn scheme(&self) -> Scheme {
-        if self.tls.is_some() {
-            Scheme::Https
-        } else {
-            Scheme::Http
-        }
+        self.first.scheme()
+    }
+
+    /// Every address with what is spoken there, that of `server.listen` first.
+    pub fn addresses(&self) -> impl Iterator<Item = (Scheme, SocketAddr)> {
+        [Some(&self.first), self.second.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(|door| (door.scheme(), door.address))
+    }
+
+    /// The certificates, where HTTPS is spoken.
+    pub fn certificates(&self) -> Option<Certificates> {
+        let (certificates, _) = self.certificates.as_ref()?;
+        Some(certificates.clone())
     }
 
     /// Accepts until `stop` ends. Then nothing more is accepted, idle connections are closed, and transfers in flight have
@@ -53,21 +86,28 @@ impl PublicListener {
     pub async fn run<H: Handler>(self, handler: H, stop: impl Future<Output = ()>) {
         let grace = self.settings.shutdown_grace.duration();
         let serving = Arc::new(Serving {
-            tls: self.tls,
             settings: self.settings,
         });
-        let workers = match Workers::start(&serving, &handler) {
-            Ok(workers) => workers,
+        let started = Workers::start(&serving, &handler).and_then(|workers| {
+            let renewal = self
+                .certificates
+                .map(|(_, renewal)| renewal.start())
+                .transpose()?;
+            Ok((workers, renewal))
+        });
+        let (workers, _renewal) = match started {
+            Ok(started) => started,
             Err(error) => return tracing::error!(%error, "cannot start the threads that serve connections"),
         };
+        let (first, second) = (self.first, self.second);
         let graceful = GracefulShutdown::new();
         tokio::pin!(stop);
         loop {
             tokio::select! {
                 biased;
                 () = &mut stop => break,
-                accepted = self.listener.accept() => {
-                    let served = accepted.and_then(|(stream, peer)| workers.serve(stream, peer, graceful.watcher()));
+                accepted = accept(&first, second.as_ref()) => {
+                    let served = accepted.and_then(|accepted| workers.serve(accepted, graceful.watcher()));
                     // Neither a client that is gone before it is accepted nor a lack of descriptors ends the loop.
                     if let Err(error) = served {
                         tracing::warn!(%error, "cannot accept a connection");
@@ -76,7 +116,7 @@ impl PublicListener {
                 }
             }
         }
-        drop(self.listener);
+        drop((first, second));
         if tokio::time::timeout(grace, graceful.shutdown()).await.is_err() {
             tracing::warn!(
                 seconds = grace.as_secs(),
@@ -85,6 +125,45 @@ impl PublicListener {
             );
         }
         workers.end().await;
+    }
+}
+
+impl Door {
+    async fn bind(
+        address: &str,
+        setting: &'static str,
+        tls: Option<TlsAcceptor>,
+    ) -> Result<Self, ServerError> {
+        let (listener, address) = bind(address, setting).await?;
+        Ok(Self {
+            listener,
+            address,
+            tls,
+        })
+    }
+
+    fn scheme(&self) -> Scheme {
+        match self.tls {
+            Some(_) => Scheme::Https,
+            None => Scheme::Http,
+        }
+    }
+
+    async fn accept(&self) -> io::Result<Accepted> {
+        let (stream, peer) = self.listener.accept().await?;
+        let tls = self.tls.clone();
+        Ok(Accepted { stream, peer, tls })
+    }
+}
+
+/// The next connection at either door; where both have one, by chance, so that neither waits for the other to be idle.
+async fn accept(first: &Door, second: Option<&Door>) -> io::Result<Accepted> {
+    match second {
+        None => first.accept().await,
+        Some(second) => tokio::select! {
+            accepted = first.accept() => accepted,
+            accepted = second.accept() => accepted,
+        },
     }
 }
 

@@ -35,14 +35,55 @@ impl Default for Settings {
     }
 }
 
-/// The files that HTTPS needs, both in PEM form.
+/// Where HTTPS is spoken, and the files that it needs.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsSettings {
+    /// Where HTTPS is spoken besides plain HTTP on `server.listen`. Without it, HTTPS is spoken there, and plain HTTP nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listen: Option<String>,
+    /// The certificate and, behind it, its chain. It is shown to whoever asks for no name that another one has.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub private_key: PathBuf,
+    /// Certificates for other names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further: Vec<CertificateFiles>,
+}
+
+/// A certificate and its key, both in PEM form.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateFiles {
     /// The certificate and, behind it, its chain.
     pub certificate: PathBuf,
     /// Its private key.
     pub private_key: PathBuf,
+}
+
+impl TlsSettings {
+    /// HTTPS on `server.listen`, by one certificate.
+    pub fn new(certificate: impl Into<PathBuf>, private_key: impl Into<PathBuf>) -> Self {
+        Self {
+            listen: None,
+            certificate: certificate.into(),
+            private_key: private_key.into(),
+            further: Vec::new(),
+        }
+    }
+
+    /// Every certificate with the section that names it, the first one first.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (String, CertificateFiles)> {
+        let first = CertificateFiles {
+            certificate: self.certificate.clone(),
+            private_key: self.private_key.clone(),
+        };
+        let further = self.further.iter().zip(1..).map(|(files, number)| {
+            let section = format!("server.tls.further[{number}]");
+            (section, files.clone())
+        });
+        std::iter::once(("server.tls".to_owned(), first)).chain(further)
+    }
 }
 
 /// How the operator's own listener is bound.

@@ -12,7 +12,7 @@ use postern::{
     clock::Clock,
     gateway::{self, Gateway},
     live::{self, Live, OnInvalid, Watcher},
-    server::{self, PublicListener, TlsSettings},
+    server::{self, Certificates, PublicListener, TlsSettings},
     sigv4::{self, AddressingStyle, Endpoint, SignRequest},
     store::{self, DiskStore},
     types::{AccessKeyId, BucketName, ObjectKey, Region, SecretKey, Span},
@@ -60,6 +60,9 @@ pub(crate) fn reader_without_list() -> String {
 pub(crate) struct TestGateway {
     pub(crate) folder: TempDir,
     pub(crate) address: SocketAddr,
+    /// Where HTTPS is spoken, if it has an address of its own.
+    pub(crate) secure_address: Option<SocketAddr>,
+    pub(crate) certificates: Option<Certificates>,
     pub(crate) clock: Clock,
     pub(crate) live: Live,
     pub(crate) audit: Audit,
@@ -115,10 +118,7 @@ impl TestGateway {
             let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
             fs::write(path("cert.pem"), made.cert.pem()).unwrap();
             fs::write(path("key.pem"), made.signing_key.serialize_pem()).unwrap();
-            server.tls = Some(TlsSettings {
-                certificate: path("cert.pem"),
-                private_key: path("key.pem"),
-            });
+            server.tls = Some(TlsSettings::new(path("cert.pem"), path("key.pem")));
         }
         let audit = audit::Settings {
             file: path("audit.jsonl"),
@@ -126,7 +126,8 @@ impl TestGateway {
         };
         let audit = Audit::start(&audit, clock.clone()).unwrap();
         let listener = PublicListener::bind(&server).await.unwrap();
-        let address = listener.address();
+        let (address, secure_address) = (listener.address(), listener.addresses().nth(1));
+        let certificates = listener.certificates();
         let gateway = Gateway::new(
             store,
             live.clone(),
@@ -144,6 +145,8 @@ impl TestGateway {
         Self {
             folder,
             address,
+            secure_address: secure_address.map(|(_, address)| address),
+            certificates,
             clock,
             live,
             audit,

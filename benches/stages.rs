@@ -11,8 +11,8 @@ use postern::{
     sigv4::{self, Mechanism, Presigned, Target, Terms},
     store::disk::mapping,
     types::{
-        Action, BucketName, ObjectKey, Peer, Region, RequestHead, Resource, Scheme, SecretKey, Span,
-        TlsVersion,
+        Action, Announced, BucketName, Client, ObjectKey, Peer, Region, RequestHead, Resource, Scheme,
+        SecretKey, Span, TlsVersion,
     },
     verdict::{Circumstances, Settings, decide},
 };
@@ -87,10 +87,11 @@ fn stages(criterion: &mut Criterion) {
         });
     });
 
-    let peer = Peer {
+    let client = Client::from(Peer {
         address: ([127, 0, 0, 1], 1).into(),
+        announced: Announced::Itself,
         tls: Some(TlsVersion::V1_3),
-    };
+    });
     let small = Arc::new(snapshot(1));
     let settings = Settings {
         virtual_host_domains: vec!["s3.amazonaws.com".to_owned()],
@@ -100,7 +101,7 @@ fn stages(criterion: &mut Criterion) {
         bencher.iter(|| {
             let circumstances = Circumstances {
                 head: &head,
-                peer,
+                client,
                 snapshot: &small,
                 settings: &settings,
                 now: NOON,

@@ -16,7 +16,7 @@ use crate::{
     types::{Peer, TlsVersion},
 };
 
-use super::{Handler, Settings, abortable::Abortable};
+use super::{Handler, Settings, abortable::Abortable, proxy_protocol};
 
 /// hyper's smallest read buffer.
 const SMALLEST_HEAD: usize = 8 * 1024;
@@ -36,7 +36,7 @@ impl Serving {
     /// Speaks HTTP on a fresh connection until it ends. Nothing that a client does is an error here: it is told in HTTP or not at all.
     pub(super) async fn serve<H: Handler>(
         self: Arc<Self>,
-        stream: TcpStream,
+        mut stream: TcpStream,
         peer: std::net::SocketAddr,
         handler: H,
         watcher: Watcher,
@@ -44,11 +44,10 @@ impl Serving {
         let settings = &self.settings;
         // Without this the last part of a small answer waits for an acknowledgement.
         let _ = stream.set_nodelay(true);
+        let Some(peer) = proxy_protocol::begin(&mut stream, peer, settings).await else {
+            return;
+        };
         let Some(tls) = &self.tls else {
-            let peer = Peer {
-                address: peer,
-                tls: None,
-            };
             let (stream, connection) = plain(stream);
             return http1(stream, Client { peer, connection }, handler, settings, watcher).await;
         };
@@ -57,11 +56,11 @@ impl Serving {
         let handshake = tokio::time::timeout(settings.head_timeout.duration(), tls.accept(stream));
         let Ok(Ok(stream)) = handshake.await else { return };
         let peer = Peer {
-            address: peer,
             tls: Some(match stream.get_ref().1.protocol_version() {
                 Some(rustls::ProtocolVersion::TLSv1_3) => TlsVersion::V1_3,
                 _ => TlsVersion::V1_2,
             }),
+            ..peer
         };
         let client = Client { peer, connection };
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {

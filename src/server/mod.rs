@@ -11,6 +11,7 @@ mod error;
 #[cfg(target_os = "linux")]
 mod file_socket;
 mod listener;
+mod proxy_protocol;
 mod settings;
 mod shutdown;
 mod tls;
@@ -19,7 +20,8 @@ mod workers;
 pub use admin::{AdminListener, Readiness, Source};
 pub use error::ServerError;
 pub use listener::PublicListener;
-pub use settings::{AdminSettings, Settings, TlsSettings};
+pub use proxy_protocol::{ProxyHeader, ProxyHeaderError, parse as parse_proxy_header};
+pub use settings::{AdminSettings, ProxyProtocol, Settings, TlsSettings};
 pub use shutdown::{reload_signals, termination};
 
 use std::future::Future;

@@ -355,3 +355,33 @@ async fn files_are_sent_whole_behind_a_proxy_header_one_after_another() {
     }
     assert!(rest.is_empty());
 }
+
+#[tokio::test]
+async fn a_refusal_arrives_though_a_large_body_is_still_being_sent_and_one_without_end_is_cut() {
+    let gateway = behind(&[], ForwardedHeader::XForwardedFor, EVERYTHING).await;
+    let link = gateway.link(&Method::GET, "a");
+    let path = link.strip_prefix(&gateway.endpoint()).unwrap();
+    let piece = vec![7; 1 << 20];
+    for (mebibytes, arrives) in [(8, true), (1000, false)] {
+        let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+        // The method is another than the signed one.
+        let head = format!(
+            "PUT {path} HTTP/1.1\r\nhost: {}\r\ncontent-length: {}\r\n\r\n",
+            gateway.address,
+            mebibytes << 20
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut sent = 0;
+        while sent < mebibytes && stream.write_all(&piece).await.is_ok() {
+            sent += 1;
+        }
+        assert_eq!(sent == mebibytes, arrives, "{sent} MiB were sent");
+        let mut answer = Vec::new();
+        let read = stream.read_to_end(&mut answer).await;
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(
+            !arrives || (read.is_ok() && answer.starts_with("HTTP/1.1 403")),
+            "{answer}"
+        );
+    }
+}

@@ -130,7 +130,7 @@ impl<S: Store> Gateway<S> {
         connection: Connection,
     ) -> Response<Delivery>
     where
-        B: http_body::Body<Data = Bytes> + Unpin,
+        B: http_body::Body<Data = Bytes> + Unpin + Send + 'static,
     {
         let gateway = &*self.0;
         let request_id = gateway.request_ids.next();
@@ -175,6 +175,9 @@ impl<S: Store> Gateway<S> {
         cors::tell(&*gateway.store, &gateway.settings, &head, bucket, &mut response).await;
         if !reusable {
             respond::close(&mut response);
+            if !course.multiplexed {
+                intake::linger(&head, body);
+            }
         }
         course.deliver(response)
     }

@@ -12,7 +12,7 @@ use std::{
 
 use crate::{
     audit, gateway, live, server, store,
-    types::Span,
+    types::{Forwarding, Span, TrustedProxies, TrustedProxyError},
     verdict::{self, PublicUrl, PublicUrlError},
 };
 
@@ -105,6 +105,8 @@ impl Config {
                 .map_err(|error: PublicUrlError| ("server.public_urls", format!("{text:?} is {error}")))
         });
         let public_urls = public_urls.collect::<Result<Vec<_>, _>>()?;
+        let proxies = TrustedProxies::parse(server.trusted_proxies.iter().map(String::as_str))
+            .map_err(|error: TrustedProxyError| ("server.trusted_proxies", error.to_string()))?;
         storage.root = base.join(storage.root);
         policy.file = base.join(policy.file);
         audit.file = base.join(audit.file);
@@ -132,11 +134,17 @@ impl Config {
                 max_headers: server.max_headers,
                 head_timeout: server.head_timeout,
                 shutdown_grace: server.shutdown_grace,
+                proxy_protocol: server.proxy_protocol,
+                trusted_proxies: proxies.clone(),
             },
             admin,
             gateway: gateway::Settings {
                 cors,
                 mode: server.mode,
+                forwarding: Forwarding {
+                    proxies,
+                    header: server.forwarded_header,
+                },
                 // Known once the listener is bound.
                 hosts: Vec::new(),
                 verdict: verdict::Settings {
@@ -333,6 +341,27 @@ mod tests {
                 "[server]\nregion = 'a b'\n",
                 &[],
                 "config.toml:2:10: a region has",
+            ),
+            (
+                "[server]\ntrusted_proxies = ['10.0.0.1/8']\n",
+                &[],
+                "config.toml:2:19: server.trusted_proxies: \"10.0.0.1/8\" has bits set behind its prefix: write 10.0.0.0/8",
+            ),
+            (
+                "[server]\ntrusted_proxies = ['0.0.0.0/0']\n",
+                &[],
+                "server.trusted_proxies: \"0.0.0.0/0\" would believe everybody",
+            ),
+            (
+                "[server]\nproxy_protocol = 'require'\n",
+                &[],
+                "config.toml:2:18: server.proxy_protocol: \"require\" serves only the proxies of server.trusted_proxies, and none is named there",
+            ),
+            ("[server]\nproxy_protocol = 'accept'\n", &[], "config.toml:2:18: "),
+            (
+                "[server]\nforwarded_header = 'x-real-ip'\n",
+                &[],
+                "config.toml:2:20: ",
             ),
             ("[policy]\non_invalid = 'ignore'\n", &[], "config.toml:2:14: "),
             ("[[bucket]]\nname = 'Films'\npath = 'x'\n", &[], "\"Films\""),

@@ -22,6 +22,7 @@ mod multipart;
 mod names;
 mod objects;
 mod operator;
+mod proxies;
 mod reading;
 mod reload;
 mod revocation;

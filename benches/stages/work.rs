@@ -16,7 +16,7 @@ use postern::{
     sigv4::{self, InForce, Mechanism, Presigned, Terms},
     store::{self, DiskStore, disk::mapping},
     types::{
-        Action, BucketName, ObjectKey, Peer, Query, Region, RequestHead, Resource, Scheme, SecretKey,
+        Action, Announced, BucketName, Client, ObjectKey, Peer, Query, Region, RequestHead, Resource, Scheme, SecretKey,
         SigningKey, Span, TlsVersion,
     },
     verdict::{Circumstances, Settings, decide},
@@ -37,6 +37,7 @@ const MAY_READ: &str =
 const NOON: time::OffsetDateTime = datetime!(2013-05-24 12:00 UTC);
 const PEER: Peer = Peer {
     address: std::net::SocketAddr::V4(std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 1)),
+    announced: Announced::Itself,
     tls: Some(TlsVersion::V1_3),
 };
 
@@ -214,7 +215,7 @@ fn verdict(name: &'static str, url: String, passes: bool) -> Stage {
     stage(name, move || {
         let circumstances = Circumstances {
             head: &head,
-            peer: PEER,
+            client: Client::from(PEER),
             snapshot: &snapshot,
             settings: &settings,
             now: NOON,

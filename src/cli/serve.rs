@@ -21,7 +21,7 @@ use crate::{
     live::{self, Live, Watcher, given::Keys},
     metrics,
     policy::GivenContext,
-    server::{self, AdminListener, Certificates, PublicListener, Readiness},
+    server::{self, AdminListener, Certificates, ProxyProtocol, PublicListener, Readiness},
     sigv4::{self, AddressingStyle, Endpoint, SignRequest},
     store::{BucketFolder, DiskStore, Store},
     types::{Action, BucketName, ObjectKey, Resource, Scheme, Span},
@@ -182,8 +182,13 @@ async fn serve(config: Config, args: &Args, mut environment: Environment) -> Res
     }
     println!("admin listens on http://{}", admin.address());
     tell(&who, &origin, &config);
-    if let Some(link) = sample_link(&origin, &policy, &clock, &config, &store).await {
-        println!("try it: {link}");
+    match config.server.proxy_protocol {
+        ProxyProtocol::Require => println!("only trusted proxies that send a PROXY header are served"),
+        ProxyProtocol::Off => {
+            if let Some(link) = sample_link(&origin, &policy, &clock, &config, &store).await {
+                println!("try it: {link}");
+            }
+        }
     }
     let telemetry = Telemetry::from(audit.clone());
     let gateway = Gateway::new(

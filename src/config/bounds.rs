@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use crate::types::Span;
+use crate::{server::ProxyProtocol, types::Span};
 
 use super::{A_WEEK, document::Document};
 
@@ -61,6 +61,11 @@ pub(super) fn check(document: &Document) -> Result<(), Wrong> {
     span("server.shutdown_grace", server.shutdown_grace, 0, "1d")?;
     if let Some(problem) = cors.iter().find_map(|rule| rule.problem(true)) {
         return Err(("cors", problem));
+    }
+    if server.proxy_protocol == ProxyProtocol::Require && server.trusted_proxies.is_empty() {
+        let problem =
+            "\"require\" serves only the proxies of server.trusted_proxies, and none is named there";
+        return Err(("server.proxy_protocol", problem.to_owned()));
     }
     if presign.max_expires > A_WEEK || presign.max_expires.seconds() == 0 {
         let problem = format!(

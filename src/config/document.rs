@@ -4,7 +4,7 @@ use figment::{Figment, error::Kind, providers::Serialized};
 
 use crate::{
     audit, gateway, live, server, store,
-    types::{Region, Span},
+    types::{ForwardedHeader, Region, Span},
 };
 
 use super::{
@@ -37,6 +37,9 @@ pub(super) struct ServerSection {
     pub(super) regions: Vec<Region>,
     pub(super) virtual_host_domains: Vec<String>,
     pub(super) public_urls: Vec<String>,
+    pub(super) trusted_proxies: Vec<String>,
+    pub(super) forwarded_header: ForwardedHeader,
+    pub(super) proxy_protocol: server::ProxyProtocol,
     pub(super) account_id: String,
     pub(super) max_head_bytes: usize,
     pub(super) max_headers: usize,
@@ -57,6 +60,9 @@ impl Default for ServerSection {
             regions: regions.collect(),
             virtual_host_domains: verdict.virtual_host_domains,
             public_urls: Vec::new(),
+            trusted_proxies: Vec::new(),
+            forwarded_header: ForwardedHeader::default(),
+            proxy_protocol: sockets.proxy_protocol,
             account_id: verdict.account_id.to_string(),
             max_head_bytes: sockets.max_head_bytes,
             max_headers: sockets.max_headers,

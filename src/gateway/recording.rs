@@ -11,7 +11,7 @@ use crate::{
     policy::Denial,
     s3::Target,
     sigv4::Mechanism,
-    types::{Peer, RequestHead},
+    types::{Client, RequestHead},
     verdict::{self, Permit, Permitted, Refusal, Verdict},
 };
 
@@ -32,13 +32,13 @@ impl Recording {
         telemetry: &Telemetry,
         clock: &Clock,
         request_id: RequestId,
-        peer: Peer,
+        client: Client,
         method: &Method,
     ) -> Self {
         let entry = Entry {
             time: clock.now(),
             request_id: request_id.to_string(),
-            client: peer.address,
+            client,
             method: method.clone(),
             user_agent: None,
             range: None,
@@ -48,6 +48,7 @@ impl Recording {
             mechanism: None,
             signed_at: None,
             expires_at: None,
+            origin: None,
             operation: None,
             action: None,
             bucket: None,
@@ -107,6 +108,7 @@ impl Recording {
                 entry.mechanism = mechanism(identity.mechanism);
                 entry.signed_at = Some(identity.signed_at);
                 entry.expires_at = Some(identity.expires_at);
+                entry.origin.clone_from(&identity.origin);
                 if let Some(target) = &identity.target {
                     name(entry, target);
                 }

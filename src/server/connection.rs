@@ -15,7 +15,7 @@ use crate::{
     types::{Peer, TlsVersion},
 };
 
-use super::{Handler, Settings, abortable::Abortable, misdirected, workers::Accepted};
+use super::{Handler, Settings, abortable::Abortable, misdirected, proxy_protocol, workers::Accepted};
 
 /// hyper's smallest read buffer.
 const SMALLEST_HEAD: usize = 8 * 1024;
@@ -33,18 +33,17 @@ impl Serving {
     /// Speaks HTTP on a fresh connection until it ends. Nothing that a client does is an error here: it is told in HTTP or not at all.
     pub(super) async fn serve<H: Handler>(
         self: Arc<Self>,
-        Accepted { stream, peer, tls }: Accepted,
+        Accepted { mut stream, peer, tls }: Accepted,
         handler: H,
         watcher: Watcher,
     ) {
         let settings = &self.settings;
         // Without this the last part of a small answer waits for an acknowledgement.
         let _ = stream.set_nodelay(true);
+        let Some(peer) = proxy_protocol::begin(&mut stream, peer, settings).await else {
+            return;
+        };
         let Some(tls) = tls else {
-            let peer = Peer {
-                address: peer,
-                tls: None,
-            };
             let (stream, connection) = plain(stream);
             return http1(stream, Client { peer, connection }, handler, settings, watcher).await;
         };
@@ -61,11 +60,11 @@ impl Serving {
             return;
         };
         let peer = Peer {
-            address: peer,
             tls: Some(match stream.get_ref().1.protocol_version() {
                 Some(rustls::ProtocolVersion::TLSv1_3) => TlsVersion::V1_3,
                 _ => TlsVersion::V1_2,
             }),
+            ..peer
         };
         let client = Client { peer, connection };
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {

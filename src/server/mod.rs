@@ -12,6 +12,7 @@ mod error;
 mod file_socket;
 mod listener;
 mod misdirected;
+mod proxy_protocol;
 mod settings;
 mod shutdown;
 mod tls;
@@ -20,7 +21,8 @@ mod workers;
 pub use admin::{AdminListener, Readiness, Source};
 pub use error::ServerError;
 pub use listener::PublicListener;
-pub use settings::{AdminSettings, CertificateFiles, Settings, TlsSettings};
+pub use proxy_protocol::{ProxyHeader, ProxyHeaderError, parse as parse_proxy_header};
+pub use settings::{AdminSettings, CertificateFiles, ProxyProtocol, Settings, TlsSettings};
 pub use shutdown::{reload_signals, termination};
 pub use tls::{CertificateStatus, Certificates, InForce, remarks as certificate_remarks};
 

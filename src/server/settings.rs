@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::types::Span;
+use crate::types::{Span, TrustedProxies};
 
 /// How the public listener is bound and bounded.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -20,6 +20,22 @@ pub struct Settings {
     pub head_timeout: Span,
     /// How long transfers in flight may take to end after SIGTERM.
     pub shutdown_grace: Span,
+    /// Must connections begin with a PROXY header?
+    pub proxy_protocol: ProxyProtocol,
+    /// Whose PROXY header is believed.
+    #[serde(skip)]
+    pub trusted_proxies: TrustedProxies,
+}
+
+/// Must connections begin with a PROXY header?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProxyProtocol {
+    /// They do not, and one is a malformed request.
+    #[default]
+    Off,
+    /// Each must, of version 1 or 2, and come from a trusted proxy.
+    Require,
 }
 
 impl Default for Settings {
@@ -31,6 +47,8 @@ impl Default for Settings {
             max_headers: 100,
             head_timeout: Span::from_seconds(30),
             shutdown_grace: Span::from_seconds(30),
+            proxy_protocol: ProxyProtocol::Off,
+            trusted_proxies: TrustedProxies::default(),
         }
     }
 }

@@ -5,7 +5,10 @@ use std::{fs, os::unix::fs::PermissionsExt, time::Instant};
 use time::macros::datetime;
 
 use super::*;
-use crate::audit::{Outcome, Trail};
+use crate::{
+    audit::{Outcome, Trail},
+    types::Peer,
+};
 
 const NOON: time::OffsetDateTime = datetime!(2026-11-24 12:00 UTC);
 
@@ -13,7 +16,7 @@ fn entry(id: &str) -> Box<Entry> {
     Box::new(Entry {
         time: NOON,
         request_id: id.to_owned(),
-        client: ([127, 0, 0, 1], 5).into(),
+        client: Peer::plain(([127, 0, 0, 1], 5).into()).into(),
         method: http::Method::GET,
         user_agent: Some("a \"b\"\n\u{1b}[31m".to_owned()),
         range: None,
@@ -23,6 +26,7 @@ fn entry(id: &str) -> Box<Entry> {
         mechanism: Some("query"),
         signed_at: Some(NOON),
         expires_at: None,
+        origin: None,
         operation: Some("GetObject"),
         action: Some("s3:GetObject"),
         bucket: None,

@@ -18,7 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["types", "clock"]),
     ("live", &["types", "policy", "clock"]),
     ("audit", &["types", "policy", "clock"]),
-    ("metrics", &[]),
+    ("metrics", &["types", "s3"]),
     (
         "gateway",
         &[
@@ -28,7 +28,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "server",
-        &["types", "verdict", "clock", "store", "live", "gateway"],
+        &["types", "verdict", "clock", "store", "live", "metrics", "gateway"],
     ),
     (
         "config",

@@ -12,6 +12,7 @@ mod health;
 mod logging;
 mod ls;
 mod mb;
+mod measuring;
 mod presign;
 mod put;
 mod revoke;

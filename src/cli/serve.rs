@@ -19,7 +19,6 @@ use crate::{
     explain::{Explanation, Question},
     gateway::{Gateway, Mode, Telemetry},
     live::{self, Live, Watcher, given::Keys},
-    metrics,
     policy::GivenContext,
     server::{self, AdminListener, PublicListener, Readiness},
     sigv4::{self, AddressingStyle, Endpoint, SignRequest},
@@ -27,7 +26,13 @@ use crate::{
     types::{Action, BucketName, ObjectKey, Resource, Scheme, Span},
 };
 
-use super::{Cli, Outcome, Problem, environment::Environment, logging, seed};
+use super::{
+    Cli, Outcome, Problem,
+    environment::Environment,
+    logging,
+    measuring::{self, Measuring},
+    seed,
+};
 
 /// What the sample link opens.
 const SAMPLE_KEY: &str = "test.txt";
@@ -144,6 +149,7 @@ fn policy(who: &Who, config: &Config, clock: &Clock) -> Result<(Live, Option<Wat
 async fn serve(config: Config, args: &Args, mut environment: Environment) -> Result<Outcome, Problem> {
     let stop = server::termination()?;
     let clock = Clock::system();
+    let started = measuring::seconds(&clock);
     let who = who(&config, args, &mut environment)?;
     let (policy, _watcher) = policy(&who, &config, &clock)?;
     let audit = match (config.audit.to, &who) {
@@ -164,6 +170,9 @@ async fn serve(config: Config, args: &Args, mut environment: Environment) -> Res
     }
     let public = PublicListener::bind(&config.server).await?;
     let admin = AdminListener::bind(&config.admin).await?;
+    let telemetry = Telemetry::from(audit.clone());
+    let public = public.counting_into(telemetry.metrics.clone());
+    let admin = admin.counting_into(telemetry.metrics.clone());
 
     let origin = origin(public.scheme(), public.address());
     let mut config = config;
@@ -180,7 +189,6 @@ async fn serve(config: Config, args: &Args, mut environment: Environment) -> Res
     if let Some(link) = sample_link(&origin, &policy, &clock, &config, &store).await {
         println!("try it: {link}");
     }
-    let telemetry = Telemetry::from(audit.clone());
     let gateway = Gateway::new(
         store.clone(),
         policy.clone(),
@@ -190,9 +198,15 @@ async fn serve(config: Config, args: &Args, mut environment: Environment) -> Res
     );
     tokio::spawn(admin.run(Operators {
         gateway: gateway.clone(),
-        policy,
-        telemetry,
-        clock: clock.clone(),
+        policy: policy.clone(),
+        audit: audit.clone(),
+        measuring: Measuring {
+            store: store.clone(),
+            policy,
+            telemetry: telemetry.clone(),
+            clock: clock.clone(),
+            started,
+        },
     }));
     tokio::spawn(abort_stale_uploads(
         store,
@@ -262,29 +276,21 @@ fn on_hangup(policy: Live, audit: Audit) -> std::io::Result<()> {
 struct Operators {
     gateway: Gateway<DiskStore>,
     policy: Live,
-    telemetry: Telemetry,
-    clock: Clock,
+    audit: Audit,
+    measuring: Measuring,
 }
 
 impl server::Source for Operators {
     fn readiness(&self) -> Readiness {
-        readiness(&self.policy, &self.telemetry.audit)
+        readiness(&self.policy, &self.audit)
     }
 
     fn transfers(&self) -> String {
         serde_json::to_string(&self.gateway.transfers()).unwrap_or_default()
     }
 
-    fn metrics(&self) -> String {
-        let status = self.policy.status();
-        let age = (self.clock.now() - status.loaded_at).whole_seconds();
-        self.telemetry.metrics.text(metrics::Now {
-            generation: status.generation,
-            age_seconds: u64::try_from(age).unwrap_or_default(),
-            denying_all: status.denying_all,
-            reload_failures: status.failures,
-            audit_failing: self.telemetry.audit.health().problem.is_some(),
-        })
+    async fn metrics(&self) -> String {
+        self.measuring.text().await
     }
 
     async fn explain(&self, question: Bytes) -> (StatusCode, String) {

@@ -1,15 +1,16 @@
 //! The record of one request in the making. It is written when it is dropped, so that no request ends without one: not one whose client went,
 //! nor one whose connection was broken off.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Method, header};
 
 use crate::{
     audit::{Decided, Entry, Outcome},
     clock::Clock,
+    metrics::Ended,
     policy::Denial,
-    s3::Target,
+    s3::{ErrorCode, Operation, Target},
     sigv4::Mechanism,
     types::{Peer, RequestHead},
     verdict::{self, Permit, Permitted, Refusal, Verdict},
@@ -23,8 +24,12 @@ pub(super) struct Recording {
     clock: Clock,
     began: Instant,
     entry: Option<Box<Entry>>,
-    /// Has the answer begun?
-    answered: bool,
+    /// What was permitted.
+    operation: Option<Operation>,
+    /// S3's error code.
+    code: Option<ErrorCode>,
+    /// After how long the answer began, if it has.
+    answered_after: Option<Duration>,
 }
 
 impl Recording {
@@ -62,14 +67,17 @@ impl Recording {
             bytes_sent: 0,
             bytes_received: 0,
             completed: false,
-            duration: std::time::Duration::ZERO,
+            duration: Duration::ZERO,
         };
+        telemetry.metrics.begun();
         Self {
             telemetry: telemetry.clone(),
             clock: clock.clone(),
             began: clock.moment(),
             entry: Some(Box::new(entry)),
-            answered: false,
+            operation: None,
+            code: None,
+            answered_after: None,
         }
     }
 
@@ -98,6 +106,7 @@ impl Recording {
 
     /// What was decided.
     pub(super) fn decided(&mut self, verdict: &Verdict, generation: u64) {
+        self.operation = verdict.outcome.as_ref().ok().map(Permit::operation);
         self.note(|entry| {
             entry.generation = generation;
             if let Some(identity) = &verdict.identity {
@@ -125,7 +134,9 @@ impl Recording {
 
     /// The answer begins.
     pub(super) fn answers(&mut self, status: u16, failure: Option<&Failure>) {
-        self.answered = true;
+        self.answered_after = Some(self.clock.moment().saturating_duration_since(self.began));
+        self.code = failure.map(|failure| failure.s3_error().code());
+        let code = self.code.map(ErrorCode::name);
         self.note(|entry| {
             entry.status = Some(status);
             entry.outcome = match failure {
@@ -143,7 +154,7 @@ impl Recording {
                 Some(_) => Outcome::Failed,
             };
             if let Some(failure) = failure {
-                entry.code = Some(failure.s3_error().code().name());
+                entry.code = code;
                 entry.reason = Some(failure.name());
             }
         });
@@ -168,10 +179,11 @@ impl Recording {
     }
 
     /// What was answered with 200 failed after all, and its document says so.
-    pub(super) fn failed(&mut self, code: &'static str, reason: &'static str) {
+    pub(super) fn failed(&mut self, code: ErrorCode, reason: &'static str) {
+        self.code = Some(code);
         self.note(|entry| {
             entry.outcome = Outcome::Failed;
-            entry.code = Some(code);
+            entry.code = Some(code.name());
             entry.reason = Some(reason);
         });
     }
@@ -193,14 +205,24 @@ impl Drop for Recording {
             return;
         };
         entry.duration = self.clock.moment().saturating_duration_since(self.began);
-        if !self.answered || (entry.outcome == Outcome::Served && !entry.completed) {
+        if self.answered_after.is_none() || (entry.outcome == Outcome::Served && !entry.completed) {
             entry.outcome = Outcome::Gone;
         }
         if entry.outcome == Outcome::Gone {
             // Whoever left an upload half sent hears no answer either.
             entry.completed = false;
         }
-        self.telemetry.metrics.ended(entry.outcome.name(), entry.reason);
+        self.telemetry.metrics.ended(&Ended {
+            operation: self.operation,
+            outcome: entry.outcome.name(),
+            status: entry.status,
+            code: self.code,
+            reason: entry.reason,
+            bytes_sent: entry.bytes_sent,
+            bytes_received: entry.bytes_received,
+            duration: entry.duration,
+            answered_after: self.answered_after,
+        });
         self.telemetry.audit.record(entry);
     }
 }

@@ -13,6 +13,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{
     gateway::Connection,
+    metrics::{Listener, Metrics},
     types::{Peer, TlsVersion},
 };
 
@@ -30,6 +31,8 @@ pub(super) struct Serving {
     /// Speaks HTTPS where it is there.
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) settings: Settings,
+    /// Where connections are counted.
+    pub(super) metrics: Metrics,
 }
 
 impl Serving {
@@ -42,6 +45,10 @@ impl Serving {
         watcher: Watcher,
     ) {
         let settings = &self.settings;
+        let _open = self.metrics.connection(match self.tls {
+            Some(_) => Listener::Https,
+            None => Listener::Http,
+        });
         // Without this the last part of a small answer waits for an acknowledgement.
         let _ = stream.set_nodelay(true);
         let Some(tls) = &self.tls else {

@@ -6,7 +6,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::types::Scheme;
+use crate::{metrics::Metrics, types::Scheme};
 
 use super::{Handler, ServerError, Settings, connection::Serving, tls, workers::Workers};
 
@@ -19,6 +19,7 @@ pub struct PublicListener {
     address: SocketAddr,
     tls: Option<TlsAcceptor>,
     settings: Settings,
+    metrics: Metrics,
 }
 
 impl PublicListener {
@@ -31,7 +32,13 @@ impl PublicListener {
             address,
             tls,
             settings: settings.clone(),
+            metrics: Metrics::default(),
         })
+    }
+
+    /// Counts its connections here.
+    pub fn counting_into(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Where it listens: with port 0 configured, the port that was chosen.
@@ -55,6 +62,7 @@ impl PublicListener {
         let serving = Arc::new(Serving {
             tls: self.tls,
             settings: self.settings,
+            metrics: self.metrics,
         });
         let workers = match Workers::start(&serving, &handler) {
             Ok(workers) => workers,

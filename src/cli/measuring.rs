@@ -1,0 +1,64 @@
+//! What `/metrics` tells: the counters, and what the policy, the trail, the store and the system say when they are asked.
+
+use std::time::Duration;
+
+use crate::{
+    clock::Clock,
+    gateway::Telemetry,
+    live::Live,
+    metrics::{Now, Policy, Process, Trail},
+    store::DiskStore,
+};
+
+/// How long a file system may take to say how much room it has. Prometheus waits ten seconds for all of it.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Asks all that is asked only for `/metrics`.
+pub(super) struct Measuring {
+    pub(super) store: DiskStore,
+    pub(super) policy: Live,
+    pub(super) telemetry: Telemetry,
+    pub(super) clock: Clock,
+    /// When the process began, in seconds since 1970.
+    pub(super) started: f64,
+}
+
+impl Measuring {
+    /// What is asked of files waits on the blocking pool, and a file system that does not answer leaves its numbers out.
+    pub(super) async fn text(&self) -> String {
+        let rooms = tokio::time::timeout(PATIENCE, self.store.rooms());
+        let (rooms, process) = tokio::join!(rooms, tokio::task::spawn_blocking(Process::measure));
+        let rooms = rooms.ok().flatten().map(|rooms| {
+            let folders = rooms.into_iter();
+            folders
+                .map(|folder| (folder.path.display().to_string(), folder.room))
+                .collect()
+        });
+        let (status, trail) = (self.policy.status(), self.telemetry.audit.health());
+        let age = (self.clock.now() - status.loaded_at).whole_seconds();
+        self.telemetry.metrics.text(&Now {
+            policy: Policy {
+                generation: status.generation,
+                age_seconds: u64::try_from(age).unwrap_or_default(),
+                denying_all: status.denying_all,
+                file_invalid: status.problem.is_some(),
+                reload_failures: status.failures,
+            },
+            audit: Trail {
+                failing: trail.problem.is_some(),
+                lost: trail.lost,
+            },
+            signing_keys: self.policy.signing_keys(),
+            listings: self.store.listings(),
+            rooms,
+            process: process.unwrap_or_default(),
+            started: self.started,
+            ..Now::default()
+        })
+    }
+}
+
+/// The time now, in seconds since 1970.
+pub(super) fn seconds(clock: &Clock) -> f64 {
+    clock.now().unix_timestamp_nanos() as f64 / 1e9
+}

@@ -19,11 +19,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("live", &["types", "policy", "clock"]),
     ("audit", &["types", "policy", "clock"]),
     ("metrics", &["types", "s3"]),
+    ("traces", &["types"]),
     (
         "gateway",
         &[
             "types", "s3", "sigv4", "policy", "verdict", "explain", "clock", "store", "live", "audit",
-            "metrics",
+            "metrics", "traces",
         ],
     ),
     (
@@ -33,14 +34,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "config",
         &[
-            "types", "s3", "verdict", "store", "live", "audit", "metrics", "gateway", "server",
+            "types", "s3", "verdict", "store", "live", "audit", "metrics", "traces", "gateway", "server",
         ],
     ),
     (
         "cli",
         &[
             "types", "s3", "sigv4", "policy", "verdict", "explain", "clock", "store", "live", "audit",
-            "metrics", "gateway", "server", "config",
+            "metrics", "traces", "gateway", "server", "config",
         ],
     ),
 ];

@@ -26,5 +26,6 @@ mod reload;
 mod revocation;
 mod story;
 mod support;
+mod traces;
 mod transport;
 mod zero_configuration;

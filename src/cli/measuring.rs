@@ -6,8 +6,9 @@ use crate::{
     clock::Clock,
     gateway::Telemetry,
     live::Live,
-    metrics::{Now, Policy, Process, Trail},
+    metrics::{Now, Policy, Process, Spans, Trail},
     store::DiskStore,
+    traces::Traces,
 };
 
 /// How long a file system may take to say how much room it has. Prometheus waits ten seconds for all of it.
@@ -34,6 +35,12 @@ impl Measuring {
                 .map(|folder| (folder.path.display().to_string(), folder.room))
                 .collect()
         });
+        let spans = self
+            .telemetry
+            .traces
+            .as_ref()
+            .map(Traces::counts)
+            .unwrap_or_default();
         let (status, trail) = (self.policy.status(), self.telemetry.audit.health());
         let age = (self.clock.now() - status.loaded_at).whole_seconds();
         self.telemetry.metrics.text(&Now {
@@ -52,8 +59,12 @@ impl Measuring {
             listings: self.store.listings(),
             rooms,
             process: process.unwrap_or_default(),
+            spans: Spans {
+                exported: spans.exported,
+                crowded_out: spans.crowded_out,
+                not_taken: spans.not_taken,
+            },
             started: self.started,
-            ..Now::default()
         })
     }
 }

@@ -23,6 +23,7 @@ use crate::{
     server::{self, AdminListener, PublicListener, Readiness},
     sigv4::{self, AddressingStyle, Endpoint, SignRequest},
     store::{BucketFolder, DiskStore, Store},
+    traces::Traces,
     types::{Action, BucketName, ObjectKey, Resource, Scheme, Span},
 };
 
@@ -170,7 +171,11 @@ async fn serve(config: Config, args: &Args, mut environment: Environment) -> Res
     }
     let public = PublicListener::bind(&config.server).await?;
     let admin = AdminListener::bind(&config.admin).await?;
-    let telemetry = Telemetry::from(audit.clone());
+    let traces = Traces::start(&config.traces)?;
+    let telemetry = Telemetry {
+        traces: traces.clone(),
+        ..Telemetry::from(audit.clone())
+    };
     let public = public.counting_into(telemetry.metrics.clone());
     let admin = admin.counting_into(telemetry.metrics.clone());
 
@@ -215,6 +220,9 @@ async fn serve(config: Config, args: &Args, mut environment: Environment) -> Res
     ));
     public.run(gateway, stop).await;
     tokio::task::spawn_blocking(move || audit.flush()).await.ok();
+    if let Some(traces) = traces {
+        traces.flush().await;
+    }
     Ok(Outcome::Yes)
 }
 

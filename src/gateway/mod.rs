@@ -141,7 +141,13 @@ impl<S: Store> Gateway<S> {
             peer,
             connection,
             multiplexed: parts.version == Version::HTTP_2,
-            recording: Recording::begin(&gateway.telemetry, &gateway.clock, request_id, peer, &method),
+            recording: Recording::begin(
+                &gateway.telemetry,
+                &gateway.clock,
+                request_id,
+                peer,
+                (&method, &parts.headers),
+            ),
             transfer: None,
             bucket: None,
         };

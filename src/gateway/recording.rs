@@ -12,7 +12,8 @@ use crate::{
     policy::Denial,
     s3::{ErrorCode, Operation, Target},
     sigv4::Mechanism,
-    types::{Peer, RequestHead},
+    traces::{Context, Span},
+    types::{Peer, RequestHead, Scheme},
     verdict::{self, Permit, Permitted, Refusal, Verdict},
 };
 
@@ -30,6 +31,11 @@ pub(super) struct Recording {
     code: Option<ErrorCode>,
     /// After how long the answer began, if it has.
     answered_after: Option<Duration>,
+    /// Its place in a trace, where it has a span.
+    context: Option<Context>,
+    scheme: Scheme,
+    /// Did it go wrong by our fault?
+    is_fault: bool,
 }
 
 impl Recording {
@@ -38,7 +44,7 @@ impl Recording {
         clock: &Clock,
         request_id: RequestId,
         peer: Peer,
-        method: &Method,
+        (method, headers): (&Method, &HeaderMap),
     ) -> Self {
         let entry = Entry {
             time: clock.now(),
@@ -78,6 +84,9 @@ impl Recording {
             operation: None,
             code: None,
             answered_after: None,
+            context: telemetry.traces.as_ref().and_then(|traces| traces.place(headers)),
+            scheme: peer.scheme(),
+            is_fault: false,
         }
     }
 
@@ -135,6 +144,7 @@ impl Recording {
     /// The answer begins.
     pub(super) fn answers(&mut self, status: u16, failure: Option<&Failure>) {
         self.answered_after = Some(self.clock.moment().saturating_duration_since(self.began));
+        self.is_fault = failure.is_some_and(Failure::is_fault);
         self.code = failure.map(|failure| failure.s3_error().code());
         let code = self.code.map(ErrorCode::name);
         self.note(|entry| {
@@ -172,6 +182,7 @@ impl Recording {
 
     /// The answer broke off for want of its bytes.
     pub(super) fn broke(&mut self, reason: &'static str) {
+        self.is_fault = true;
         self.note(|entry| {
             entry.outcome = Outcome::Failed;
             entry.reason = Some(reason);
@@ -223,7 +234,35 @@ impl Drop for Recording {
             duration: entry.duration,
             answered_after: self.answered_after,
         });
+        if let (Some(context), Some(traces)) = (self.context, &self.telemetry.traces) {
+            traces.leave(self.span(context, &entry));
+        }
         self.telemetry.audit.record(entry);
+    }
+}
+
+impl Recording {
+    /// Of what is asked for, a span has only what was permitted: a stranger's bucket is a text of a stranger.
+    fn span(&self, context: Context, entry: &Entry) -> Span {
+        let permitted = self.operation.is_some();
+        Span {
+            context,
+            began: entry.time,
+            duration: entry.duration,
+            method: entry.method.clone(),
+            scheme: self.scheme,
+            status: entry.status,
+            request_id: entry.request_id.clone(),
+            operation: entry.operation,
+            bucket: entry.bucket.clone().filter(|_| permitted),
+            signer: entry.signer.clone(),
+            code: entry.code,
+            outcome: entry.outcome.name(),
+            reason: entry.reason,
+            is_error: self.is_fault || entry.outcome == Outcome::Cut || entry.status >= Some(500),
+            bytes_received: entry.bytes_received,
+            bytes_sent: entry.bytes_sent,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod broken;
 pub(crate) mod client;
+pub(crate) mod collector;
 pub(crate) mod form;
 
 use std::{fs, net::SocketAddr, path::PathBuf};
@@ -10,11 +11,12 @@ use http::Method;
 use postern::{
     audit::{self, Audit, Record, Trail},
     clock::Clock,
-    gateway::{self, Gateway},
+    gateway::{self, Gateway, Telemetry},
     live::{self, Live, OnInvalid, Watcher},
     server::{self, PublicListener, TlsSettings},
     sigv4::{self, AddressingStyle, Endpoint, SignRequest},
     store::{self, DiskStore},
+    traces::{self, Traces},
     types::{AccessKeyId, BucketName, ObjectKey, Region, SecretKey, Span},
     verdict,
 };
@@ -63,6 +65,7 @@ pub(crate) struct TestGateway {
     pub(crate) clock: Clock,
     pub(crate) live: Live,
     pub(crate) audit: Audit,
+    pub(crate) telemetry: Telemetry,
     _watcher: Watcher,
     stop: Option<oneshot::Sender<()>>,
     pub(crate) running: JoinHandle<()>,
@@ -81,6 +84,8 @@ pub(crate) struct Wishes {
     pub(crate) leaves_transfers: bool,
     /// Settings of the audit trail, which is a file of the folder.
     pub(crate) audit: Option<audit::Settings>,
+    /// Where spans go.
+    pub(crate) traces: Option<traces::Settings>,
 }
 
 impl TestGateway {
@@ -127,11 +132,16 @@ impl TestGateway {
         let audit = Audit::start(&audit, clock.clone()).unwrap();
         let listener = PublicListener::bind(&server).await.unwrap();
         let address = listener.address();
+        let telemetry = Telemetry {
+            traces: Traces::start(&wishes.traces.unwrap_or_default()).unwrap(),
+            ..Telemetry::from(audit.clone())
+        };
+        let listener = listener.counting_into(telemetry.metrics.clone());
         let gateway = Gateway::new(
             store,
             live.clone(),
             clock.clone(),
-            audit.clone(),
+            telemetry.clone(),
             gateway::Settings {
                 verdict: wishes.verdict.unwrap_or_default(),
                 ..wishes.gateway.unwrap_or_default()
@@ -147,6 +157,7 @@ impl TestGateway {
             clock,
             live,
             audit,
+            telemetry,
             _watcher: watcher,
             stop: Some(stop),
             running,

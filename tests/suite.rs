@@ -17,6 +17,7 @@ mod forms;
 mod header_errors;
 mod layers;
 mod logs;
+mod monitoring;
 mod multipart;
 mod names;
 mod objects;

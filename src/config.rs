@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    audit, gateway, live, server, store,
+    audit, gateway, live, server, store, traces,
     types::{Forwarding, Span, TrustedProxies, TrustedProxyError},
     verdict::{self, PublicUrl, PublicUrlError},
 };
@@ -38,6 +38,8 @@ pub struct Config {
     pub policy: live::Settings,
     /// The audit trail.
     pub audit: audit::Settings,
+    /// Traces for OpenTelemetry.
+    pub traces: traces::Settings,
     /// The log.
     pub log: LogSettings,
 }
@@ -98,6 +100,7 @@ impl Config {
             mut audit,
             presign,
             cors,
+            traces,
             log,
         } = document;
         let public_urls = server.public_urls.iter().map(|text| {
@@ -159,6 +162,7 @@ impl Config {
             buckets: bucket,
             policy,
             audit,
+            traces,
             log,
         })
     }
@@ -202,6 +206,7 @@ mod tests {
                 ("POSTERN_SERVER__SHUTDOWN_GRACE", "90"),
                 ("POSTERN_SERVER__MAX_HEADERS", "50"),
                 ("POSTERN_STORAGE__ROOT", "\"7\""),
+                ("POSTERN_TRACES__SAMPLE", "0"),
                 ("POSTERN_PORT", "tcp://10.0.0.1:9000"),
                 ("POSTERN_SERVICE_HOST", "10.0.0.1"),
             ],
@@ -215,6 +220,7 @@ mod tests {
         assert_eq!(config.server.shutdown_grace.seconds(), 90);
         assert_eq!(config.server.max_headers, 50);
         assert!(config.storage.root.ends_with("7"));
+        assert_eq!(config.traces.sample, 0.0);
     }
 
     #[test]
@@ -362,6 +368,16 @@ mod tests {
                 "[server]\nforwarded_header = 'x-real-ip'\n",
                 &[],
                 "config.toml:2:20: ",
+            ),
+            (
+                "[traces]\nendpoint = '127.0.0.1:4318'\n",
+                &[],
+                "config.toml:2:12: traces.endpoint: \"127.0.0.1:4318\" is no URL of a collector; write",
+            ),
+            (
+                "[traces]\nsample = 1.5\n",
+                &[],
+                "config.toml:2:10: traces.sample: 1.5 is not between 0 and 1",
             ),
             ("[policy]\non_invalid = 'ignore'\n", &[], "config.toml:2:14: "),
             ("[[bucket]]\nname = 'Films'\npath = 'x'\n", &[], "\"Films\""),

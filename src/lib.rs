@@ -13,5 +13,6 @@ pub mod s3;
 pub mod server;
 pub mod sigv4;
 pub mod store;
+pub mod traces;
 pub mod types;
 pub mod verdict;

@@ -18,29 +18,30 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["types", "clock"]),
     ("live", &["types", "policy", "clock"]),
     ("audit", &["types", "policy", "clock"]),
-    ("metrics", &[]),
+    ("metrics", &["types", "s3"]),
+    ("traces", &["types"]),
     (
         "gateway",
         &[
             "types", "s3", "sigv4", "policy", "verdict", "explain", "clock", "store", "live", "audit",
-            "metrics",
+            "metrics", "traces",
         ],
     ),
     (
         "server",
-        &["types", "verdict", "clock", "store", "live", "gateway"],
+        &["types", "verdict", "clock", "store", "live", "metrics", "gateway"],
     ),
     (
         "config",
         &[
-            "types", "s3", "verdict", "store", "live", "audit", "metrics", "gateway", "server",
+            "types", "s3", "verdict", "store", "live", "audit", "metrics", "traces", "gateway", "server",
         ],
     ),
     (
         "cli",
         &[
             "types", "s3", "sigv4", "policy", "verdict", "explain", "clock", "store", "live", "audit",
-            "metrics", "gateway", "server", "config",
+            "metrics", "traces", "gateway", "server", "config",
         ],
     ),
 ];

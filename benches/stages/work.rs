@@ -16,8 +16,8 @@ use postern::{
     sigv4::{self, InForce, Mechanism, Presigned, Terms},
     store::{self, DiskStore, disk::mapping},
     types::{
-        Action, Announced, BucketName, Client, ObjectKey, Peer, Query, Region, RequestHead, Resource, Scheme, SecretKey,
-        SigningKey, Span, TlsVersion,
+        Action, Announced, BucketName, Client, ObjectKey, Peer, Query, Region, RequestHead, Resource, Scheme,
+        SecretKey, SigningKey, Span, TlsVersion,
     },
     verdict::{Circumstances, Settings, decide},
 };

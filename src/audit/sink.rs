@@ -41,6 +41,8 @@ struct Shared {
     failing: AtomicBool,
     /// How many entries found no room.
     lost: Arc<AtomicU64>,
+    /// The same, since the start.
+    lost_in_all: Arc<AtomicU64>,
     problem: Mutex<Option<String>>,
 }
 
@@ -57,6 +59,8 @@ pub struct Health {
     pub problem: Option<String>,
     /// Requests are refused because of it.
     pub refusing: bool,
+    /// How many records found no room, since the start.
+    pub lost: u64,
 }
 
 /// Why there is no trail.
@@ -113,13 +117,15 @@ impl Audit {
             writer: OnceLock::new(),
             on_failure: settings.on_failure,
             failing: AtomicBool::new(false),
-            lost: Arc::new(AtomicU64::new(0)),
+            lost: Arc::default(),
+            lost_in_all: Arc::default(),
             problem: Mutex::new(None),
         });
         let writer = Writer {
             // The thread ends when the last handle is gone.
             shared: Arc::downgrade(&shared),
             lost: shared.lost.clone(),
+            lost_in_all: shared.lost_in_all.clone(),
             output,
             clock,
             backlog: VecDeque::new(),
@@ -145,6 +151,7 @@ impl Audit {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
                 shared.lost.fetch_add(1, Ordering::Relaxed);
+                shared.lost_in_all.fetch_add(1, Ordering::Relaxed);
                 // The writer clears this once it has caught up.
                 shared.failing.store(true, Ordering::Relaxed);
             }
@@ -167,6 +174,10 @@ impl Audit {
         Health {
             problem,
             refusing: self.refuses(),
+            lost: self
+                .0
+                .as_ref()
+                .map_or(0, |shared| shared.lost_in_all.load(Ordering::Relaxed)),
         }
     }
 
@@ -226,6 +237,7 @@ impl Output {
 struct Writer {
     shared: std::sync::Weak<Shared>,
     lost: Arc<AtomicU64>,
+    lost_in_all: Arc<AtomicU64>,
     output: Output,
     clock: Clock,
     /// Lines that are to be written, the oldest first.
@@ -268,6 +280,7 @@ impl Writer {
         match message {
             Message::Entry(_) if self.backlog.len() >= LONGEST_BACKLOG => {
                 self.lost.fetch_add(1, Ordering::Relaxed);
+                self.lost_in_all.fetch_add(1, Ordering::Relaxed);
             }
             Message::Entry(entry) => self.backlog.push_back(Record::from(*entry).line()),
             Message::Reopen => {

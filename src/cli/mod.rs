@@ -13,6 +13,7 @@ mod health;
 mod logging;
 mod ls;
 mod mb;
+mod measuring;
 mod presign;
 mod put;
 mod revoke;

@@ -19,15 +19,21 @@ use crate::{
     explain::{Explanation, Question},
     gateway::{Gateway, Mode, Telemetry},
     live::{self, Live, Watcher, given::Keys},
-    metrics,
     policy::GivenContext,
     server::{self, AdminListener, Certificates, ProxyProtocol, PublicListener, Readiness},
     sigv4::{self, AddressingStyle, Endpoint, SignRequest},
     store::{BucketFolder, DiskStore, Store},
+    traces::Traces,
     types::{Action, BucketName, ObjectKey, Resource, Scheme, Span},
 };
 
-use super::{Cli, Outcome, Problem, environment::Environment, logging, seed};
+use super::{
+    Cli, Outcome, Problem,
+    environment::Environment,
+    logging,
+    measuring::{self, Measuring},
+    seed,
+};
 
 /// What the sample link opens.
 const SAMPLE_KEY: &str = "test.txt";
@@ -144,6 +150,7 @@ fn policy(who: &Who, config: &Config, clock: &Clock) -> Result<(Live, Option<Wat
 async fn serve(config: Config, args: &Args, mut environment: Environment) -> Result<Outcome, Problem> {
     let stop = server::termination()?;
     let clock = Clock::system();
+    let started = measuring::seconds(&clock);
     let who = who(&config, args, &mut environment)?;
     let (policy, _watcher) = policy(&who, &config, &clock)?;
     let audit = match (config.audit.to, &who) {
@@ -165,6 +172,13 @@ async fn serve(config: Config, args: &Args, mut environment: Environment) -> Res
     let admin = AdminListener::bind(&config.admin).await?;
     let certificates = public.certificates();
     on_hangup(policy.clone(), audit.clone(), certificates.clone())?;
+    let traces = Traces::start(&config.traces)?;
+    let telemetry = Telemetry {
+        traces: traces.clone(),
+        ..Telemetry::from(audit.clone())
+    };
+    let public = public.counting_into(telemetry.metrics.clone());
+    let admin = admin.counting_into(telemetry.metrics.clone());
 
     let origin = origin(public.scheme(), public.address());
     let mut config = config;
@@ -190,7 +204,6 @@ async fn serve(config: Config, args: &Args, mut environment: Environment) -> Res
             }
         }
     }
-    let telemetry = Telemetry::from(audit.clone());
     let gateway = Gateway::new(
         store.clone(),
         policy.clone(),
@@ -200,10 +213,17 @@ async fn serve(config: Config, args: &Args, mut environment: Environment) -> Res
     );
     tokio::spawn(admin.run(Operators {
         gateway: gateway.clone(),
-        policy,
-        telemetry,
-        certificates,
-        clock: clock.clone(),
+        policy: policy.clone(),
+        audit: audit.clone(),
+        certificates: certificates.clone(),
+        measuring: Measuring {
+            store: store.clone(),
+            policy,
+            telemetry: telemetry.clone(),
+            certificates,
+            clock: clock.clone(),
+            started,
+        },
     }));
     tokio::spawn(abort_stale_uploads(
         store,
@@ -212,6 +232,9 @@ async fn serve(config: Config, args: &Args, mut environment: Environment) -> Res
     ));
     public.run(gateway, stop).await;
     tokio::task::spawn_blocking(move || audit.flush()).await.ok();
+    if let Some(traces) = traces {
+        traces.flush().await;
+    }
     Ok(Outcome::Yes)
 }
 
@@ -276,9 +299,9 @@ fn on_hangup(policy: Live, audit: Audit, certificates: Option<Certificates>) -> 
 struct Operators {
     gateway: Gateway<DiskStore>,
     policy: Live,
-    telemetry: Telemetry,
+    audit: Audit,
     certificates: Option<Certificates>,
-    clock: Clock,
+    measuring: Measuring,
 }
 
 impl server::Source for Operators {
@@ -288,7 +311,7 @@ impl server::Source for Operators {
                 .certificates
                 .as_ref()
                 .and_then(|certificates| certificates.status().problem),
-            ..readiness(&self.policy, &self.telemetry.audit)
+            ..readiness(&self.policy, &self.audit)
         }
     }
 
@@ -296,25 +319,8 @@ impl server::Source for Operators {
         serde_json::to_string(&self.gateway.transfers()).unwrap_or_default()
     }
 
-    fn metrics(&self) -> String {
-        let status = self.policy.status();
-        let age = (self.clock.now() - status.loaded_at).whole_seconds();
-        if let Some(certificates) = &self.certificates {
-            let status = certificates.status();
-            let in_force = status.in_force.into_iter();
-            self.telemetry.metrics.certificates(
-                in_force.map(|certificate| (certificate.name, certificate.not_after.unix_timestamp())),
-                status.reload_failures,
-                status.problem.is_some(),
-            );
-        }
-        self.telemetry.metrics.text(metrics::Now {
-            generation: status.generation,
-            age_seconds: u64::try_from(age).unwrap_or_default(),
-            denying_all: status.denying_all,
-            reload_failures: status.failures,
-            audit_failing: self.telemetry.audit.health().problem.is_some(),
-        })
+    async fn metrics(&self) -> String {
+        self.measuring.text().await
     }
 
     async fn explain(&self, question: Bytes) -> (StatusCode, String) {

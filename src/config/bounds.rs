@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use crate::{server::ProxyProtocol, types::Span};
+use crate::{server::ProxyProtocol, traces::TracesError, types::Span};
 
 use super::{A_WEEK, document::Document};
 
@@ -25,6 +25,7 @@ pub(super) fn check(document: &Document) -> Result<(), Wrong> {
         presign,
         storage,
         cors,
+        traces,
         ..
     } = document;
     address("server.listen", &server.listen)?;
@@ -59,6 +60,14 @@ pub(super) fn check(document: &Document) -> Result<(), Wrong> {
         "365d",
     )?;
     span("server.shutdown_grace", server.shutdown_grace, 0, "1d")?;
+    if traces.is_on() && traces.target().is_none() {
+        let problem = TracesError::Endpoint(traces.endpoint.clone()).to_string();
+        return Err(("traces.endpoint", problem));
+    }
+    if !(0.0..=1.0).contains(&traces.sample) {
+        let problem = format!("{} is not between 0 and 1", traces.sample);
+        return Err(("traces.sample", problem));
+    }
     if let Some(problem) = cors.iter().find_map(|rule| rule.problem(true)) {
         return Err(("cors", problem));
     }

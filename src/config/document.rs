@@ -3,7 +3,7 @@
 use figment::{Figment, error::Kind, providers::Serialized};
 
 use crate::{
-    audit, gateway, live, server, store,
+    audit, gateway, live, server, store, traces,
     types::{ForwardedHeader, Region, Span},
 };
 
@@ -24,6 +24,7 @@ pub(super) struct Document {
     pub(super) audit: audit::Settings,
     pub(super) presign: PresignSection,
     pub(super) cors: Vec<crate::s3::CorsRule>,
+    pub(super) traces: traces::Settings,
     pub(super) log: LogSettings,
 }
 

@@ -142,7 +142,13 @@ impl<S: Store> Gateway<S> {
             client,
             connection,
             multiplexed: parts.version == Version::HTTP_2,
-            recording: Recording::begin(&gateway.telemetry, &gateway.clock, request_id, client, &method),
+            recording: Recording::begin(
+                &gateway.telemetry,
+                &gateway.clock,
+                request_id,
+                client,
+                (&method, &parts.headers),
+            ),
             transfer: None,
             bucket: None,
         };

@@ -35,6 +35,7 @@ use tokio::sync::watch;
 use crate::{
     clock::Clock,
     policy::{Compiled, PolicyFile, PolicyWarning, References, Snapshot},
+    types::CacheCounts,
 };
 
 pub use in_force::Status;
@@ -180,6 +181,11 @@ impl Live {
     /// What is in force, for people.
     pub fn status(&self) -> Status {
         self.in_force.status().borrow().clone()
+    }
+
+    /// How often a signing key was at hand, and how often it had to be derived, since the start.
+    pub fn signing_keys(&self) -> CacheCounts {
+        self.in_force.signing_keys()
     }
 
     /// Wakes when a new generation is in force, and when a problem comes or goes. The snapshot has been swapped by then.

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 
 use crate::{
     gateway::Connection,
+    metrics::{Listener, Metrics},
     types::{Peer, TlsVersion},
 };
 
@@ -27,17 +28,27 @@ const PING: Duration = Duration::from_secs(20);
 /// What every connection is served by.
 pub(super) struct Serving {
     pub(super) settings: Settings,
+    /// Where connections are counted.
+    pub(super) metrics: Metrics,
 }
 
 impl Serving {
     /// Speaks HTTP on a fresh connection until it ends. Nothing that a client does is an error here: it is told in HTTP or not at all.
     pub(super) async fn serve<H: Handler>(
         self: Arc<Self>,
-        Accepted { mut stream, peer, tls }: Accepted,
+        Accepted {
+            mut stream,
+            peer,
+            tls,
+        }: Accepted,
         handler: H,
         watcher: Watcher,
     ) {
         let settings = &self.settings;
+        let _open = self.metrics.connection(match tls {
+            Some(_) => Listener::Https,
+            None => Listener::Http,
+        });
         // Without this the last part of a small answer waits for an acknowledgement.
         let _ = stream.set_nodelay(true);
         let Some(peer) = proxy_protocol::begin(&mut stream, peer, settings).await else {

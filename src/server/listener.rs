@@ -6,7 +6,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::{clock::Clock, types::Scheme};
+use crate::{clock::Clock, metrics::Metrics, types::Scheme};
 
 use super::{
     Certificates, Handler, ServerError, Settings,
@@ -32,6 +32,7 @@ pub struct PublicListener {
     second: Option<Door>,
     certificates: Option<(Certificates, Renewal)>,
     settings: Settings,
+    metrics: Metrics,
 }
 
 impl PublicListener {
@@ -54,7 +55,13 @@ impl PublicListener {
             second,
             certificates,
             settings: settings.clone(),
+            metrics: Metrics::default(),
         })
+    }
+
+    /// Counts its connections here.
+    pub fn counting_into(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Where `server.listen` is: with port 0 configured, the port that was chosen.
@@ -87,6 +94,7 @@ impl PublicListener {
         let grace = self.settings.shutdown_grace.duration();
         let serving = Arc::new(Serving {
             settings: self.settings,
+            metrics: self.metrics,
         });
         let started = Workers::start(&serving, &handler).and_then(|workers| {
             let renewal = self

@@ -2,6 +2,7 @@
 
 pub(crate) mod broken;
 pub(crate) mod client;
+pub(crate) mod collector;
 pub(crate) mod form;
 
 use std::{fs, net::SocketAddr, path::PathBuf};
@@ -10,11 +11,12 @@ use http::Method;
 use postern::{
     audit::{self, Audit, Record, Trail},
     clock::Clock,
-    gateway::{self, Gateway},
+    gateway::{self, Gateway, Telemetry},
     live::{self, Live, OnInvalid, Watcher},
     server::{self, Certificates, PublicListener, TlsSettings},
     sigv4::{self, AddressingStyle, Endpoint, SignRequest},
     store::{self, DiskStore},
+    traces::{self, Traces},
     types::{AccessKeyId, BucketName, ObjectKey, Region, SecretKey, Span},
     verdict,
 };
@@ -66,6 +68,7 @@ pub(crate) struct TestGateway {
     pub(crate) clock: Clock,
     pub(crate) live: Live,
     pub(crate) audit: Audit,
+    pub(crate) telemetry: Telemetry,
     _watcher: Watcher,
     stop: Option<oneshot::Sender<()>>,
     pub(crate) running: JoinHandle<()>,
@@ -84,6 +87,8 @@ pub(crate) struct Wishes {
     pub(crate) leaves_transfers: bool,
     /// Settings of the audit trail, which is a file of the folder.
     pub(crate) audit: Option<audit::Settings>,
+    /// Where spans go.
+    pub(crate) traces: Option<traces::Settings>,
 }
 
 impl TestGateway {
@@ -128,11 +133,16 @@ impl TestGateway {
         let listener = PublicListener::bind(&server).await.unwrap();
         let (address, secure_address) = (listener.address(), listener.addresses().nth(1));
         let certificates = listener.certificates();
+        let telemetry = Telemetry {
+            traces: Traces::start(&wishes.traces.unwrap_or_default()).unwrap(),
+            ..Telemetry::from(audit.clone())
+        };
+        let listener = listener.counting_into(telemetry.metrics.clone());
         let gateway = Gateway::new(
             store,
             live.clone(),
             clock.clone(),
-            audit.clone(),
+            telemetry.clone(),
             gateway::Settings {
                 verdict: wishes.verdict.unwrap_or_default(),
                 ..wishes.gateway.unwrap_or_default()
@@ -150,6 +160,7 @@ impl TestGateway {
             clock,
             live,
             audit,
+            telemetry,
             _watcher: watcher,
             stop: Some(stop),
             running,

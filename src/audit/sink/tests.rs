@@ -131,7 +131,8 @@ fn while_nothing_can_be_written_records_are_kept_and_written_once_it_can() {
             audit.health(),
             Health {
                 problem: None,
-                refusing: false
+                refusing: false,
+                lost: 0,
             }
         );
         // A folder in the file's place: that cannot be written even by root.
@@ -185,6 +186,7 @@ fn what_finds_no_room_is_told_of_as_lost() {
         .filter_map(|record| record.unwrap().lost)
         .sum::<u64>();
     assert!(lost >= 1_000, "{lost}");
+    assert_eq!(audit.health().lost, lost, "counted on when they are told of");
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod explain;
 mod forms;
 mod header_errors;
 mod layers;
+mod lifecycle;
 mod logs;
 mod multipart;
 mod names;

@@ -1,5 +1,7 @@
 //! `postern serve`: runs the gateway until it is told to stop.
 
+mod opening;
+
 use std::{
     fs::Permissions,
     net::SocketAddr,
@@ -11,6 +13,7 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 use serde_json::json;
 use tempfile::TempDir;
+use tokio::signal::unix::Signal;
 
 use crate::{
     audit::{self, Audit},
@@ -21,7 +24,7 @@ use crate::{
     live::{self, Live, Watcher, given::Keys},
     metrics,
     policy::GivenContext,
-    server::{self, AdminListener, PublicListener, Readiness},
+    server::{self, AdminListener, Inherited, PublicListener, Readiness, supervisor},
     sigv4::{self, AddressingStyle, Endpoint, SignRequest},
     store::{BucketFolder, DiskStore, Store},
     types::{Action, BucketName, ObjectKey, Resource, Scheme, Span},
@@ -35,6 +38,8 @@ const SAMPLE_KEY: &str = "test.txt";
 const SAMPLE_EXPIRES: Span = Span::from_seconds(15 * 60);
 /// How often uploads in parts that nobody ends are looked for.
 const SWEEP: Span = Span::from_seconds(60 * 60);
+/// How long a new policy is waited for after SIGHUP before the reload is called done.
+const RELOAD: Span = Span::from_seconds(1);
 
 /// Serves the configured store, or one folder as one bucket.
 ///
@@ -57,6 +62,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
+    // Before there is a second thread, since it takes variables away.
+    let inherited = Inherited::from_environment()?;
     let environment = Environment::read(|name| std::env::var(name).ok())?;
     let mut config = match &args.folder {
         Some(_) => cli.explicit_config()?,
@@ -72,7 +79,7 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
         .worker_threads(1)
         .enable_all()
         .build()?
-        .block_on(serve(config, args, environment));
+        .block_on(serve(config, args, environment, inherited));
     drop(scratch);
     served
 }
@@ -141,17 +148,30 @@ fn policy(who: &Who, config: &Config, clock: &Clock) -> Result<(Live, Option<Wat
     }
 }
 
-async fn serve(config: Config, args: &Args, mut environment: Environment) -> Result<Outcome, Problem> {
-    let stop = server::termination()?;
+async fn serve(
+    config: Config,
+    args: &Args,
+    mut environment: Environment,
+    mut inherited: Inherited,
+) -> Result<Outcome, Problem> {
+    let mut stop = Box::pin(server::termination()?);
+    let hangup = server::reload_signals()?;
     let clock = Clock::system();
     let who = who(&config, args, &mut environment)?;
     let (policy, _watcher) = policy(&who, &config, &clock)?;
+    // Sockets come first: whoever connects while the store is waited for is kept in their queues.
+    let public = PublicListener::bind_or_inherit(&config.server, &mut inherited).await?;
+    let admin = AdminListener::bind_or_inherit(&config.admin, &mut inherited).await?;
+    inherited.all_taken()?;
+    let Some(store) = opening::open(&config, &mut stop).await? else {
+        return Ok(Outcome::Yes);
+    };
+    // Behind the store's lock, so that no two processes write or rotate one trail.
     let audit = match (config.audit.to, &who) {
         (audit::To::Auto, Who::Given(_) | Who::Generated(_)) => Audit::off(),
         (_, _) => Audit::start(&config.audit, clock.clone())?,
     };
-    on_hangup(policy.clone(), audit.clone())?;
-    let store = DiskStore::open(&config.storage, &config.buckets)?;
+    on_hangup(hangup, policy.clone(), audit.clone());
     for bucket in &environment.buckets {
         store.create_bucket(bucket).await?;
     }
@@ -162,9 +182,6 @@ async fn serve(config: Config, args: &Args, mut environment: Environment) -> Res
         }
         println!("seeded {} objects, {} were there", seeded.copied, seeded.kept);
     }
-    let public = PublicListener::bind(&config.server).await?;
-    let admin = AdminListener::bind(&config.admin).await?;
-
     let origin = origin(public.scheme(), public.address());
     let mut config = config;
     config.gateway.hosts = hosts(public.address());
@@ -199,6 +216,13 @@ async fn serve(config: Config, args: &Args, mut environment: Environment) -> Res
         clock,
         config.storage.abort_uploads_after,
     ));
+    tokio::spawn(supervisor::keep_watchdog_content());
+    supervisor::ready(&format!("serving {origin}"));
+    let grace = config.server.shutdown_grace;
+    let stop = async move {
+        stop.await;
+        supervisor::stopping(&format!("transfers in flight have {grace} to end"));
+    };
     public.run(gateway, stop).await;
     tokio::task::spawn_blocking(move || audit.flush()).await.ok();
     Ok(Outcome::Yes)
@@ -247,15 +271,26 @@ fn tell(who: &Who, origin: &str, config: &Config) {
 }
 
 /// SIGHUP: take the policy as it stands, and let go of an audit file that was moved away.
-fn on_hangup(policy: Live, audit: Audit) -> std::io::Result<()> {
-    let mut hangup = server::reload_signals()?;
+fn on_hangup(mut hangup: Signal, policy: Live, audit: Audit) {
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
+            supervisor::reloading();
+            let mut changes = policy.changes();
+            changes.mark_unchanged();
             policy.reload_now();
             audit.reopen();
+            // A policy that is the same as before is told of by nobody.
+            _ = tokio::time::timeout(RELOAD.duration(), changes.changed()).await;
+            let status = policy.status();
+            supervisor::ready(&match status.problem {
+                None => format!("policy generation {} is in force", status.generation),
+                Some(problem) => format!(
+                    "policy generation {} stays in force: {problem}",
+                    status.generation
+                ),
+            });
         }
     });
-    Ok(())
 }
 
 /// What operators are told.

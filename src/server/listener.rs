@@ -2,21 +2,26 @@
 
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use crate::types::Scheme;
 
-use super::{Handler, ServerError, Settings, connection::Serving, tls, workers::Workers};
+use super::{
+    Handler, Inherited, ServerError, Settings, connection::Serving, draining::Draining, tls, workers::Workers,
+};
 
 /// How long accepting rests when the process has no descriptor left; connections that end give some back.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(50);
+/// How many that wait in a socket's queue are served yet when it closes: as many as the queue holds.
+const LONGEST_QUEUE: usize = 1024;
 
 /// A bound socket, with its certificate where it speaks HTTPS.
 pub struct PublicListener {
     listener: TcpListener,
     address: SocketAddr,
+    /// Does the socket outlive this process?
+    inherited: bool,
     tls: Option<TlsAcceptor>,
     settings: Settings,
 }
@@ -24,11 +29,21 @@ pub struct PublicListener {
 impl PublicListener {
     /// Reads the TLS files, then binds: what is wrong with either is told before a client can connect.
     pub async fn bind(settings: &Settings) -> Result<Self, ServerError> {
+        Self::bind_or_inherit(settings, &mut Inherited::none()).await
+    }
+
+    /// The same, on a socket that was passed where there is one: `http`, or `https` where it speaks that.
+    pub async fn bind_or_inherit(
+        settings: &Settings,
+        inherited: &mut Inherited,
+    ) -> Result<Self, ServerError> {
         let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
-        let (listener, address) = bind(&settings.listen, "server.listen").await?;
+        let name = if tls.is_some() { "https" } else { "http" };
+        let bound = bind_or_inherit(inherited, name, &settings.listen, "server.listen").await?;
         Ok(Self {
-            listener,
-            address,
+            listener: bound.listener,
+            address: bound.address,
+            inherited: bound.inherited,
             tls,
             settings: settings.clone(),
         })
@@ -60,14 +75,14 @@ impl PublicListener {
             Ok(workers) => workers,
             Err(error) => return tracing::error!(%error, "cannot start the threads that serve connections"),
         };
-        let graceful = GracefulShutdown::new();
+        let draining = Draining::new();
         tokio::pin!(stop);
         loop {
             tokio::select! {
                 biased;
                 () = &mut stop => break,
                 accepted = self.listener.accept() => {
-                    let served = accepted.and_then(|(stream, peer)| workers.serve(stream, peer, graceful.watcher()));
+                    let served = accepted.and_then(|(stream, peer)| workers.serve(stream, peer, draining.watcher()));
                     // Neither a client that is gone before it is accepted nor a lack of descriptors ends the loop.
                     if let Err(error) = served {
                         tracing::warn!(%error, "cannot accept a connection");
@@ -76,8 +91,10 @@ impl PublicListener {
                 }
             }
         }
-        drop(self.listener);
-        if tokio::time::timeout(grace, graceful.shutdown()).await.is_err() {
+        close(self.listener, self.inherited, |stream, peer| {
+            workers.serve(stream, peer, draining.watcher())
+        });
+        if tokio::time::timeout(grace, draining.finish()).await.is_err() {
             tracing::warn!(
                 seconds = grace.as_secs(),
                 connections = workers.connections(),
@@ -88,17 +105,63 @@ impl PublicListener {
     }
 }
 
-/// Binds an address, and asks for the one that was given.
-pub(super) async fn bind(
+/// Closes the socket. One that was passed is only let go of: whoever waits in its queue waits for the next process. With a socket of our own the
+/// queue would go too, and a client that is in it would find its connection reset: so it is emptied first.
+fn close(
+    listener: TcpListener,
+    inherited: bool,
+    serve: impl Fn(TcpStream, SocketAddr) -> std::io::Result<()>,
+) {
+    if inherited {
+        return;
+    }
+    let Ok(listener) = listener.into_std() else { return };
+    for _ in 0..LONGEST_QUEUE {
+        let Ok((stream, peer)) = listener.accept() else {
+            return;
+        };
+        let served = stream
+            .set_nonblocking(true)
+            .and_then(|()| TcpStream::from_std(stream))
+            .and_then(|stream| serve(stream, peer));
+        if served.is_err() {
+            return;
+        }
+    }
+}
+
+/// A socket to accept from.
+pub(super) struct Bound {
+    pub(super) listener: TcpListener,
+    pub(super) address: SocketAddr,
+    pub(super) inherited: bool,
+}
+
+/// Takes the socket of this name if it was passed, and else binds the address; asks for the one that was given.
+pub(super) async fn bind_or_inherit(
+    inherited: &mut Inherited,
+    name: &str,
     address: &str,
     setting: &'static str,
-) -> Result<(TcpListener, SocketAddr), ServerError> {
+) -> Result<Bound, ServerError> {
     let failed = |source| ServerError::Bind {
         address: address.to_owned(),
         setting,
         source,
     };
+    if let Some((listener, passed)) = inherited.take(name)? {
+        tracing::info!("the socket {name:?} was passed and listens on {passed}: {setting} does not count");
+        return Ok(Bound {
+            listener: TcpListener::from_std(listener).map_err(failed)?,
+            address: passed,
+            inherited: true,
+        });
+    }
     let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    Ok((listener, bound))
+    let address = listener.local_addr().map_err(failed)?;
+    Ok(Bound {
+        listener,
+        address,
+        inherited: false,
+    })
 }

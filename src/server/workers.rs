@@ -12,7 +12,6 @@ use std::{
     thread,
 };
 
-use hyper_util::server::graceful::Watcher;
 use tokio::{
     net::TcpStream,
     runtime,
@@ -21,7 +20,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Handler, connection::Serving};
+use super::{Handler, connection::Serving, draining::Watcher};
 
 /// One connection on its way to a thread.
 struct Accepted {

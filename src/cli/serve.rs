@@ -13,7 +13,6 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 use serde_json::json;
 use tempfile::TempDir;
-use tokio::signal::unix::Signal;
 
 use crate::{
     audit::{self, Audit},
@@ -24,7 +23,7 @@ use crate::{
     live::{self, Live, Watcher, given::Keys},
     metrics,
     policy::GivenContext,
-    server::{self, AdminListener, Inherited, PublicListener, Readiness, supervisor},
+    server::{self, AdminListener, PublicListener, Readiness, Sockets, supervisor},
     sigv4::{self, AddressingStyle, Endpoint, SignRequest},
     store::{BucketFolder, DiskStore, Store},
     types::{Action, BucketName, ObjectKey, Resource, Scheme, Span},
@@ -63,7 +62,7 @@ pub(super) struct Args {
 
 pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
     // Before there is a second thread, since it takes variables away.
-    let inherited = Inherited::from_environment()?;
+    let mut sockets = Sockets::from_environment()?;
     let environment = Environment::read(|name| std::env::var(name).ok())?;
     let mut config = match &args.folder {
         Some(_) => cli.explicit_config()?,
@@ -74,12 +73,15 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
         None => None,
     };
     logging::start(&config.log);
+    // Sockets come first: whoever connects while the store is waited for is kept in their queues.
+    sockets.open(&config.server, &config.admin)?;
+    let store = opening::open(&config)?;
     // Connections have threads of their own: here is what goes on besides.
     let served = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()?
-        .block_on(serve(config, args, environment, inherited));
+        .block_on(serve(config, args, environment, sockets, store));
     drop(scratch);
     served
 }
@@ -152,26 +154,18 @@ async fn serve(
     config: Config,
     args: &Args,
     mut environment: Environment,
-    mut inherited: Inherited,
+    mut sockets: Sockets,
+    store: DiskStore,
 ) -> Result<Outcome, Problem> {
-    let mut stop = Box::pin(server::termination()?);
-    let hangup = server::reload_signals()?;
+    let stop = server::termination()?;
     let clock = Clock::system();
     let who = who(&config, args, &mut environment)?;
     let (policy, _watcher) = policy(&who, &config, &clock)?;
-    // Sockets come first: whoever connects while the store is waited for is kept in their queues.
-    let public = PublicListener::bind_or_inherit(&config.server, &mut inherited).await?;
-    let admin = AdminListener::bind_or_inherit(&config.admin, &mut inherited).await?;
-    inherited.all_taken()?;
-    let Some(store) = opening::open(&config, &mut stop).await? else {
-        return Ok(Outcome::Yes);
-    };
-    // Behind the store's lock, so that no two processes write or rotate one trail.
     let audit = match (config.audit.to, &who) {
         (audit::To::Auto, Who::Given(_) | Who::Generated(_)) => Audit::off(),
         (_, _) => Audit::start(&config.audit, clock.clone())?,
     };
-    on_hangup(hangup, policy.clone(), audit.clone());
+    on_hangup(policy.clone(), audit.clone())?;
     for bucket in &environment.buckets {
         store.create_bucket(bucket).await?;
     }
@@ -182,6 +176,10 @@ async fn serve(
         }
         println!("seeded {} objects, {} were there", seeded.copied, seeded.kept);
     }
+    let public = PublicListener::bind_to(&config.server, &mut sockets).await?;
+    let admin = AdminListener::bind_to(&config.admin, &mut sockets).await?;
+    sockets.all_taken()?;
+
     let origin = origin(public.scheme(), public.address());
     let mut config = config;
     config.gateway.hosts = hosts(public.address());
@@ -271,7 +269,8 @@ fn tell(who: &Who, origin: &str, config: &Config) {
 }
 
 /// SIGHUP: take the policy as it stands, and let go of an audit file that was moved away.
-fn on_hangup(mut hangup: Signal, policy: Live, audit: Audit) {
+fn on_hangup(policy: Live, audit: Audit) -> std::io::Result<()> {
+    let mut hangup = server::reload_signals()?;
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             supervisor::reloading();
@@ -291,6 +290,7 @@ fn on_hangup(mut hangup: Signal, policy: Live, audit: Audit) {
             });
         }
     });
+    Ok(())
 }
 
 /// What operators are told.

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 
 use crate::types::Span;
 
-use super::{AdminSettings, Inherited, ServerError, listener};
+use super::{AdminSettings, ServerError, Sockets, listener};
 
 /// How long the operator's client may take to send a head.
 const HEAD_TIMEOUT: Span = Span::from_seconds(10);
@@ -67,15 +67,12 @@ pub struct AdminListener {
 impl AdminListener {
     /// Binds the configured address.
     pub async fn bind(settings: &AdminSettings) -> Result<Self, ServerError> {
-        Self::bind_or_inherit(settings, &mut Inherited::none()).await
+        Self::bind_to(settings, &mut Sockets::none()).await
     }
 
-    /// The same, on the socket `admin` where that was passed.
-    pub async fn bind_or_inherit(
-        settings: &AdminSettings,
-        inherited: &mut Inherited,
-    ) -> Result<Self, ServerError> {
-        let bound = listener::bind_or_inherit(inherited, "admin", &settings.listen, "admin.listen").await?;
+    /// The same, on the socket `admin` where there is one.
+    pub async fn bind_to(settings: &AdminSettings, sockets: &mut Sockets) -> Result<Self, ServerError> {
+        let bound = listener::bind(sockets, "admin", &settings.listen, "admin.listen").await?;
         Ok(Self {
             listener: bound.listener,
             address: bound.address,

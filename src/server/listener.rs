@@ -8,7 +8,8 @@ use tokio_rustls::TlsAcceptor;
 use crate::types::Scheme;
 
 use super::{
-    Handler, Inherited, ServerError, Settings, connection::Serving, draining::Draining, tls, workers::Workers,
+    Handler, ServerError, Settings, Sockets, connection::Serving, draining::Draining, sockets, tls,
+    workers::Workers,
 };
 
 /// How long accepting rests when the process has no descriptor left; connections that end give some back.
@@ -29,17 +30,19 @@ pub struct PublicListener {
 impl PublicListener {
     /// Reads the TLS files, then binds: what is wrong with either is told before a client can connect.
     pub async fn bind(settings: &Settings) -> Result<Self, ServerError> {
-        Self::bind_or_inherit(settings, &mut Inherited::none()).await
+        Self::bind_to(settings, &mut Sockets::none()).await
     }
 
-    /// The same, on a socket that was passed where there is one: `http`, or `https` where it speaks that.
-    pub async fn bind_or_inherit(
-        settings: &Settings,
-        inherited: &mut Inherited,
-    ) -> Result<Self, ServerError> {
+    /// The same, on the socket `http` (or `https`, where it speaks that) where there is one.
+    pub async fn bind_to(settings: &Settings, sockets: &mut Sockets) -> Result<Self, ServerError> {
         let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
-        let name = if tls.is_some() { "https" } else { "http" };
-        let bound = bind_or_inherit(inherited, name, &settings.listen, "server.listen").await?;
+        let bound = bind(
+            sockets,
+            sockets::public_name(settings),
+            &settings.listen,
+            "server.listen",
+        )
+        .await?;
         Ok(Self {
             listener: bound.listener,
             address: bound.address,
@@ -137,9 +140,9 @@ pub(super) struct Bound {
     pub(super) inherited: bool,
 }
 
-/// Takes the socket of this name if it was passed, and else binds the address; asks for the one that was given.
-pub(super) async fn bind_or_inherit(
-    inherited: &mut Inherited,
+/// Takes the socket of this name if there is one, and else binds the address; asks for the one that was given.
+pub(super) async fn bind(
+    sockets: &mut Sockets,
     name: &str,
     address: &str,
     setting: &'static str,
@@ -149,19 +152,17 @@ pub(super) async fn bind_or_inherit(
         setting,
         source,
     };
-    if let Some((listener, passed)) = inherited.take(name)? {
-        tracing::info!("the socket {name:?} was passed and listens on {passed}: {setting} does not count");
-        return Ok(Bound {
-            listener: TcpListener::from_std(listener).map_err(failed)?,
-            address: passed,
-            inherited: true,
-        });
-    }
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let (listener, inherited) = match sockets.take(name)? {
+        Some(socket) => (
+            TcpListener::from_std(socket.listener).map_err(failed)?,
+            socket.passed,
+        ),
+        None => (TcpListener::bind(address).await.map_err(failed)?, false),
+    };
     let address = listener.local_addr().map_err(failed)?;
     Ok(Bound {
         listener,
         address,
-        inherited: false,
+        inherited,
     })
 }

@@ -11,20 +11,20 @@ mod draining;
 mod error;
 #[cfg(target_os = "linux")]
 mod file_socket;
-mod inherited;
 mod listener;
 mod settings;
 mod shutdown;
+mod sockets;
 pub mod supervisor;
 mod tls;
 mod workers;
 
 pub use admin::{AdminListener, Readiness, Source};
 pub use error::ServerError;
-pub use inherited::Inherited;
 pub use listener::PublicListener;
 pub use settings::{AdminSettings, Settings, TlsSettings};
 pub use shutdown::{reload_signals, termination};
+pub use sockets::Sockets;
 
 use std::future::Future;
 

@@ -6,12 +6,14 @@ mod document;
 mod places;
 
 use std::{
-    fs, io,
+    fs,
     path::{Path, PathBuf},
 };
 
 use crate::{
-    audit, gateway, live, server, store, traces,
+    audit, gateway, live,
+    obstacle::{Obstacle, Wanted},
+    server, store, traces,
     types::{Forwarding, Span, TrustedProxies, TrustedProxyError},
     verdict::{self, PublicUrl, PublicUrlError},
 };
@@ -48,12 +50,12 @@ pub struct Config {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("{}: cannot be read: {source}", path.display())]
+    #[error("{}: cannot be read: {obstacle}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system says.
-        source: io::Error,
+        /// What stands in the way, and the fix.
+        obstacle: Obstacle,
     },
     /// The file, or a variable, holds something that it cannot.
     #[error("{place}: {problem}")]
@@ -76,7 +78,7 @@ impl Config {
             None => String::new(),
             Some(path) => fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
                 path: path.to_owned(),
-                source,
+                obstacle: Obstacle::new(path, Wanted::Read, source),
             })?,
         };
         let name = file.map_or_else(|| "the environment".to_owned(), |path| path.display().to_string());

@@ -8,6 +8,7 @@ pub mod explain;
 pub mod gateway;
 pub mod live;
 pub mod metrics;
+pub mod obstacle;
 pub mod policy;
 pub mod s3;
 pub mod server;

@@ -15,9 +15,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("verdict", &["types", "s3", "sigv4", "policy"]),
     ("explain", &["types", "s3", "sigv4", "policy", "verdict"]),
     ("clock", &["types"]),
-    ("store", &["types", "clock"]),
-    ("live", &["types", "policy", "clock"]),
-    ("audit", &["types", "policy", "clock"]),
+    ("obstacle", &[]),
+    ("store", &["types", "clock", "obstacle"]),
+    ("live", &["types", "policy", "clock", "obstacle"]),
+    ("audit", &["types", "policy", "clock", "obstacle"]),
     ("metrics", &["types", "s3"]),
     ("traces", &["types"]),
     (
@@ -34,14 +35,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "config",
         &[
-            "types", "s3", "verdict", "store", "live", "audit", "metrics", "traces", "gateway", "server",
+            "types", "s3", "verdict", "obstacle", "store", "live", "audit", "metrics", "traces", "gateway",
+            "server",
         ],
     ),
     (
         "cli",
         &[
             "types", "s3", "sigv4", "policy", "verdict", "explain", "clock", "store", "live", "audit",
-            "metrics", "traces", "gateway", "server", "config",
+            "metrics", "traces", "gateway", "server", "config", "obstacle",
         ],
     ),
 ];

@@ -14,7 +14,10 @@ use std::{
     time::Duration,
 };
 
-use crate::clock::Clock;
+use crate::{
+    clock::Clock,
+    obstacle::{Obstacle, Wanted},
+};
 
 use super::{Entry, OnFailure, Record, Settings, To, file::AuditFile};
 
@@ -68,13 +71,13 @@ pub struct Health {
 pub enum AuditError {
     /// The file cannot be opened, and no request may go unrecorded.
     #[error(
-        "the audit file {path} cannot be written: {source}; mend that, or set audit.on_failure = \"continue\" or audit.to = \"off\""
+        "the audit file {path} cannot be written: {obstacle}; mend that, or set audit.on_failure = \"continue\" or audit.to = \"off\""
     )]
     Unwritable {
         /// The file.
         path: PathBuf,
-        /// What the system says.
-        source: io::Error,
+        /// What stands in the way, and the fix.
+        obstacle: Obstacle,
     },
     /// There is no thread to be had.
     #[error("no thread for the audit trail: {0}")]
@@ -98,9 +101,11 @@ impl Audit {
                 match (file.open().map(drop), settings.on_failure) {
                     (Err(source), OnFailure::Refuse) => {
                         let path = settings.file.clone();
-                        return Err(AuditError::Unwritable { path, source });
+                        let obstacle = Obstacle::new(&path, Wanted::Write, source);
+                        return Err(AuditError::Unwritable { path, obstacle });
                     }
                     (Err(error), OnFailure::Continue) => {
+                        let error = Obstacle::new(&settings.file, Wanted::Write, error);
                         let path = settings.file.display();
                         tracing::error!(
                             "the audit file {path} cannot be written, and requests go on without a trail: {error}"

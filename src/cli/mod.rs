@@ -10,6 +10,7 @@ mod environment;
 mod explain;
 mod get;
 mod health;
+mod init;
 mod logging;
 mod ls;
 mod mb;
@@ -50,6 +51,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a first config.toml and policy.toml with fresh keys, and make the folder for the objects
+    Init(init::Args),
     /// Run the gateway
     Serve(serve::Args),
     /// Print a presigned URL and nothing else; needs no server
@@ -98,6 +101,7 @@ type Problem = Box<dyn std::error::Error + Send + Sync>;
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match &cli.command {
+        Command::Init(args) => init::run(args),
         Command::Serve(args) => serve::run(&cli, args),
         Command::Presign(args) => presign::run(&cli, args),
         Command::Explain(args) => explain::run(&cli, args),

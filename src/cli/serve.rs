@@ -1,5 +1,7 @@
 //! `postern serve`: runs the gateway until it is told to stop.
 
+mod opening;
+
 use std::{
     fs::Permissions,
     net::SocketAddr,
@@ -20,7 +22,9 @@ use crate::{
     gateway::{Gateway, Mode, Telemetry},
     live::{self, Live, Watcher, given::Keys},
     policy::GivenContext,
-    server::{self, AdminListener, Certificates, ProxyProtocol, PublicListener, Readiness},
+    server::{
+        self, AdminListener, Certificates, ProxyProtocol, PublicListener, Readiness, Sockets, supervisor,
+    },
     sigv4::{self, AddressingStyle, Endpoint, SignRequest},
     store::{BucketFolder, DiskStore, Store},
     traces::Traces,
@@ -41,6 +45,8 @@ const SAMPLE_KEY: &str = "test.txt";
 const SAMPLE_EXPIRES: Span = Span::from_seconds(15 * 60);
 /// How often uploads in parts that nobody ends are looked for.
 const SWEEP: Span = Span::from_seconds(60 * 60);
+/// How long a new policy is waited for after SIGHUP before the reload is called done.
+const RELOAD: Span = Span::from_seconds(1);
 
 /// Serves the configured store, or one folder as one bucket.
 ///
@@ -63,6 +69,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
+    // Before there is a second thread, since it takes variables away.
+    let mut sockets = Sockets::from_environment()?;
     let environment = Environment::read(|name| std::env::var(name).ok())?;
     let mut config = match &args.folder {
         Some(_) => cli.explicit_config()?,
@@ -73,12 +81,15 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
         None => None,
     };
     logging::start(&config.log);
+    // Sockets come first: whoever connects while the store is waited for is kept in their queues.
+    sockets.open(&config.server, &config.admin)?;
+    let store = opening::open(&config)?;
     // Connections have threads of their own: here is what goes on besides.
     let served = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()?
-        .block_on(serve(config, args, environment));
+        .block_on(serve(config, args, environment, sockets, store));
     drop(scratch);
     served
 }
@@ -147,7 +158,13 @@ fn policy(who: &Who, config: &Config, clock: &Clock) -> Result<(Live, Option<Wat
     }
 }
 
-async fn serve(config: Config, args: &Args, mut environment: Environment) -> Result<Outcome, Problem> {
+async fn serve(
+    config: Config,
+    args: &Args,
+    mut environment: Environment,
+    mut sockets: Sockets,
+    store: DiskStore,
+) -> Result<Outcome, Problem> {
     let stop = server::termination()?;
     let clock = Clock::system();
     let started = measuring::seconds(&clock);
@@ -157,7 +174,6 @@ async fn serve(config: Config, args: &Args, mut environment: Environment) -> Res
         (audit::To::Auto, Who::Given(_) | Who::Generated(_)) => Audit::off(),
         (_, _) => Audit::start(&config.audit, clock.clone())?,
     };
-    let store = DiskStore::open(&config.storage, &config.buckets)?;
     for bucket in &environment.buckets {
         store.create_bucket(bucket).await?;
     }
@@ -168,8 +184,9 @@ async fn serve(config: Config, args: &Args, mut environment: Environment) -> Res
         }
         println!("seeded {} objects, {} were there", seeded.copied, seeded.kept);
     }
-    let public = PublicListener::bind(&config.server).await?;
-    let admin = AdminListener::bind(&config.admin).await?;
+    let public = PublicListener::bind_to(&config.server, &mut sockets).await?;
+    let admin = AdminListener::bind_to(&config.admin, &mut sockets).await?;
+    sockets.all_taken()?;
     let certificates = public.certificates();
     on_hangup(policy.clone(), audit.clone(), certificates.clone())?;
     let traces = Traces::start(&config.traces)?;
@@ -230,6 +247,13 @@ async fn serve(config: Config, args: &Args, mut environment: Environment) -> Res
         clock,
         config.storage.abort_uploads_after,
     ));
+    tokio::spawn(supervisor::keep_watchdog_content());
+    supervisor::ready(&format!("serving {origin}"));
+    let grace = config.server.shutdown_grace;
+    let stop = async move {
+        stop.await;
+        supervisor::stopping(&format!("transfers in flight have {grace} to end"));
+    };
     public.run(gateway, stop).await;
     tokio::task::spawn_blocking(move || audit.flush()).await.ok();
     if let Some(traces) = traces {
@@ -285,11 +309,24 @@ fn on_hangup(policy: Live, audit: Audit, certificates: Option<Certificates>) -> 
     let mut hangup = server::reload_signals()?;
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
+            supervisor::reloading();
+            let mut changes = policy.changes();
+            changes.mark_unchanged();
             policy.reload_now();
             audit.reopen();
             if let Some(certificates) = &certificates {
                 certificates.reload_now();
             }
+            // A policy that is the same as before is told of by nobody.
+            _ = tokio::time::timeout(RELOAD.duration(), changes.changed()).await;
+            let status = policy.status();
+            supervisor::ready(&match status.problem {
+                None => format!("policy generation {} is in force", status.generation),
+                Some(problem) => format!(
+                    "policy generation {} stays in force: {problem}",
+                    status.generation
+                ),
+            });
         }
     });
     Ok(())

@@ -10,7 +10,10 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use crate::types::AccessKeyId;
+use crate::{
+    obstacle::{Obstacle, Wanted},
+    types::AccessKeyId,
+};
 
 /// The signer in a fresh policy.
 pub const SIGNER: &str = "sample";
@@ -38,26 +41,31 @@ pub enum FreshError {
     #[error("no random bytes for fresh keys: {0}")]
     Random(#[from] getrandom::Error),
     /// The file cannot be written.
-    #[error("{}: no policy file is there, and a fresh one cannot be written: {source}", path.display())]
+    #[error("{}: no policy file is there, and a fresh one cannot be written: {obstacle}", path.display())]
     Write {
         /// Where it should be.
         path: PathBuf,
-        /// Why not.
-        source: io::Error,
+        /// Why not, and the fix.
+        obstacle: Obstacle,
     },
 }
 
 /// Writes a fresh policy file, unless there is something at the path already: then nothing is changed, and `None` comes back.
 pub fn write_where_missing(path: &Path) -> Result<Option<FreshPolicy>, FreshError> {
+    write_for(path, BUCKET)
+}
+
+/// The same for another bucket than the sample's. It must be a valid name.
+pub fn write_for(path: &Path, bucket: &str) -> Result<Option<FreshPolicy>, FreshError> {
     // A symlink that leads nowhere counts as something: whoever made it meant another file.
     if path.symlink_metadata().is_ok() {
         return Ok(None);
     }
     let (access_key_id, secret_access_key) = random_keys()?;
-    let text = text(&access_key_id, &secret_access_key);
+    let text = text(&access_key_id, &secret_access_key, bucket);
     let failed = |source| FreshError::Write {
         path: path.to_owned(),
-        source,
+        obstacle: Obstacle::new(path, Wanted::Write, source),
     };
     let access_key_id =
         AccessKeyId::parse(&access_key_id).map_err(|error| failed(io::Error::other(error)))?;
@@ -117,7 +125,7 @@ fn random(letters: &[u8], count: usize) -> Result<Zeroizing<String>, getrandom::
     Ok(Zeroizing::new(bytes.iter().filter_map(letter).collect()))
 }
 
-fn text(access_key_id: &str, secret_access_key: &str) -> Zeroizing<String> {
+fn text(access_key_id: &str, secret_access_key: &str, bucket: &str) -> Zeroizing<String> {
     Zeroizing::new(format!(
         r#"# The policy: who may sign links, and for what. Postern reads this file again within a second of every save.
 #
@@ -131,17 +139,23 @@ name = "{SIGNER}"
 access_key_id = "{access_key_id}"
 secret_access_key = "{secret_access_key}"
 
-# Read the objects of the bucket "{BUCKET}". Statements are AWS's own (IAM): Effect, Action, Resource, with * and ?.
+# Read the objects of the bucket "{bucket}". Statements are AWS's own (IAM): Effect, Action, Resource, with * and ?.
 [[signer.statement]]
 Effect = "Allow"
 Action = ["s3:GetObject"]
-Resource = ["arn:aws:s3:::{BUCKET}/*"]
+Resource = ["arn:aws:s3:::{bucket}/*"]
 
 # Whoever may list a bucket is told of a missing object (404 NoSuchKey); whoever may not, just 403 AccessDenied.
 [[signer.statement]]
 Effect = "Allow"
 Action = ["s3:ListBucket"]
-Resource = ["arn:aws:s3:::{BUCKET}"]
+Resource = ["arn:aws:s3:::{bucket}"]
+
+# To have it upload and delete too, take the # away.
+# [[signer.statement]]
+# Effect = "Allow"
+# Action = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+# Resource = ["arn:aws:s3:::{bucket}/*"]
 "#
     ))
 }

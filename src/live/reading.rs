@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeSet,
     fs::{self, File},
-    io::{self, Read},
+    io::Read,
     path::{Path, PathBuf},
     str,
 };
@@ -12,7 +12,10 @@ use std::{
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use crate::policy::{Compiled, MAX_POLICY_BYTES, PolicyError, PolicyFile, Reference, References};
+use crate::{
+    obstacle::{Obstacle, Wanted},
+    policy::{Compiled, MAX_POLICY_BYTES, PolicyError, PolicyFile, Reference, References},
+};
 
 use super::trail::Look;
 
@@ -40,7 +43,7 @@ pub enum LoadError {
 pub enum Unreadable {
     /// The system refuses.
     #[error("{0}")]
-    System(#[from] io::Error),
+    System(Obstacle),
     /// A folder, a pipe or a device: reading it could take for ever.
     #[error("it is not a regular file")]
     NotRegular,
@@ -173,7 +176,8 @@ fn read_references(
 /// Reads a regular file whole, within what is `left` of the bound.
 fn read(path: &Path, left: &mut u64) -> Result<Zeroizing<String>, Unreadable> {
     // Asked before it is opened: opening a pipe would wait for its writer.
-    let found = fs::metadata(path)?;
+    let failed = |source| Unreadable::System(Obstacle::new(path, Wanted::Read, source));
+    let found = fs::metadata(path).map_err(failed)?;
     if !found.is_file() {
         return Err(Unreadable::NotRegular);
     }
@@ -183,8 +187,8 @@ fn read(path: &Path, left: &mut u64) -> Result<Zeroizing<String>, Unreadable> {
     // Room for all of it at once, so that no outgrown buffer is left behind unwiped.
     let room = usize::try_from(found.len().saturating_add(1)).unwrap_or(0);
     let mut bytes = Zeroizing::new(Vec::with_capacity(room));
-    let mut file = File::open(path)?.take(left.saturating_add(1));
-    file.read_to_end(&mut bytes)?;
+    let mut file = File::open(path).map_err(failed)?.take(left.saturating_add(1));
+    file.read_to_end(&mut bytes).map_err(failed)?;
     *left = left.checked_sub(bytes.len() as u64).ok_or(Unreadable::TooLarge)?;
     let text = str::from_utf8(&bytes).map_err(|error| {
         let before = bytes.iter().take(error.valid_up_to());

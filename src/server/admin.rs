@@ -17,7 +17,7 @@ use crate::{
     types::Span,
 };
 
-use super::{AdminSettings, ServerError, listener};
+use super::{AdminSettings, ServerError, Sockets, listener};
 
 /// How long the operator's client may take to send a head.
 const HEAD_TIMEOUT: Span = Span::from_seconds(10);
@@ -73,10 +73,15 @@ pub struct AdminListener {
 impl AdminListener {
     /// Binds the configured address.
     pub async fn bind(settings: &AdminSettings) -> Result<Self, ServerError> {
-        let (listener, address) = listener::bind(&settings.listen, "admin.listen").await?;
+        Self::bind_to(settings, &mut Sockets::none()).await
+    }
+
+    /// The same, on the socket `admin` where there is one.
+    pub async fn bind_to(settings: &AdminSettings, sockets: &mut Sockets) -> Result<Self, ServerError> {
+        let bound = listener::bind(sockets, "admin", &settings.listen, "admin.listen").await?;
         Ok(Self {
-            listener,
-            address,
+            listener: bound.listener,
+            address: bound.address,
             metrics: Metrics::default(),
         })
     }

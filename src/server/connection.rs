@@ -4,10 +4,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use http::{Request, Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::graceful::Watcher,
-};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 
 use crate::{
@@ -16,7 +13,13 @@ use crate::{
     types::{Peer, TlsVersion},
 };
 
-use super::{Handler, Settings, abortable::Abortable, misdirected, proxy_protocol, workers::Accepted};
+use super::{
+    Handler, Settings,
+    abortable::Abortable,
+    draining::{FirstRequest, Watcher},
+    misdirected, proxy_protocol,
+    workers::Accepted,
+};
 
 /// hyper's smallest read buffer.
 const SMALLEST_HEAD: usize = 8 * 1024;
@@ -56,7 +59,7 @@ impl Serving {
         };
         let Some(tls) = tls else {
             let (stream, connection) = plain(stream);
-            return http1(stream, Client { peer, connection }, handler, settings, watcher).await;
+            return http1(stream, Client::new(peer, connection), handler, settings, watcher).await;
         };
         let connection = Connection::new();
         let handshake = async {
@@ -77,7 +80,7 @@ impl Serving {
             }),
             ..peer
         };
-        let client = Client { peer, connection };
+        let client = Client::new(peer, connection);
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
             http2(stream, client, handler, settings, watcher).await;
         } else {
@@ -106,6 +109,17 @@ fn plain(stream: TcpStream) -> (Abortable, Connection) {
 struct Client {
     peer: Peer,
     connection: Connection,
+    first_request: FirstRequest,
+}
+
+impl Client {
+    fn new(peer: Peer, connection: Connection) -> Self {
+        Self {
+            peer,
+            connection,
+            first_request: FirstRequest::default(),
+        }
+    }
 }
 
 /// Speaks until the connection ends, or is broken off: then nothing more is written to it, not even an end.
@@ -130,6 +144,7 @@ fn service<H: Handler>(
     Future: Send + 'static,
 > {
     service_fn(move |request| {
+        client.first_request.has_come();
         let (handler, client) = (handler.clone(), client.clone());
         async move { Ok(handler.handle(request, client.peer, client.connection).await) }
     })
@@ -148,7 +163,7 @@ where
         // Bodies are passed on as they are, never copied: see `file_socket`.
         .writev(true)
         .serve_connection(TokioIo::new(io), service(handler, client.clone()));
-    until_the_end(&client, watcher.watch(connection)).await;
+    until_the_end(&client, watcher.watch(connection, &client.first_request)).await;
 }
 
 async fn http2<I, H>(io: I, client: Client, handler: H, settings: &Settings, watcher: Watcher)
@@ -163,5 +178,5 @@ where
         .keep_alive_interval(settings.head_timeout.duration())
         .keep_alive_timeout(PING)
         .serve_connection(TokioIo::new(io), service(handler, client.clone()));
-    until_the_end(&client, watcher.watch(connection)).await;
+    until_the_end(&client, watcher.watch(connection, &client.first_request)).await;
 }

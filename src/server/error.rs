@@ -17,6 +17,14 @@ pub enum ServerError {
         /// What the system says.
         source: io::Error,
     },
+    /// A socket that was passed cannot be served.
+    #[error("the socket {name:?} that was passed to postern (LISTEN_FDS): {problem}")]
+    Passed {
+        /// Its name.
+        name: String,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
     /// A TLS file cannot be read, or holds no PEM of the kind wanted.
     #[error("{} ({setting}): {problem}", path.display())]
     TlsFile {

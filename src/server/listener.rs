@@ -2,26 +2,31 @@
 
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use crate::{clock::Clock, metrics::Metrics, types::Scheme};
 
 use super::{
-    Certificates, Handler, ServerError, Settings,
+    Certificates, Handler, ServerError, Settings, Sockets,
     connection::Serving,
+    draining::Draining,
+    sockets,
     tls::{self, Renewal},
     workers::{Accepted, Workers},
 };
 
 /// How long accepting rests when the process has no descriptor left; connections that end give some back.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(50);
+/// How many that wait in a socket's queue are served yet when it closes: as many as the queue holds.
+const LONGEST_QUEUE: usize = 1024;
 
 /// A bound socket, and how it speaks HTTPS where it does.
 struct Door {
     listener: TcpListener,
     address: SocketAddr,
+    /// Does the socket outlive this process?
+    inherited: bool,
     tls: Option<TlsAcceptor>,
 }
 
@@ -38,6 +43,11 @@ pub struct PublicListener {
 impl PublicListener {
     /// Reads the TLS files, then binds: what is wrong with either is told before a client can connect.
     pub async fn bind(settings: &Settings) -> Result<Self, ServerError> {
+        Self::bind_to(settings, &mut Sockets::none()).await
+    }
+
+    /// The same, on the sockets `http` and `https` where there are such.
+    pub async fn bind_to(settings: &Settings, sockets: &mut Sockets) -> Result<Self, ServerError> {
         let (mut tls, certificates) = match &settings.tls {
             None => (None, None),
             Some(tls) => {
@@ -46,12 +56,18 @@ impl PublicListener {
             }
         };
         let besides = settings.tls.as_ref().and_then(|tls| tls.listen.as_deref());
+        let secure = besides.and(tls.take());
+        let name = sockets::public_name(settings);
+        let first = Door::bind(sockets, name, (&settings.listen, "server.listen"), tls).await?;
         let second = match besides {
             None => None,
-            Some(listen) => Some(Door::bind(listen, "server.tls.listen", tls.take()).await?),
+            Some(listen) => {
+                let listen = (listen, "server.tls.listen");
+                Some(Door::bind(sockets, sockets::HTTPS, listen, secure).await?)
+            }
         };
         Ok(Self {
-            first: Door::bind(&settings.listen, "server.listen", tls).await?,
+            first,
             second,
             certificates,
             settings: settings.clone(),
@@ -108,14 +124,14 @@ impl PublicListener {
             Err(error) => return tracing::error!(%error, "cannot start the threads that serve connections"),
         };
         let (first, second) = (self.first, self.second);
-        let graceful = GracefulShutdown::new();
+        let draining = Draining::new();
         tokio::pin!(stop);
         loop {
             tokio::select! {
                 biased;
                 () = &mut stop => break,
                 accepted = accept(&first, second.as_ref()) => {
-                    let served = accepted.and_then(|accepted| workers.serve(accepted, graceful.watcher()));
+                    let served = accepted.and_then(|accepted| workers.serve(accepted, draining.watcher()));
                     // Neither a client that is gone before it is accepted nor a lack of descriptors ends the loop.
                     if let Err(error) = served {
                         tracing::warn!(%error, "cannot accept a connection");
@@ -124,8 +140,10 @@ impl PublicListener {
                 }
             }
         }
-        drop((first, second));
-        if tokio::time::timeout(grace, graceful.shutdown()).await.is_err() {
+        for door in [Some(first), second].into_iter().flatten() {
+            door.close(|accepted| workers.serve(accepted, draining.watcher()));
+        }
+        if tokio::time::timeout(grace, draining.finish()).await.is_err() {
             tracing::warn!(
                 seconds = grace.as_secs(),
                 connections = workers.connections(),
@@ -138,14 +156,16 @@ impl PublicListener {
 
 impl Door {
     async fn bind(
-        address: &str,
-        setting: &'static str,
+        sockets: &mut Sockets,
+        name: &str,
+        (address, setting): (&str, &'static str),
         tls: Option<TlsAcceptor>,
     ) -> Result<Self, ServerError> {
-        let (listener, address) = bind(address, setting).await?;
+        let bound = bind(sockets, name, address, setting).await?;
         Ok(Self {
-            listener,
-            address,
+            listener: bound.listener,
+            address: bound.address,
+            inherited: bound.inherited,
             tls,
         })
     }
@@ -162,6 +182,30 @@ impl Door {
         let tls = self.tls.clone();
         Ok(Accepted { stream, peer, tls })
     }
+
+    /// Closes the socket. One that was passed is only let go of: whoever waits in its queue waits for the next process. With a socket of our own the
+    /// queue would go too, and a client that is in it would find its connection reset: so it is emptied first.
+    fn close(self, serve: impl Fn(Accepted) -> io::Result<()>) {
+        if self.inherited {
+            return;
+        }
+        let Ok(listener) = self.listener.into_std() else {
+            return;
+        };
+        for _ in 0..LONGEST_QUEUE {
+            let Ok((stream, peer)) = listener.accept() else {
+                return;
+            };
+            let tls = self.tls.clone();
+            let served = stream
+                .set_nonblocking(true)
+                .and_then(|()| TcpStream::from_std(stream))
+                .and_then(|stream| serve(Accepted { stream, peer, tls }));
+            if served.is_err() {
+                return;
+            }
+        }
+    }
 }
 
 /// The next connection at either door; where both have one, by chance, so that neither waits for the other to be idle.
@@ -175,17 +219,36 @@ async fn accept(first: &Door, second: Option<&Door>) -> io::Result<Accepted> {
     }
 }
 
-/// Binds an address, and asks for the one that was given.
+/// A socket to accept from.
+pub(super) struct Bound {
+    pub(super) listener: TcpListener,
+    pub(super) address: SocketAddr,
+    pub(super) inherited: bool,
+}
+
+/// Takes the socket of this name if there is one, and else binds the address; asks for the one that was given.
 pub(super) async fn bind(
+    sockets: &mut Sockets,
+    name: &str,
     address: &str,
     setting: &'static str,
-) -> Result<(TcpListener, SocketAddr), ServerError> {
+) -> Result<Bound, ServerError> {
     let failed = |source| ServerError::Bind {
         address: address.to_owned(),
         setting,
         source,
     };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    Ok((listener, bound))
+    let (listener, inherited) = match sockets.take(name)? {
+        Some(socket) => (
+            TcpListener::from_std(socket.listener).map_err(failed)?,
+            socket.passed,
+        ),
+        None => (TcpListener::bind(address).await.map_err(failed)?, false),
+    };
+    let address = listener.local_addr().map_err(failed)?;
+    Ok(Bound {
+        listener,
+        address,
+        inherited,
+    })
 }

@@ -7,6 +7,7 @@
 mod abortable;
 mod admin;
 mod connection;
+mod draining;
 mod error;
 #[cfg(target_os = "linux")]
 mod file_socket;
@@ -15,6 +16,8 @@ mod misdirected;
 mod proxy_protocol;
 mod settings;
 mod shutdown;
+mod sockets;
+pub mod supervisor;
 mod tls;
 mod workers;
 
@@ -24,6 +27,7 @@ pub use listener::PublicListener;
 pub use proxy_protocol::{ProxyHeader, ProxyHeaderError, parse as parse_proxy_header};
 pub use settings::{AdminSettings, CertificateFiles, ProxyProtocol, Settings, TlsSettings};
 pub use shutdown::{reload_signals, termination};
+pub use sockets::Sockets;
 pub use tls::{CertificateStatus, Certificates, InForce, remarks as certificate_remarks};
 
 use std::future::Future;

@@ -12,7 +12,6 @@ use std::{
     thread,
 };
 
-use hyper_util::server::graceful::Watcher;
 use tokio::{
     net::TcpStream,
     runtime,
@@ -22,7 +21,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::{Handler, connection::Serving};
+use super::{Handler, connection::Serving, draining::Watcher};
 
 /// One connection as it comes from a listener.
 pub(super) struct Accepted<S = TcpStream> {

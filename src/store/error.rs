@@ -3,7 +3,10 @@
 
 use std::{io, path::PathBuf};
 
-use crate::types::{BucketName, UploadId};
+use crate::{
+    obstacle::Obstacle,
+    types::{BucketName, UploadId},
+};
 
 /// Why an object was not opened.
 #[derive(Debug, thiserror::Error)]
@@ -66,28 +69,20 @@ pub enum StoreError {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The root or one of its files cannot be made.
-    #[error(
-        "{path} cannot be made by user id {uid}: {source}; make it yourself, or `chown {uid}` its folder"
-    )]
+    #[error("{path} cannot be made or written: {obstacle}")]
     Create {
         /// What was to be made.
         path: PathBuf,
-        /// Whom this process runs as.
-        uid: u32,
-        /// What the system said.
-        source: io::Error,
+        /// What stands in the way, and the fix.
+        obstacle: Obstacle,
     },
     /// A folder cannot be opened.
-    #[error(
-        "{path} cannot be opened as a folder by user id {uid}: {source}; see that it exists and that this user may read it"
-    )]
+    #[error("{path} cannot be opened as a folder: {obstacle}")]
     Open {
         /// What was to be opened.
         path: PathBuf,
-        /// Whom this process runs as.
-        uid: u32,
-        /// What the system said.
-        source: io::Error,
+        /// What stands in the way, and the fix.
+        obstacle: Obstacle,
     },
     /// The folder's mark names another format than this version writes.
     #[error(

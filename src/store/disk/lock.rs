@@ -8,7 +8,10 @@ use std::{
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::store::OpenError;
+use crate::{
+    obstacle::{Obstacle, Wanted},
+    store::OpenError,
+};
 
 /// The file that marks a root as a store and carries the lock. Its name can be neither a bucket nor a key.
 const MARK: &str = "~!postern";
@@ -19,11 +22,9 @@ const FORMAT: &str = "postern store, format 1\n";
 /// nothing needs a lock.
 pub(super) fn take(root: &Path) -> Result<Option<File>, OpenError> {
     let path = root.join(MARK);
-    let uid = rustix::process::getuid().as_raw();
     let create = |source| OpenError::Create {
         path: path.clone(),
-        uid,
-        source,
+        obstacle: Obstacle::new(&path, Wanted::Write, source),
     };
     let opened = fs::OpenOptions::new()
         .read(true)

@@ -42,7 +42,10 @@ use std::{
 
 use rustix::io::Errno;
 
-use crate::types::{BucketName, ObjectAttributes, ObjectKey};
+use crate::{
+    obstacle::{Obstacle, Wanted},
+    types::{BucketName, ObjectAttributes, ObjectKey},
+};
 
 use super::{BucketFolder, OpenError, Settings, StoreError};
 use confine::Wait;
@@ -79,9 +82,10 @@ impl DiskStore {
     /// Opens the root, which is made where it is missing, and every folder that is a bucket elsewhere. The root is this
     /// process's alone from here on.
     pub fn open(settings: &Settings, buckets: &[BucketFolder]) -> Result<Self, OpenError> {
-        let uid = rustix::process::getuid().as_raw();
-        let path = settings.root.clone();
-        fs::create_dir_all(&path).map_err(|source| OpenError::Create { path, uid, source })?;
+        fs::create_dir_all(&settings.root).map_err(|source| OpenError::Create {
+            path: settings.root.clone(),
+            obstacle: Obstacle::new(&settings.root, Wanted::Write, source),
+        })?;
         let mut root = Folder::open(&settings.root)?;
         root.lock = lock::take(&settings.root)?.map(Arc::new);
         let mut mounted = HashMap::new();
@@ -121,11 +125,9 @@ impl DiskStore {
 
 impl Folder {
     fn open(path: &Path) -> Result<Self, OpenError> {
-        let uid = rustix::process::getuid().as_raw();
         let failed = |source| OpenError::Open {
             path: path.to_owned(),
-            uid,
-            source,
+            obstacle: Obstacle::new(path, Wanted::Read, source),
         };
         let opened = File::open(path).map_err(failed)?;
         if !opened.metadata().map_err(failed)?.is_dir() {

@@ -229,6 +229,34 @@ fn what_no_client_would_take_is_not_made() {
     assert!(!path(&program, "").exists());
 }
 
+#[test]
+fn check_warns_of_certificates_that_are_missing_unfit_or_soon_expired() {
+    let program = Program::new();
+    dev_cert(&program, &["--days", "1"]);
+    let policy = "[[signer]]\nname = 'a'\naccess_key_id = 'AKIAALICE00000000000'\nsecret_access_key = 's'\n";
+    fs::write(program.folder.path().join("policy.toml"), policy).unwrap();
+    for (certificate, key, says) in [
+        (
+            "cert.pem",
+            "key.pem",
+            "the certificate for localhost expires in 0 days",
+        ),
+        ("cert.pem", "ca-key.pem", "does not fit the certificate"),
+        (
+            "no.pem",
+            "key.pem",
+            "no.pem (server.tls.certificate): cannot be read: No such file",
+        ),
+    ] {
+        let mut command = program.command(&["check"]);
+        command
+            .env("POSTERN_SERVER__TLS__CERTIFICATE", path(&program, certificate))
+            .env("POSTERN_SERVER__TLS__PRIVATE_KEY", path(&program, key));
+        let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
+        assert!(said.contains(says), "{says:?} is not in {said}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_running_gateway_tells_where_it_listens_and_what_is_wrong_with_its_certificate() {
     let program = Program::new();

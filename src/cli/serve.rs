@@ -477,3 +477,22 @@ async fn sample_link(
         .ok()
         .map(sigv4::SignedUrl::into_string)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_leave_out_the_port_that_is_the_schemes_own() {
+        for (scheme, address, named) in [
+            (Scheme::Http, "127.0.0.1:9000", "localhost:9000"),
+            (Scheme::Https, "127.0.0.1:9443", "localhost:9443"),
+            (Scheme::Https, "127.0.0.1:443", "localhost"),
+            (Scheme::Http, "127.0.0.1:443", "localhost:443"),
+            (Scheme::Http, "0.0.0.0:80", "127.0.0.1"),
+        ] {
+            let hosts = hosts((scheme, address.parse().unwrap()));
+            assert!(hosts.contains(&named.to_owned()), "{address} {hosts:?}");
+        }
+    }
+}

@@ -8,12 +8,17 @@ use std::{
 };
 
 use http::Method;
+use postern::{metrics::Now, types::CacheCounts};
 use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 use yaml_rust2::{Yaml, YamlLoader};
 
 use crate::{
     logs::{Program, Serving},
-    support::client,
+    support::{TestGateway, client, reader},
 };
 
 /// What Prometheus itself adds, and what histograms have.
@@ -209,4 +214,96 @@ async fn every_metric_and_every_alert_is_in_the_manual() {
         missing.is_empty(),
         "docs/MONITORING.md does not tell of {missing:?}"
     );
+}
+
+/// What the gateway's counters say, once they say this.
+async fn counted(gateway: &TestGateway, line: &str) -> String {
+    let start = std::time::Instant::now();
+    loop {
+        let text = gateway.telemetry.metrics.text(&Now::default());
+        if text.lines().any(|found| found == line) {
+            return text;
+        }
+        assert!(start.elapsed().as_secs() < 20, "{line} is not in\n{text}");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn connections_and_requests_count_while_they_last_and_when_they_end() {
+    let gateway = TestGateway::start().await;
+    // More than the connection's buffers take.
+    let size = 64 << 20;
+    let file = gateway.put("large.bin", "");
+    std::fs::File::options()
+        .write(true)
+        .open(file)
+        .unwrap()
+        .set_len(size)
+        .unwrap();
+    let link = gateway.link(&Method::GET, "large.bin");
+    let (_, target) = link.split_once(&gateway.address.to_string()).unwrap();
+    let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+    let head = format!("GET {target} HTTP/1.1\r\nhost: {}\r\n\r\n", gateway.address);
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.read_u8().await.unwrap();
+    let text = counted(&gateway, "postern_requests_in_flight 1").await;
+    assert!(
+        text.contains("postern_connections_open{listener=\"http\"} 1"),
+        "{text}"
+    );
+    assert!(!text.contains("postern_requests_total"), "it is not over: {text}");
+    drop(stream);
+    counted(&gateway, "postern_connections_open{listener=\"http\"} 0").await;
+    counted(&gateway, "postern_requests_in_flight 0").await;
+    counted(
+        &gateway,
+        "postern_requests_total{operation=\"GetObject\",outcome=\"gone\",status=\"200\",code=\"none\"} 1",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn no_text_of_a_client_becomes_a_label() {
+    let gateway = TestGateway::start().await;
+    let url = format!("{}/odd-bucket/odd-key?odd-query=odd", gateway.endpoint());
+    let odd = [
+        ("x-amz-odd", "odd"),
+        ("user-agent", "odd"),
+        ("origin", "http://odd"),
+    ];
+    for method in ["GET", "OPTIONS", "ODD-METHOD", "POST", "BREW"] {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        client::send(gateway.address, method, &url, &odd).await;
+    }
+    let text = counted(
+        &gateway,
+        "postern_request_duration_seconds_count{operation=\"none\"} 5",
+    )
+    .await;
+    assert!(
+        !text.to_ascii_lowercase().contains("odd") && !text.contains("BREW"),
+        "{text}"
+    );
+    let lines = text
+        .lines()
+        .filter(|line| line.starts_with("postern_requests_total"));
+    assert!(
+        lines.clone().all(|line| line.contains("operation=\"none\"")),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_new_policy_begins_with_no_signing_keys_and_its_look_ups_count_on() {
+    let gateway = TestGateway::start().await;
+    gateway.put("a.txt", "a");
+    let link = gateway.link(&Method::GET, "a.txt");
+    for (hits, misses) in [(0, 1), (1, 1)] {
+        assert_eq!(gateway.get(&link).await.status, 200);
+        assert_eq!(gateway.live.signing_keys(), CacheCounts { hits, misses });
+    }
+    gateway.save_policy(&(reader() + "# once more\n")).await;
+    assert_eq!(gateway.get(&link).await.status, 200);
+    assert_eq!(gateway.live.signing_keys(), CacheCounts { hits: 1, misses: 2 });
 }

@@ -1,6 +1,6 @@
 //! The stages of a request, each as work that can be done again and again: for the clock (`main.rs`) and for instruction counts (`../instructions`).
 
-use std::{hint::black_box, sync::Arc};
+use std::{hint::black_box, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request};
@@ -11,8 +11,9 @@ use postern::{
     explain::{Explainer, Question},
     gateway::{Connection, Gateway},
     live::{self, Live, OnInvalid},
+    metrics::{Ended, Metrics},
     policy::{GivenContext, PolicyFile, References, Snapshot},
-    s3::{self, Call},
+    s3::{self, Call, Operation},
     sigv4::{self, InForce, Mechanism, Presigned, Terms},
     store::{self, DiskStore, disk::mapping},
     types::{
@@ -75,6 +76,7 @@ pub fn stages() -> Vec<Stage> {
             &("../a//~=%/".to_owned() + &"é".repeat(300)),
         ),
         explain(),
+        counted(),
         pipeline("gateway: head to a denial's last byte", false),
     ]
 }
@@ -245,6 +247,25 @@ fn explain() -> Stage {
             now: NOON,
         };
         assert!(explainer.explain(black_box(&question)).causes.is_empty());
+    })
+}
+
+fn counted() -> Stage {
+    let metrics = Metrics::default();
+    let read = Ended {
+        operation: Some(Operation::GetObject),
+        outcome: "served",
+        status: Some(200),
+        code: None,
+        reason: None,
+        bytes_sent: 4096,
+        bytes_received: 0,
+        duration: Duration::from_micros(300),
+        answered_after: Some(Duration::from_micros(200)),
+    };
+    stage("metrics: a served request counted", move || {
+        metrics.begun();
+        metrics.ended(black_box(&read));
     })
 }
 

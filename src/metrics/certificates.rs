@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
-    metrics::{counter::ConstCounter, family::Family, gauge::Gauge},
+    metrics::{family::Family, gauge::Gauge},
     registry::Registry,
 };
 
@@ -43,10 +43,11 @@ impl Certificates {
             "Until when the certificate of this first name is valid, in seconds since 1970",
             not_after,
         );
-        registry.register(
+        gauge(
+            registry,
             "tls_certificate_reload_failures",
             "Changed certificate files that were not taken since the start",
-            ConstCounter::new(self.reload_failures),
+            self.reload_failures,
         );
         gauge(
             registry,
@@ -78,7 +79,7 @@ mod tests {
         for line in [
             "postern_tls_certificate_not_after_timestamp_seconds{name=\"a.example\"} 5",
             "postern_tls_certificate_not_after_timestamp_seconds{name=\"b.example\"} 9",
-            "postern_tls_certificate_reload_failures_total 3",
+            "postern_tls_certificate_reload_failures 3",
             "postern_tls_certificate_problem 1",
         ] {
             assert!(

@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    audit, gateway, live, server, store,
+    audit, confine, gateway, live, server, store,
     types::Span,
     verdict::{self, PublicUrl, PublicUrlError},
 };
@@ -26,6 +26,8 @@ const A_WEEK: Span = Span::from_seconds(604_800);
 pub struct Config {
     /// The public listener.
     pub server: server::Settings,
+    /// What the process may open.
+    pub confine: confine::Settings,
     /// The operator's listener.
     pub admin: server::AdminSettings,
     /// What requests are answered by.
@@ -111,6 +113,7 @@ impl Config {
         for folder in &mut bucket {
             folder.path = base.join(&folder.path);
         }
+        let below = |places: Vec<PathBuf>| places.iter().map(|place| base.join(place)).collect();
         let tls = server.tls.map(|tls| server::TlsSettings {
             certificate: base.join(tls.certificate),
             private_key: base.join(tls.private_key),
@@ -123,6 +126,11 @@ impl Config {
                 max_headers: server.max_headers,
                 head_timeout: server.head_timeout,
                 shutdown_grace: server.shutdown_grace,
+            },
+            confine: confine::Settings {
+                mode: server.confine,
+                also_read: below(server.confine_also_read),
+                also_write: below(server.confine_also_write),
             },
             admin,
             gateway: gateway::Settings {

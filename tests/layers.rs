@@ -16,8 +16,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("explain", &["types", "s3", "sigv4", "policy", "verdict"]),
     ("clock", &["types"]),
     ("store", &["types", "clock"]),
-    ("live", &["types", "policy", "clock"]),
-    ("audit", &["types", "policy", "clock"]),
+    ("confine", &[]),
+    ("live", &["types", "policy", "clock", "confine"]),
+    ("audit", &["types", "policy", "clock", "confine"]),
     ("metrics", &[]),
     (
         "gateway",
@@ -33,14 +34,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "config",
         &[
-            "types", "s3", "verdict", "store", "live", "audit", "metrics", "gateway", "server",
+            "types", "s3", "verdict", "confine", "store", "live", "audit", "metrics", "gateway", "server",
         ],
     ),
     (
         "cli",
         &[
-            "types", "s3", "sigv4", "policy", "verdict", "explain", "clock", "store", "live", "audit",
-            "metrics", "gateway", "server", "config",
+            "types", "s3", "sigv4", "policy", "verdict", "explain", "clock", "confine", "store", "live",
+            "audit", "metrics", "gateway", "server", "config",
         ],
     ),
 ];

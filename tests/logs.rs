@@ -82,6 +82,10 @@ impl Serving {
         line.unwrap().parse().unwrap()
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGTERM, and all that was logged.
     pub(crate) fn stop(mut self) -> String {
         let pid = self.child.id().to_string();

@@ -9,6 +9,7 @@
 mod audit;
 mod client;
 mod conditions;
+mod confinement;
 mod cors;
 mod cutting;
 mod errors;

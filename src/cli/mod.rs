@@ -5,6 +5,7 @@ mod admin;
 mod audit;
 mod check;
 mod client;
+mod confinement;
 mod environment;
 mod explain;
 mod get;

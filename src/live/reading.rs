@@ -12,6 +12,7 @@ use std::{
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use crate::confine;
 use crate::policy::{Compiled, MAX_POLICY_BYTES, PolicyError, PolicyFile, Reference, References};
 
 use super::trail::Look;
@@ -41,6 +42,9 @@ pub enum Unreadable {
     /// The system refuses.
     #[error("{0}")]
     System(#[from] io::Error),
+    /// The system refuses, because this process is confined to other folders.
+    #[error("{0}")]
+    Outside(confine::Outside),
     /// A folder, a pipe or a device: reading it could take for ever.
     #[error("it is not a regular file")]
     NotRegular,
@@ -183,7 +187,11 @@ fn read(path: &Path, left: &mut u64) -> Result<Zeroizing<String>, Unreadable> {
     // Room for all of it at once, so that no outgrown buffer is left behind unwiped.
     let room = usize::try_from(found.len().saturating_add(1)).unwrap_or(0);
     let mut bytes = Zeroizing::new(Vec::with_capacity(room));
-    let mut file = File::open(path)?.take(left.saturating_add(1));
+    let opened = File::open(path).map_err(|error| match confine::outside(path, &error) {
+        Some(outside) => Unreadable::Outside(outside),
+        None => Unreadable::System(error),
+    })?;
+    let mut file = opened.take(left.saturating_add(1));
     file.read_to_end(&mut bytes)?;
     *left = left.checked_sub(bytes.len() as u64).ok_or(Unreadable::TooLarge)?;
     let text = str::from_utf8(&bytes).map_err(|error| {

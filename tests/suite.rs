@@ -6,6 +6,7 @@
     clippy::indexing_slicing
 )] // tests stop at the first surprise
 
+mod attacks;
 mod audit;
 mod client;
 mod conditions;

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::fs::{MetadataExt, PermissionsExt, symlink},
+    os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink},
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
@@ -236,6 +236,60 @@ async fn confined_it_opens_no_file_outside_and_says_how_to_let_it() {
     home.save(&policy("secret_access_key_file = 'inside'"));
     ready(&serving, "\"generation\":3").await;
     assert!(serving.stop().contains("not confined to the configured folders"));
+}
+
+/// How often a text stands in what the process can write to; `None` where this user may not look.
+fn copies(serving: &Serving, text: &str) -> Option<usize> {
+    let of = |file: &str| format!("/proc/{}/{file}", serving.id());
+    let memory = fs::File::open(of("mem")).ok()?;
+    let mut found = 0;
+    for line in fs::read_to_string(of("maps")).ok()?.lines() {
+        let mut words = line.split_whitespace();
+        let (range, rights) = (words.next()?, words.next()?);
+        if !rights.starts_with("rw") {
+            continue;
+        }
+        let (start, end) = range.split_once('-')?;
+        let (start, end) = (
+            u64::from_str_radix(start, 16).ok()?,
+            u64::from_str_radix(end, 16).ok()?,
+        );
+        let mut bytes = vec![0; usize::try_from(end - start).ok()?];
+        // A mapping that is gone meanwhile, or that holds nothing yet.
+        if memory.read_exact_at(&mut bytes, start).is_ok() {
+            found += memchr::memmem::find_iter(&bytes, text).count();
+        }
+    }
+    Some(found)
+}
+
+#[tokio::test]
+async fn a_secret_that_was_replaced_is_nowhere_in_memory() {
+    // In two pieces here, so that no test's own text is taken for it.
+    let secret = |number: u32| format!("{}-{number}-{}", "memory/of+secret", "0123456789abcdef");
+    let mine = |number: u32, more: &str| policy(&format!("secret_access_key = '{}'\n{more}", secret(number)));
+    let home = Home::new(&mine(1, ""));
+    let serving = Serving::start(home.serve(&[("POSTERN_SERVER__CONFINE", "auto")]));
+    let client::Answer { status, .. } =
+        client::send(serving.address(), Method::GET, serving.link(), &[]).await;
+    assert_eq!(status.as_u16(), 200);
+    let Some(first) = copies(&serving, &secret(1)) else {
+        return println!("skipped: this user may not look into another process's memory");
+    };
+    assert_eq!(first, 1, "the one in the snapshot");
+    // Valid, then broken: what is read of a file that is no policy is wiped too.
+    home.save(&mine(2, ""));
+    ready(&serving, "\"generation\":2").await;
+    home.save(&mine(3, "sekret = 'x'"));
+    ready(&serving, "sekret").await;
+    let start = Instant::now();
+    while copies(&serving, &secret(1)) != Some(0) || copies(&serving, &secret(3)) != Some(0) {
+        let left = [1, 2, 3].map(|number| copies(&serving, &secret(number)));
+        assert!(start.elapsed().as_secs() < 10, "copies of each secret: {left:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(copies(&serving, &secret(2)), Some(1));
+    serving.stop();
 }
 
 #[test]

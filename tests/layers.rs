@@ -64,7 +64,7 @@ const IMPURE: &[&str] = &[
     "std::thread",
 ];
 
-fn sources(of: &Path) -> Vec<PathBuf> {
+pub(crate) fn sources(of: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(of).unwrap() {
         let path = entry.unwrap().path();

@@ -1,13 +1,16 @@
 //! What `serve` may open from here on: the folders that its configuration and its policy name.
 
-use std::path::{Path, PathBuf};
+use std::{
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
 
 use tempfile::TempDir;
 
 use crate::{
     audit,
     config::Config,
-    confine::{self, Confined, Places},
+    confine::{self, Confined, Mode, Places},
     live::Live,
 };
 
@@ -36,12 +39,32 @@ pub(super) fn enter(
     scratch: Option<&TempDir>,
 ) -> Result<(), Problem> {
     let places = places(config, policy, seed, scratch);
+    if config.confine.mode == Mode::Off {
+        tracing::info!("not confined to the configured folders: server.confine is \"off\"");
+        return Ok(());
+    }
     for missing in places.read.iter().chain(&places.write) {
         let named = !SYSTEM.iter().any(|system| missing == Path::new(system));
         if named && !missing.exists() {
             tracing::warn!(
                 "{} is not there: once it is, postern must be restarted to open it, because of server.confine",
                 missing.display()
+            );
+        }
+    }
+    let folders = config.buckets.iter().map(|bucket| &bucket.path);
+    for folder in folders.chain([&config.storage.root]) {
+        if let Some(parent) = mounted_in(folder)
+            && !config
+                .confine
+                .also_write
+                .iter()
+                .any(|place| parent.starts_with(place))
+        {
+            tracing::info!(
+                "{} is a mount point: after it was mounted anew postern must be restarted, unless server.confine_also_write lists {}",
+                folder.display(),
+                parent.display()
             );
         }
     }
@@ -74,6 +97,14 @@ fn places(config: &Config, policy: &Live, seed: Option<&Path>, scratch: Option<&
         write,
         remove: remove.map(Path::to_owned).into_iter().collect(),
     }
+}
+
+/// The folder that another file system is mounted in at this one.
+fn mounted_in(folder: &Path) -> Option<PathBuf> {
+    let real = folder.canonicalize().ok()?;
+    let parent = real.parent()?;
+    let device = |folder: &Path| folder.metadata().ok().map(|found| found.dev());
+    (device(&real)? != device(parent)?).then(|| parent.to_owned())
 }
 
 /// The folder that a file is named in, where its successor will be put, and the one that a symlink leads to, as certbot's and Kubernetes's do.

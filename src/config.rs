@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    audit, gateway, live,
+    audit, confine, gateway, live,
     obstacle::{Obstacle, Wanted},
     server, store, traces,
     types::{Forwarding, Span, TrustedProxies, TrustedProxyError},
@@ -28,6 +28,8 @@ const A_WEEK: Span = Span::from_seconds(604_800);
 pub struct Config {
     /// The public listener.
     pub server: server::Settings,
+    /// What the process may open.
+    pub confine: confine::Settings,
     /// The operator's listener.
     pub admin: server::AdminSettings,
     /// What requests are answered by.
@@ -118,6 +120,7 @@ impl Config {
         for folder in &mut bucket {
             folder.path = base.join(&folder.path);
         }
+        let below = |places: Vec<PathBuf>| places.iter().map(|place| base.join(place)).collect();
         let tls = server.tls.map(|tls| server::TlsSettings {
             listen: tls.listen,
             certificate: base.join(tls.certificate),
@@ -141,6 +144,11 @@ impl Config {
                 shutdown_grace: server.shutdown_grace,
                 proxy_protocol: server.proxy_protocol,
                 trusted_proxies: proxies.clone(),
+            },
+            confine: confine::Settings {
+                mode: server.confine,
+                also_read: below(server.confine_also_read),
+                also_write: below(server.confine_also_write),
             },
             admin,
             gateway: gateway::Settings {

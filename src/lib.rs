@@ -4,6 +4,7 @@ pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod confine;
 pub mod explain;
 pub mod gateway;
 pub mod live;

@@ -88,6 +88,10 @@ impl Serving {
         assert!(sent.unwrap().success());
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGTERM, and all that was logged.
     pub(crate) fn stop(mut self) -> String {
         self.signal("-TERM");

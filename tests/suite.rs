@@ -6,11 +6,14 @@
     clippy::indexing_slicing
 )] // tests stop at the first surprise
 
+mod attacks;
 mod audit;
 mod client;
 mod conditions;
+mod confinement;
 mod cors;
 mod cutting;
+mod dependencies;
 mod dev_cert;
 mod errors;
 mod explain;
@@ -31,6 +34,7 @@ mod revocation;
 mod starting;
 mod story;
 mod support;
+mod threats;
 mod tls;
 mod traces;
 mod transport;

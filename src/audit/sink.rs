@@ -16,6 +16,7 @@ use std::{
 
 use crate::{
     clock::Clock,
+    confine,
     obstacle::{Obstacle, Wanted},
 };
 
@@ -339,10 +340,15 @@ impl Writer {
     }
 
     fn fails(&mut self, error: &io::Error) {
-        let problem = format!(
+        let mut problem = format!(
             "the audit trail cannot be written to {}: {error}",
             self.output.name()
         );
+        if let Output::File(_, path) = &self.output
+            && let Some(outside) = confine::outside_for_writing(path, error)
+        {
+            problem = format!("{problem}; {outside}");
+        }
         if !self.failing {
             tracing::error!("{problem}");
         }

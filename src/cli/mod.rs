@@ -5,6 +5,7 @@ mod admin;
 mod audit;
 mod check;
 mod client;
+mod confinement;
 mod dev_cert;
 mod environment;
 mod explain;

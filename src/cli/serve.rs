@@ -18,6 +18,7 @@ use crate::{
     audit::{self, Audit},
     clock::Clock,
     config::Config,
+    confine,
     explain::{Explanation, Question},
     gateway::{Gateway, Mode, Telemetry},
     live::{self, Live, Watcher, given::Keys},
@@ -32,7 +33,7 @@ use crate::{
 };
 
 use super::{
-    Cli, Outcome, Problem,
+    Cli, Outcome, Problem, confinement,
     environment::Environment,
     logging,
     measuring::{self, Measuring},
@@ -69,9 +70,12 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
+    confine::keep_memory_private().map_err(|error| {
+        format!("core dumps of this process, which holds keys, cannot be switched off: {error}")
+    })?;
     // Before there is a second thread, since it takes variables away.
     let mut sockets = Sockets::from_environment()?;
-    let environment = Environment::read(|name| std::env::var(name).ok())?;
+    let mut environment = Environment::read(|name| std::env::var(name).ok())?;
     let mut config = match &args.folder {
         Some(_) => cli.explicit_config()?,
         None => cli.config()?,
@@ -84,12 +88,26 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
     // Sockets come first: whoever connects while the store is waited for is kept in their queues.
     sockets.open(&config.server, &config.admin)?;
     let store = opening::open(&config)?;
+    let clock = Clock::system();
+    let who = who(&config, args, &mut environment)?;
+    let policy = policy(&who, &config, &clock)?;
+    let seed = args.seed.clone().or(environment.seed.take());
+    confinement::enter(&config, &policy, seed.as_deref(), scratch.as_ref())?;
+    let prepared = Prepared {
+        who,
+        policy,
+        store,
+        clock,
+        sockets,
+        buckets: environment.buckets,
+        seed,
+    };
     // Connections have threads of their own: here is what goes on besides.
     let served = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()?
-        .block_on(serve(config, args, environment, sockets, store));
+        .block_on(serve(config, prepared));
     drop(scratch);
     served
 }
@@ -137,7 +155,8 @@ fn who(config: &Config, args: &Args, environment: &mut Environment) -> Result<Wh
     Ok(Who::PolicyFile)
 }
 
-fn policy(who: &Who, config: &Config, clock: &Clock) -> Result<(Live, Option<Watcher>), Problem> {
+/// The policy in force at the start. It is not watched yet.
+fn policy(who: &Who, config: &Config, clock: &Clock) -> Result<Live, Problem> {
     match who {
         Who::PolicyFile => {
             if let Some(fresh) = live::fresh::write_where_missing(&config.policy.file)? {
@@ -151,33 +170,49 @@ fn policy(who: &Who, config: &Config, clock: &Clock) -> Result<(Live, Option<Wat
             for warning in warnings {
                 tracing::warn!("{warning}");
             }
-            let watcher = policy.watch()?;
-            Ok((policy, Some(watcher)))
+            Ok(policy)
         }
-        Who::Given(keys) | Who::Generated(keys) => Ok((Live::given(keys, clock.clone())?, None)),
+        Who::Given(keys) | Who::Generated(keys) => Ok(Live::given(keys, clock.clone())?),
     }
 }
 
-async fn serve(
-    config: Config,
-    args: &Args,
-    mut environment: Environment,
-    mut sockets: Sockets,
+/// What was opened before the process confined itself, when it had one thread.
+struct Prepared {
+    who: Who,
+    policy: Live,
     store: DiskStore,
-) -> Result<Outcome, Problem> {
+    clock: Clock,
+    sockets: Sockets,
+    /// Buckets that are to be there.
+    buckets: Vec<BucketName>,
+    /// A folder of folders to copy in.
+    seed: Option<PathBuf>,
+}
+
+async fn serve(config: Config, prepared: Prepared) -> Result<Outcome, Problem> {
     let stop = server::termination()?;
-    let clock = Clock::system();
+    let Prepared {
+        who,
+        policy,
+        store,
+        clock,
+        mut sockets,
+        buckets,
+        seed,
+    } = prepared;
     let started = measuring::seconds(&clock);
-    let who = who(&config, args, &mut environment)?;
-    let (policy, _watcher) = policy(&who, &config, &clock)?;
+    let _watcher: Option<Watcher> = match &who {
+        Who::PolicyFile => Some(policy.watch()?),
+        Who::Given(_) | Who::Generated(_) => None,
+    };
     let audit = match (config.audit.to, &who) {
         (audit::To::Auto, Who::Given(_) | Who::Generated(_)) => Audit::off(),
         (_, _) => Audit::start(&config.audit, clock.clone())?,
     };
-    for bucket in &environment.buckets {
+    for bucket in &buckets {
         store.create_bucket(bucket).await?;
     }
-    if let Some(folder) = args.seed.as_ref().or(environment.seed.as_ref()) {
+    if let Some(folder) = &seed {
         let seeded = seed::seed(&store, folder).await?;
         for skipped in &seeded.skipped {
             tracing::warn!("not seeded: {skipped}");

@@ -1,9 +1,11 @@
 //! `config.toml` as it is written, and what is wrong with it, by line and column.
 
+use std::path::PathBuf;
+
 use figment::{Figment, error::Kind, providers::Serialized};
 
 use crate::{
-    audit, gateway, live, server, store, traces,
+    audit, confine, gateway, live, server, store, traces,
     types::{ForwardedHeader, Region, Span},
 };
 
@@ -46,6 +48,9 @@ pub(super) struct ServerSection {
     pub(super) max_headers: usize,
     pub(super) head_timeout: Span,
     pub(super) shutdown_grace: Span,
+    pub(super) confine: confine::Mode,
+    pub(super) confine_also_read: Vec<PathBuf>,
+    pub(super) confine_also_write: Vec<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) tls: Option<server::TlsSettings>,
 }
@@ -69,6 +74,9 @@ impl Default for ServerSection {
             max_headers: sockets.max_headers,
             head_timeout: sockets.head_timeout,
             shutdown_grace: sockets.shutdown_grace,
+            confine: confine::Mode::default(),
+            confine_also_read: Vec::new(),
+            confine_also_write: Vec::new(),
             tls: sockets.tls,
         }
     }

@@ -203,6 +203,14 @@ impl Live {
         self.in_force.file().to_owned()
     }
 
+    /// The policy file and the files that it refers to, as they are to be watched; none where the policy has no file, and none once the
+    /// watching has begun.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let start = self.start.lock().unwrap_or_else(PoisonError::into_inner);
+        let files = |start: &Start| reading::files(self.in_force.file(), &start.references).collect();
+        start.as_ref().map(files).unwrap_or_default()
+    }
+
     /// Begins to watch the files, on a thread of its own, for as long as the [`Watcher`] is held. An error if there
     /// can be no such thread, or if there is one already.
     pub fn watch(&self) -> io::Result<Watcher> {

@@ -42,6 +42,16 @@ impl Settings {
         let below = self.endpoint.trim_end_matches('/');
         format!("{below}/v1/traces").parse().ok()
     }
+
+    /// The port that spans go to; none where there are no traces.
+    pub fn port(&self) -> Option<u16> {
+        let target = self.target()?;
+        let usual = match target.scheme_str() {
+            Some("https") => 443,
+            _ => 80,
+        };
+        Some(target.port_u16().unwrap_or(usual))
+    }
 }
 
 #[cfg(test)]
@@ -54,6 +64,22 @@ mod tests {
             ..Settings::default()
         };
         settings.target().map(|uri| uri.to_string())
+    }
+
+    #[test]
+    fn the_port_is_the_endpoints_or_its_schemes() {
+        for (endpoint, port) in [
+            ("", None),
+            ("http://127.0.0.1:4318", Some(4318)),
+            ("http://collector", Some(80)),
+            ("https://collector/x", Some(443)),
+        ] {
+            let settings = Settings {
+                endpoint: endpoint.to_owned(),
+                ..Settings::default()
+            };
+            assert_eq!(settings.port(), port, "{endpoint}");
+        }
     }
 
     #[test]

@@ -385,3 +385,24 @@ async fn a_refusal_arrives_though_a_large_body_is_still_being_sent_and_one_witho
         );
     }
 }
+
+#[tokio::test]
+async fn who_sends_a_body_without_waiting_to_be_asked_hears_the_refusal_and_is_not_asked() {
+    let gateway = behind(&[], ForwardedHeader::XForwardedFor, EVERYTHING).await;
+    let link = gateway.link(&Method::GET, "a");
+    let path = link.strip_prefix(&gateway.endpoint()).unwrap();
+    let body = vec![7; 4 << 20];
+    for _ in 0..20 {
+        let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+        let head = format!(
+            "PUT {path} HTTP/1.1\r\nhost: {}\r\ncontent-length: {}\r\nexpect: 100-continue\r\n\r\n",
+            gateway.address,
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&body).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    }
+}

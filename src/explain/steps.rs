@@ -182,9 +182,6 @@ fn key(explainer: &Explainer<'_>, request: &Request, verdict: &Verdict, reached:
     }
     if let Some(identity) = &verdict.identity {
         evidence.push(("link id", identity.link_id.to_string()));
-        if let Some(origin) = &identity.origin {
-            evidence.push(("public url", origin.to_string()));
-        }
     }
     step("key", state(Reached::Key, reached), evidence)
 }
@@ -200,6 +197,13 @@ fn access_key_id(request: &Request) -> Option<String> {
 
 fn signature(explainer: &Explainer<'_>, request: &Request, verdict: &Verdict, reached: Reached) -> Step {
     let mut evidence = Vec::new();
+    if let Some(origin) = verdict
+        .identity
+        .as_ref()
+        .and_then(|identity| identity.origin.as_ref())
+    {
+        evidence.push(("public url", origin.to_string()));
+    }
     if let Some(texts) = to_sign(explainer, request, verdict) {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         evidence.push(("canonical request", text(&texts.canonical_request)));

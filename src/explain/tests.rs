@@ -11,7 +11,7 @@ use crate::{
     policy::{PolicyFile, References},
     sigv4::{AddressingStyle, Endpoint, SignRequest, presign},
     types::{AccessKeyId, BucketName, ObjectKey, SecretKey, Span},
-    verdict::Settings,
+    verdict::{PublicUrl, Settings},
 };
 
 const NOW: OffsetDateTime = datetime!(2026-11-24 12:00 UTC);
@@ -115,6 +115,36 @@ proptest! {
         let question = Question { url, method: Some(method), headers: vec![header], ..Question::default() };
         let explanation = explain(&snapshot(), &question);
         prop_assert!(!explanation.passes);
+    }
+}
+
+#[test]
+fn the_public_url_that_was_signed_for_is_named() {
+    let snapshot = snapshot();
+    let public = "https://files.example.com/s3";
+    let settings = Settings {
+        public_urls: vec![PublicUrl::parse(public).unwrap()],
+        ..Settings::default()
+    };
+    let explainer = Explainer {
+        snapshot: &snapshot,
+        settings: &settings,
+        hosts: &[],
+        now: NOW,
+    };
+    for (endpoint, named) in [(public, Some(public)), ("http://localhost:9000", None)] {
+        let question = Question {
+            host: Some("localhost:9000".to_owned()),
+            ..asked(
+                &Method::GET,
+                signed(&Method::GET, "a.mp4", &[], endpoint, "alice-secret"),
+            )
+        };
+        let explanation = explainer.explain(&question);
+        assert!(explanation.passes, "{}", explanation.conclusion);
+        let mut evidence = explanation.steps.iter().flat_map(|step| &step.evidence);
+        let found = evidence.find(|(label, _)| label == "public url");
+        assert_eq!(found.map(|(_, text)| text.as_str()), named);
     }
 }
 

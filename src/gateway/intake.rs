@@ -17,6 +17,8 @@ const MOST_DRAINED: u64 = 1024 * 1024;
 const MOST_LINGERED: u64 = 64 * 1024 * 1024;
 /// How long that may take.
 const LONGEST_LINGER: Duration = Duration::from_secs(5);
+/// The same where nobody asked for the body, and most likely none comes.
+const LONGEST_LINGER_UNASKED: Duration = Duration::from_secs(1);
 /// How long an unwanted body may take to arrive.
 const LONGEST_DRAIN: Duration = Duration::from_secs(5);
 /// The same where the policy ended the upload, which must not wait for a client that stalls.
@@ -53,15 +55,19 @@ where
 
 /// Goes on reading what nobody wants while its refusal is sent, and drops it, within a bound of bytes and time: a connection that is closed with
 /// bytes unread is reset, and the answer lost. A proxy that is still sending would tell its client 502 in place of it.
+///
+/// To be called when nothing is left to do but answering: whoever waits for `100 Continue` is then answered before this reads, and hyper asks nobody for a body
+/// whom it has answered. Proxies pass `Expect` on and send all the same.
 pub(super) fn linger<B>(head: &RequestHead, mut body: Incoming<B>)
 where
     B: Body<Data = Bytes> + Unpin + Send + 'static,
 {
-    if head.headers().contains_key(header::EXPECT) {
-        return;
-    }
+    let longest = match head.headers().contains_key(header::EXPECT) {
+        true => LONGEST_LINGER_UNASKED,
+        false => LONGEST_LINGER,
+    };
     tokio::spawn(async move {
-        _ = tokio::time::timeout(LONGEST_LINGER, drain(&mut body, MOST_LINGERED)).await;
+        _ = tokio::time::timeout(longest, drain(&mut body, MOST_LINGERED)).await;
     });
 }
 

@@ -3,6 +3,7 @@
 
 mod bounds;
 mod document;
+mod limits;
 mod places;
 
 use std::{
@@ -103,6 +104,7 @@ impl Config {
             mut policy,
             mut audit,
             presign,
+            limits,
             cors,
             traces,
             log,
@@ -142,6 +144,7 @@ impl Config {
                 max_headers: server.max_headers,
                 head_timeout: server.head_timeout,
                 shutdown_grace: server.shutdown_grace,
+                limits: limits.of_server(),
                 proxy_protocol: server.proxy_protocol,
                 trusted_proxies: proxies.clone(),
             },
@@ -153,6 +156,7 @@ impl Config {
             admin,
             gateway: gateway::Settings {
                 cors,
+                limits: limits.of_gateway(),
                 mode: server.mode,
                 forwarding: Forwarding {
                     proxies,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use crate::{server::ProxyProtocol, traces::TracesError, types::Span};
 
-use super::{A_WEEK, document::Document};
+use super::{A_WEEK, document::Document, limits::LimitsSection};
 
 /// hyper's smallest read buffer; AWS's own links with a session token fit well.
 const SMALLEST_HEAD: usize = 8 * 1024;
@@ -13,6 +13,9 @@ const LARGEST_HEAD: usize = 16 * 1024 * 1024;
 /// Fewer header lines than a browser sends would refuse browsers.
 const FEWEST_HEADERS: usize = 16;
 const MOST_HEADERS: usize = 10_000;
+
+/// AWS's longest object of one request.
+const FIVE_GIB: u64 = 5 * 1024 * 1024 * 1024;
 
 /// A key, and what is wrong with its value.
 type Wrong = (&'static str, String);
@@ -26,6 +29,7 @@ pub(super) fn check(document: &Document) -> Result<(), Wrong> {
         storage,
         cors,
         traces,
+        limits,
         ..
     } = document;
     address("server.listen", &server.listen)?;
@@ -59,6 +63,7 @@ pub(super) fn check(document: &Document) -> Result<(), Wrong> {
         60,
         "365d",
     )?;
+    limits_make_sense(limits)?;
     span("server.shutdown_grace", server.shutdown_grace, 0, "1d")?;
     if traces.is_on() && traces.target().is_none() {
         let problem = TracesError::Endpoint(traces.endpoint.clone()).to_string();
@@ -90,6 +95,24 @@ pub(super) fn check(document: &Document) -> Result<(), Wrong> {
         .virtual_host_domains
         .iter()
         .try_for_each(|domain| self::domain(domain))
+}
+
+/// Less than these would refuse everybody.
+fn limits_make_sense(limits: &LimitsSection) -> Result<(), Wrong> {
+    count("limits.connections", limits.connections, 1, 1_000_000)?;
+    count("limits.requests", limits.requests, 1, 1_000_000)?;
+    span("limits.idle_timeout", limits.idle_timeout, 1, "1d")?;
+    span("limits.lowest_rate_over", limits.lowest_rate_over, 1, "1d")?;
+    let streams = usize::try_from(limits.http2_streams).unwrap_or(usize::MAX);
+    count("limits.http2_streams", streams, 1, 10_000)?;
+    count("limits.http2_resets", limits.http2_resets, 1, 10_000)?;
+    match limits.upload_bytes {
+        1..=FIVE_GIB => Ok(()),
+        bytes => {
+            let problem = format!("{bytes} is not between 1 and {FIVE_GIB}, AWS's own limit of one request");
+            Err(("limits.upload_bytes", problem))
+        }
+    }
 }
 
 /// HTTPS besides plain HTTP needs a port of its own.

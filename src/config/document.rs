@@ -11,6 +11,7 @@ use crate::{
 
 use super::{
     ConfigError,
+    limits::LimitsSection,
     places::{Places, place},
 };
 
@@ -25,6 +26,7 @@ pub(super) struct Document {
     pub(super) policy: live::Settings,
     pub(super) audit: audit::Settings,
     pub(super) presign: PresignSection,
+    pub(super) limits: LimitsSection,
     pub(super) cors: Vec<crate::s3::CorsRule>,
     pub(super) traces: traces::Settings,
     pub(super) log: LogSettings,

@@ -9,21 +9,29 @@ use std::{
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-use super::{Body, recording::Recording, transfers::Transfer};
+use super::{Body, limits::Place, recording::Recording, transfers::Transfer};
 
 /// The body of an answer, and the record of its request, which is written when this is dropped.
 pub struct Delivery {
     body: Body,
     recording: Recording,
     transfer: Option<Transfer>,
+    /// It counts as in flight until its last byte.
+    _place: Option<Place>,
 }
 
 impl Delivery {
-    pub(super) fn new(body: Body, recording: Recording, transfer: Option<Transfer>) -> Self {
+    pub(super) fn new(
+        body: Body,
+        recording: Recording,
+        transfer: Option<Transfer>,
+        place: Option<Place>,
+    ) -> Self {
         Self {
             body,
             recording,
             transfer,
+            _place: place,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Every way in which a request does not get what it asked for, and what S3 says then.
 
 use crate::{
+    metrics::Limit,
     s3::{ErrorCode, S3Error},
     store::StoreError,
     types::HeadError,
@@ -45,6 +46,18 @@ pub(super) enum Failure {
         /// The most that are taken.
         most: usize,
     },
+    /// There are as many requests as there may be.
+    #[error("limits.requests: as many requests are in flight as there may be")]
+    TooMany,
+    /// One address failed to authenticate too often.
+    #[error("limits.failed_authentications: this address has sent too many signatures that do not hold")]
+    TooManyFailures,
+    /// The body is longer than one may be here.
+    #[error("limits.upload_bytes: the body is longer than one may be")]
+    TooLong(S3Error),
+    /// The body came too slowly.
+    #[error("limits.lowest_rate: the body came too slowly")]
+    SlowBody,
     /// A task of ours was stopped, as at shutdown.
     #[error("the request was interrupted by a shutdown")]
     Interrupted,
@@ -75,6 +88,10 @@ impl Failure {
             Self::CutBody => "CutBody",
             Self::SilentBody => "SilentBody",
             Self::DocumentTooLong { .. } => "DocumentTooLong",
+            Self::TooMany => "TooManyRequests",
+            Self::TooManyFailures => "TooManyFailures",
+            Self::TooLong(_) => "TooLong",
+            Self::SlowBody => "SlowBody",
             Self::Interrupted => "Interrupted",
             Self::Call(error) => error.code().name(),
             Self::NoSuchKey(_) => "NoSuchKey",
@@ -115,6 +132,9 @@ impl Failure {
             Self::SilentBody => S3Error::new(ErrorCode::RequestTimeout),
             Self::DocumentTooLong { most } => S3Error::new(ErrorCode::MaxMessageLengthExceeded)
                 .with("MaxMessageLengthBytes", most.to_string()),
+            Self::TooMany | Self::TooManyFailures => S3Error::new(ErrorCode::SlowDown),
+            Self::TooLong(error) => error.clone(),
+            Self::SlowBody => S3Error::new(ErrorCode::RequestTimeout),
             Self::Interrupted => S3Error::new(ErrorCode::ServiceUnavailable),
             Self::Call(error) => error.clone(),
             Self::NoSuchKey(key) => S3Error::new(ErrorCode::NoSuchKey).with("Key", key),
@@ -137,6 +157,22 @@ impl Failure {
                 .message("The key's name is taken by another key where names are kept."),
             Self::Store(StoreError::ReadOnly { .. }) => S3Error::new(ErrorCode::MethodNotAllowed),
         }
+    }
+
+    /// The limit that it is over, if any.
+    pub(super) fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::TooMany => Some(Limit::Requests),
+            Self::TooManyFailures => Some(Limit::FailedAuthentications),
+            Self::TooLong(_) => Some(Limit::UploadBytes),
+            Self::SlowBody => Some(Limit::LowestRateSending),
+            _ => None,
+        }
+    }
+
+    /// Is it to be turned away as cheaply as can be, and its connection with it?
+    pub(super) fn is_limit(&self) -> bool {
+        matches!(self, Self::TooMany | Self::TooManyFailures)
     }
 
     /// Is it a fault of ours, or of the disk, that an operator must see?
@@ -164,6 +200,10 @@ impl Failure {
             | Self::CutBody
             | Self::SilentBody
             | Self::DocumentTooLong { .. }
+            | Self::TooMany
+            | Self::TooManyFailures
+            | Self::TooLong(_)
+            | Self::SlowBody
             | Self::Call(_)
             | Self::NoSuchKey(_)
             | Self::HiddenKey => false,

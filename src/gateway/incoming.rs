@@ -9,7 +9,10 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use super::transfers::Transfer;
+use super::{
+    pace::{LowestRate, Pace},
+    transfers::Transfer,
+};
 
 /// A body on its way in.
 pub(super) struct Incoming<B> {
@@ -17,6 +20,8 @@ pub(super) struct Incoming<B> {
     received: u64,
     cut: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     is_cut: bool,
+    pace: Pace,
+    is_slow: bool,
 }
 
 /// The body broke off.
@@ -25,13 +30,20 @@ pub(super) struct Incoming<B> {
 pub(super) struct BrokenOff;
 
 impl<B> Incoming<B> {
-    pub(super) fn new(body: B) -> Self {
+    pub(super) fn new(body: B, lowest: LowestRate) -> Self {
         Self {
             body,
             received: 0,
             cut: None,
             is_cut: false,
+            pace: Pace::new(lowest),
+            is_slow: false,
         }
+    }
+
+    /// Did it come too slowly?
+    pub(super) fn is_slow(&self) -> bool {
+        self.is_slow
     }
 
     /// Ends with this transfer.
@@ -70,11 +82,16 @@ where
             return Poll::Ready(Some(Err(BrokenOff)));
         }
         let frame = Pin::new(&mut incoming.body).poll_frame(context);
+        if frame.is_pending() && incoming.pace.poll_too_slow(context).is_ready() {
+            incoming.is_slow = true;
+            return Poll::Ready(Some(Err(BrokenOff)));
+        }
         frame.map(|frame| {
             frame.map(|frame| {
                 let frame = frame.map_err(|_| BrokenOff)?;
                 let length = frame.data_ref().map_or(0, Bytes::len) as u64;
                 incoming.received = incoming.received.saturating_add(length);
+                incoming.pace.moved(frame.data_ref().map_or(0, Bytes::len));
                 Ok(frame)
             })
         })

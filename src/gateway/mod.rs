@@ -20,7 +20,9 @@ mod form;
 mod incoming;
 mod intake;
 mod late;
+mod limits;
 mod ops;
+mod pace;
 mod payload;
 mod recording;
 mod refusals;
@@ -33,6 +35,8 @@ mod transfers;
 pub use connection::Connection;
 pub use delivery::Delivery;
 pub use file_window::{FileQueue, FileSource, Piece};
+pub use limits::Limits;
+pub use pace::{LowestRate, Pace};
 pub use request_id::RequestId;
 pub use settings::{Mode, Settings};
 pub use telemetry::Telemetry;
@@ -55,6 +59,7 @@ use body::Body;
 use explaining::Hints;
 use failure::Failure;
 use incoming::Incoming;
+use limits::{Failures, InFlight, Place};
 use recording::Recording;
 use refusals::Refusals;
 use request_id::RequestIds;
@@ -72,6 +77,8 @@ struct Parts<S> {
     transfers: Arc<Transfers>,
     refusals: Refusals,
     hints: Hints,
+    in_flight: InFlight,
+    failures: Failures,
     request_ids: RequestIds,
 }
 
@@ -86,6 +93,8 @@ struct Course {
     transfer: Option<Transfer>,
     /// The bucket that it may do something to.
     bucket: Option<BucketName>,
+    /// Its place among those in flight.
+    place: Option<Place>,
 }
 
 impl<S> Clone for Gateway<S> {
@@ -108,6 +117,8 @@ impl<S: Store> Gateway<S> {
             transfers: Transfers::new(live.clone()),
             refusals: Refusals::default(),
             hints: Hints::new(clock.moment()),
+            in_flight: InFlight::default(),
+            failures: Failures::default(),
             live,
             clock,
             settings: settings.into(),
@@ -151,6 +162,7 @@ impl<S: Store> Gateway<S> {
             ),
             transfer: None,
             bucket: None,
+            place: gateway.in_flight.take(gateway.settings.limits.requests),
         };
         let head = match intake::head(parts, client.scheme) {
             Ok(head) => Arc::new(head),
@@ -161,25 +173,30 @@ impl<S: Store> Gateway<S> {
             }
         };
         course.recording.head(&head, &gateway.settings.verdict);
-        let mut body = Incoming::new(body);
-        let answer = match gateway.telemetry.audit.refuses() {
-            true => Err(Failure::Unrecorded),
-            false => self.answer(&head, &mut body, &mut course).await,
+        let mut body = Incoming::new(body, gateway.settings.limits.lowest_rate);
+        let answer = match course.place {
+            None => Err(Failure::TooMany),
+            Some(_) if gateway.telemetry.audit.refuses() => Err(Failure::Unrecorded),
+            Some(_) => self.answer(&head, &mut body, &mut course).await,
         };
+        let answer = answer.map_err(|failure| self.limited(failure, client, body.is_slow()));
         if answer.is_err() {
             // The refusal itself is delivered.
             course.transfer = None;
         }
         let hint = match &answer {
+            // Whoever is over a limit costs no more than must be.
+            Err(failure) if failure.is_limit() => None,
             Err(failure) => self.note(&head, client, request_id, failure).await,
             Ok(_) => None,
         };
         course.recording.received(body.received());
         let reusable = intake::settle(&head, &mut body).await;
+        let is_limited = answer.as_ref().is_err_and(Failure::is_limit);
         let mut response = self.respond(answer, hint, &method, &mut course);
         let bucket = course.bucket.as_ref();
         cors::tell(&*gateway.store, &gateway.settings, &head, bucket, &mut response).await;
-        if !reusable {
+        if !reusable || is_limited {
             respond::close(&mut response);
             if !course.multiplexed {
                 intake::linger(&head, body);
@@ -218,6 +235,7 @@ impl<S: Store> Gateway<S> {
             return self.answer_form(head, body, course).await;
         }
         let permit = self.decide(head, course, verdict::decide)?;
+        limits::upload(head, gateway.settings.limits.upload_bytes)?;
         if !http_body::Body::is_end_stream(body) {
             body.ends_with(course.begin(&gateway.transfers, permit.grounds(), End::Wake));
         }
@@ -255,6 +273,7 @@ impl<S: Store> Gateway<S> {
         B: http_body::Body<Data = Bytes> + Unpin,
     {
         let gateway = &*self.0;
+        limits::upload(head, gateway.settings.limits.upload_bytes)?;
         let (form, mut file) = form::read(head, body).await?;
         let permit = self.decide(head, course, |circumstances| {
             verdict::decide_form(circumstances, &form)
@@ -290,6 +309,31 @@ impl<S: Store> Gateway<S> {
         Ok(permit)
     }
 
+    /// What the client is told where a limit is over. It is counted here, whatever limit it is.
+    fn limited(&self, failure: Failure, client: Client, is_slow: bool) -> Failure {
+        let Parts {
+            settings,
+            telemetry,
+            clock,
+            failures,
+            ..
+        } = &*self.0;
+        let most = settings.limits.failed_authentications;
+        let failure = match failure {
+            Failure::CutBody if is_slow => Failure::SlowBody,
+            Failure::Refused(refusal)
+                if refusal.is_forged() && failures.is_over(client.address, most, clock.moment()) =>
+            {
+                Failure::TooManyFailures
+            }
+            other => other,
+        };
+        if let Some(limit) = failure.limit() {
+            telemetry.metrics.limited(limit);
+        }
+        failure
+    }
+
     /// What ended an upload, where it was the policy: the body broke off, or the last look said no.
     fn taken_back(&self, failure: Failure, grounds: &Grounds, course: &Course) -> Failure {
         let is_cut = course.transfer.as_ref().is_some_and(Transfer::is_cut);
@@ -313,7 +357,7 @@ impl Course {
 
     /// The answer, with what goes along with its body.
     fn deliver(self, response: Response<Body>) -> Response<Delivery> {
-        let (recording, transfer) = (self.recording, self.transfer);
-        response.map(|body| Delivery::new(body, recording, transfer))
+        let (recording, transfer, place) = (self.recording, self.transfer, self.place);
+        response.map(|body| Delivery::new(body, recording, transfer, place))
     }
 }

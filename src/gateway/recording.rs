@@ -162,7 +162,7 @@ impl Recording {
                     entry.generation = *generation;
                     Outcome::Cut
                 }
-                Some(Failure::CutBody | Failure::SilentBody) => Outcome::Gone,
+                Some(Failure::CutBody | Failure::SilentBody | Failure::SlowBody) => Outcome::Gone,
                 Some(_) => Outcome::Failed,
             };
             if let Some(failure) = failure {

@@ -2,6 +2,8 @@
 
 use crate::{s3::CorsRule, types::Forwarding, verdict};
 
+use super::Limits;
+
 /// What requests are answered by.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
@@ -11,6 +13,8 @@ pub struct Settings {
     pub cors: Vec<CorsRule>,
     /// Which proxies are believed when they say who sent a request.
     pub forwarding: Forwarding,
+    /// How much may be asked at once, and how slowly.
+    pub limits: Limits,
     /// Does a refusal say why?
     pub mode: Mode,
     /// Where the public listener is reached on this machine: hosts with their ports, which clients may have signed for.

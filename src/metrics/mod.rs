@@ -11,12 +11,14 @@
 mod certificates;
 mod connections;
 mod durations;
+mod limits;
 mod now;
 mod process;
 mod requests;
 
 pub use certificates::Certificates;
 pub use connections::{Listener, OpenConnection};
+pub use limits::Limit;
 pub use now::{Now, Policy, Spans, Trail};
 pub use process::Process;
 pub use requests::Ended;
@@ -30,6 +32,7 @@ use prometheus_client::{
 };
 
 use connections::Connections;
+use limits::Limits;
 use requests::Requests;
 
 /// What the names of our own begin with.
@@ -43,6 +46,7 @@ struct Numbers {
     registry: Registry,
     requests: Requests,
     connections: Connections,
+    limits: Limits,
 }
 
 impl Default for Metrics {
@@ -55,10 +59,12 @@ impl Default for Metrics {
         );
         let requests = Requests::register(&mut registry);
         let connections = Connections::register(&mut registry);
+        let limits = Limits::register(&mut registry);
         Self(Arc::new(Numbers {
             registry,
             requests,
             connections,
+            limits,
         }))
     }
 }

@@ -9,22 +9,23 @@ use tokio::net::TcpStream;
 
 use crate::{
     gateway::Connection,
-    metrics::{Listener, Metrics},
+    metrics::{Limit, Listener, Metrics},
     types::{Peer, TlsVersion},
 };
 
 use super::{
     Handler, Settings,
     abortable::Abortable,
+    addresses::Addresses,
     draining::{FirstRequest, Watcher},
-    misdirected, proxy_protocol,
+    misdirected,
+    patience::{Answered, Course, Patient, Speaks},
+    proxy_protocol,
     workers::Accepted,
 };
 
 /// hyper's smallest read buffer.
 const SMALLEST_HEAD: usize = 8 * 1024;
-/// The most requests that one HTTP/2 connection may have in flight.
-const STREAMS: u32 = 128;
 /// How long an HTTP/2 client may take to answer a ping before it is taken for gone.
 const PING: Duration = Duration::from_secs(20);
 
@@ -33,6 +34,8 @@ pub(super) struct Serving {
     pub(super) settings: Settings,
     /// Where connections are counted.
     pub(super) metrics: Metrics,
+    /// How many connections each address has.
+    pub(super) addresses: Addresses,
 }
 
 impl Serving {
@@ -57,9 +60,13 @@ impl Serving {
         let Some(peer) = proxy_protocol::begin(&mut stream, peer, settings).await else {
             return;
         };
+        let Some(_place) = self.addresses.take(&peer, &settings.trusted_proxies) else {
+            return self.metrics.limited(Limit::ConnectionsPerAddress);
+        };
         let Some(tls) = tls else {
             let (stream, connection) = plain(stream);
-            return http1(stream, Client::new(peer, connection), handler, settings, watcher).await;
+            let client = Client::new(peer, connection);
+            return self.http1(stream, client, handler, watcher).await;
         };
         let connection = Connection::new();
         let handshake = async {
@@ -70,9 +77,10 @@ impl Serving {
             tls.accept(stream).await.map(Some)
         };
         let handshake = tokio::time::timeout(settings.head_timeout.duration(), handshake);
-        let Ok(Ok(Some(stream))) = handshake.await else {
-            return;
+        let Ok(handshake) = handshake.await else {
+            return self.metrics.limited(Limit::HeadTimeout);
         };
+        let Ok(Some(stream)) = handshake else { return };
         let peer = Peer {
             tls: Some(match stream.get_ref().1.protocol_version() {
                 Some(rustls::ProtocolVersion::TLSv1_3) => TlsVersion::V1_3,
@@ -82,10 +90,56 @@ impl Serving {
         };
         let client = Client::new(peer, connection);
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-            http2(stream, client, handler, settings, watcher).await;
+            self.http2(stream, client, handler, watcher).await;
         } else {
-            http1(stream, client, handler, settings, watcher).await;
+            self.http1(stream, client, handler, watcher).await;
         }
+    }
+
+    async fn http1<I, H>(&self, io: I, client: Client, handler: H, watcher: Watcher)
+    where
+        I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+        H: Handler,
+    {
+        let settings = &self.settings;
+        let connection = http1::Builder::new()
+            // `Patient` waits for heads.
+            .header_read_timeout(None)
+            .max_buf_size(settings.max_head_bytes.max(SMALLEST_HEAD))
+            .max_headers(settings.max_headers)
+            // Bodies are passed on as they are, never copied: see `file_socket`.
+            .writev(true)
+            .serve_connection(
+                self.patient(io, Speaks::Http1, &client),
+                service(handler, client.clone()),
+            );
+        until_the_end(&client, watcher.watch(connection, &client.first_request)).await;
+    }
+
+    async fn http2<I, H>(&self, io: I, client: Client, handler: H, watcher: Watcher)
+    where
+        I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+        H: Handler,
+    {
+        let settings = &self.settings;
+        let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_header_list_size(u32::try_from(settings.max_head_bytes).unwrap_or(u32::MAX))
+            .max_concurrent_streams(settings.limits.http2_streams)
+            .max_pending_accept_reset_streams(settings.limits.http2_resets)
+            .keep_alive_interval(settings.head_timeout.duration())
+            .keep_alive_timeout(PING)
+            .serve_connection(
+                self.patient(io, Speaks::Http2, &client),
+                service(handler, client.clone()),
+            );
+        until_the_end(&client, watcher.watch(connection, &client.first_request)).await;
+    }
+
+    fn patient<I>(&self, io: I, speaks: Speaks, client: &Client) -> TokioIo<Patient<I>> {
+        let told = (&self.settings, &self.metrics);
+        let (course, connection) = (client.course.clone(), client.connection.clone());
+        TokioIo::new(Patient::new(io, speaks, course, connection, told))
     }
 }
 
@@ -110,6 +164,7 @@ struct Client {
     peer: Peer,
     connection: Connection,
     first_request: FirstRequest,
+    course: Course,
 }
 
 impl Client {
@@ -118,6 +173,7 @@ impl Client {
             peer,
             connection,
             first_request: FirstRequest::default(),
+            course: Course::default(),
         }
     }
 }
@@ -139,44 +195,17 @@ fn service<H: Handler>(
     client: Client,
 ) -> impl hyper::service::Service<
     Request<Incoming>,
-    Response = Response<H::Body>,
+    Response = Response<Answered<H::Body>>,
     Error = Infallible,
     Future: Send + 'static,
 > {
     service_fn(move |request| {
         client.first_request.has_come();
         let (handler, client) = (handler.clone(), client.clone());
-        async move { Ok(handler.handle(request, client.peer, client.connection).await) }
+        let asked = client.course.begin();
+        async move {
+            let response = handler.handle(request, client.peer, client.connection).await;
+            Ok(response.map(|body| asked.answered(body)))
+        }
     })
-}
-
-async fn http1<I, H>(io: I, client: Client, handler: H, settings: &Settings, watcher: Watcher)
-where
-    I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-    H: Handler,
-{
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(settings.head_timeout.duration())
-        .max_buf_size(settings.max_head_bytes.max(SMALLEST_HEAD))
-        .max_headers(settings.max_headers)
-        // Bodies are passed on as they are, never copied: see `file_socket`.
-        .writev(true)
-        .serve_connection(TokioIo::new(io), service(handler, client.clone()));
-    until_the_end(&client, watcher.watch(connection, &client.first_request)).await;
-}
-
-async fn http2<I, H>(io: I, client: Client, handler: H, settings: &Settings, watcher: Watcher)
-where
-    I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-    H: Handler,
-{
-    let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
-        .timer(TokioTimer::new())
-        .max_header_list_size(u32::try_from(settings.max_head_bytes).unwrap_or(u32::MAX))
-        .max_concurrent_streams(STREAMS)
-        .keep_alive_interval(settings.head_timeout.duration())
-        .keep_alive_timeout(PING)
-        .serve_connection(TokioIo::new(io), service(handler, client.clone()));
-    until_the_end(&client, watcher.watch(connection, &client.first_request)).await;
 }

@@ -5,10 +5,15 @@ use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use crate::{clock::Clock, metrics::Metrics, types::Scheme};
+use crate::{
+    clock::Clock,
+    metrics::{Limit, Metrics},
+    types::Scheme,
+};
 
 use super::{
     Certificates, Handler, ServerError, Settings, Sockets,
+    addresses::Addresses,
     connection::Serving,
     draining::Draining,
     sockets,
@@ -109,6 +114,7 @@ impl PublicListener {
     pub async fn run<H: Handler>(self, handler: H, stop: impl Future<Output = ()>) {
         let grace = self.settings.shutdown_grace.duration();
         let serving = Arc::new(Serving {
+            addresses: Addresses::new(self.settings.limits.connections_per_address),
             settings: self.settings,
             metrics: self.metrics,
         });
@@ -131,6 +137,11 @@ impl PublicListener {
                 biased;
                 () = &mut stop => break,
                 accepted = accept(&first, second.as_ref()) => {
+                    if workers.connections() >= serving.settings.limits.connections {
+                        // It is closed as it is dropped, and its client may try again.
+                        serving.metrics.limited(Limit::Connections);
+                        continue;
+                    }
                     let served = accepted.and_then(|accepted| workers.serve(accepted, draining.watcher()));
                     // Neither a client that is gone before it is accepted nor a lack of descriptors ends the loop.
                     if let Err(error) = served {

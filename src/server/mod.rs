@@ -5,14 +5,17 @@
 //! a bare 400, 414 or 431.
 
 mod abortable;
+mod addresses;
 mod admin;
 mod connection;
 mod draining;
 mod error;
 #[cfg(target_os = "linux")]
 mod file_socket;
+mod limits;
 mod listener;
 mod misdirected;
+mod patience;
 mod proxy_protocol;
 mod settings;
 mod shutdown;
@@ -23,6 +26,7 @@ mod workers;
 
 pub use admin::{AdminListener, Readiness, Source};
 pub use error::ServerError;
+pub use limits::Limits;
 pub use listener::PublicListener;
 pub use proxy_protocol::{ProxyHeader, ProxyHeaderError, parse as parse_proxy_header};
 pub use settings::{AdminSettings, CertificateFiles, ProxyProtocol, Settings, TlsSettings};
@@ -45,7 +49,7 @@ use crate::{
 /// Whatever answers requests.
 pub trait Handler: Clone + Send + Sync + 'static {
     /// The answers' body.
-    type Body: http_body::Body<Data = Bytes, Error = std::io::Error> + Send + 'static;
+    type Body: http_body::Body<Data = Bytes, Error = std::io::Error> + Send + Unpin + 'static;
 
     /// Answers one request of this peer, which came by this connection.
     fn handle(

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use crate::types::{Span, TrustedProxies};
 
+use super::Limits;
+
 /// How the public listener is bound and bounded.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -18,6 +20,9 @@ pub struct Settings {
     pub max_headers: usize,
     /// How long a client may take to send a head, and a TLS client to finish its handshake.
     pub head_timeout: Span,
+    /// How much strangers may ask of the sockets.
+    #[serde(skip)]
+    pub limits: Limits,
     /// How long transfers in flight may take to end after SIGTERM.
     pub shutdown_grace: Span,
     /// Must connections begin with a PROXY header?
@@ -46,6 +51,7 @@ impl Default for Settings {
             max_head_bytes: 64 * 1024,
             max_headers: 100,
             head_timeout: Span::from_seconds(30),
+            limits: Limits::default(),
             shutdown_grace: Span::from_seconds(30),
             proxy_protocol: ProxyProtocol::Off,
             trusted_proxies: TrustedProxies::default(),

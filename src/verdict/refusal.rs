@@ -65,6 +65,14 @@ impl Refusal {
         }
     }
 
+    /// Did somebody sign who has no such key, or with another secret?
+    pub fn is_forged(&self) -> bool {
+        matches!(
+            self,
+            Self::Signature(Reject::Mismatch(_) | Reject::UnknownAccessKeyId { .. })
+        )
+    }
+
     /// What the client is told.
     pub fn s3_error(&self) -> S3Error {
         match self {

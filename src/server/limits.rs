@@ -1,0 +1,33 @@
+//! What an operator may set of how much strangers may ask of the sockets: `[limits]`, as far as connections go.
+
+use crate::{gateway::LowestRate, types::Span};
+
+/// Bounds on connections. What is over one is closed without an answer: nobody can be told in HTTP before a head has come.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// The most connections at once; more are closed as they come.
+    pub connections: usize,
+    /// The most connections of one address, an IPv6 one counted by its first 64 bits; 0: as many as there may be.
+    pub connections_per_address: usize,
+    /// How long a connection may be kept on which nothing is asked.
+    pub idle_timeout: Span,
+    /// The slowest that somebody may read answers.
+    pub lowest_rate: LowestRate,
+    /// The most requests that one HTTP/2 connection may have in flight.
+    pub http2_streams: u32,
+    /// How many streams an HTTP/2 client may reset before anything was answered; with more its connection ends (CVE-2023-44487).
+    pub http2_resets: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 12_000,
+            connections_per_address: 1_000,
+            idle_timeout: Span::from_seconds(120),
+            lowest_rate: LowestRate::default(),
+            http2_streams: 128,
+            http2_resets: 20,
+        }
+    }
+}

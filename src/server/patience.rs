@@ -1,0 +1,330 @@
+//! A connection with bounds on time: for a head, for being idle, and for reading an answer. What passes through is left as it is; where the other end lets a bound
+//! pass, the connection ends with an error.
+//!
+//! HTTP's own library knows the first of them only, and counts idle time in: a proxy keeps connections longer than a stranger may take for a head.
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Instant, Sleep, sleep_until},
+};
+
+use crate::{
+    gateway::{Connection, Pace},
+    metrics::{Limit, Metrics},
+};
+
+use super::Settings;
+
+/// What is being asked by a connection. A copy is another handle on the same.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Course(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    /// How many requests there have been.
+    begun: AtomicUsize,
+    /// How many are not over.
+    open: AtomicUsize,
+    /// For how many of those it is us who must go on.
+    owed: AtomicUsize,
+}
+
+impl Course {
+    /// A request has come: it is us who must go on.
+    pub(super) fn begin(&self) -> Request {
+        let counts = &*self.0;
+        for count in [&counts.begun, &counts.open, &counts.owed] {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        Request {
+            course: self.clone(),
+            is_owed: true,
+        }
+    }
+
+    fn begun(&self) -> usize {
+        self.0.begun.load(Ordering::Relaxed)
+    }
+
+    fn is_idle(&self) -> bool {
+        self.0.open.load(Ordering::Relaxed) == 0
+    }
+
+    /// Is there an answer that only waits for the other end to take it?
+    fn waits_for_reader(&self) -> bool {
+        self.0.open.load(Ordering::Relaxed) > self.0.owed.load(Ordering::Relaxed)
+    }
+}
+
+/// A request that is not over until this is gone.
+#[derive(Debug)]
+pub(super) struct Request {
+    course: Course,
+    is_owed: bool,
+}
+
+impl Request {
+    fn owes(&mut self, is_owed: bool) {
+        let owed = &self.course.0.owed;
+        match (self.is_owed, is_owed) {
+            (false, true) => _ = owed.fetch_add(1, Ordering::Relaxed),
+            (true, false) => _ = owed.fetch_sub(1, Ordering::Relaxed),
+            (true, true) | (false, false) => {}
+        }
+        self.is_owed = is_owed;
+    }
+
+    /// Goes along with the answer's body.
+    pub(super) fn answered<B>(self, body: B) -> Answered<B> {
+        Answered { body, request: self }
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        self.owes(false);
+        self.course.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// An answer's body, which says whose turn it is.
+#[derive(Debug)]
+pub(super) struct Answered<B> {
+    body: B,
+    request: Request,
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Answered<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let answered = self.get_mut();
+        let frame = Pin::new(&mut answered.body).poll_frame(context);
+        answered.request.owes(frame.is_pending());
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Which version of HTTP is spoken: what its silence means differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Speaks {
+    /// Whatever comes while nothing is asked begins a head.
+    Http1,
+    /// Something comes at any time, and one stream may stall beside others.
+    Http2,
+}
+
+/// What is waited for while nothing is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaited {
+    /// The rest of a head, or the first one.
+    Head,
+    /// That anything is asked.
+    Request,
+}
+
+/// A connection that is not waited for without end.
+pub(super) struct Patient<I> {
+    io: I,
+    speaks: Speaks,
+    course: Course,
+    connection: Connection,
+    metrics: Metrics,
+    head_timeout: Duration,
+    idle_timeout: Duration,
+    /// How many requests had come when it was looked last.
+    seen: usize,
+    awaited: Awaited,
+    /// Does the timer run for what is awaited?
+    is_timed: bool,
+    timer: Option<Pin<Box<Sleep>>>,
+    reader: Pace,
+}
+
+impl<I> Patient<I> {
+    pub(super) fn new(
+        io: I,
+        speaks: Speaks,
+        course: Course,
+        connection: Connection,
+        (settings, metrics): (&Settings, &Metrics),
+    ) -> Self {
+        Self {
+            io,
+            speaks,
+            course,
+            connection,
+            metrics: metrics.clone(),
+            head_timeout: settings.head_timeout.duration(),
+            idle_timeout: settings.limits.idle_timeout.duration(),
+            seen: 0,
+            awaited: match speaks {
+                Speaks::Http1 => Awaited::Head,
+                Speaks::Http2 => Awaited::Request,
+            },
+            is_timed: false,
+            timer: None,
+            reader: Pace::new(settings.limits.lowest_rate),
+        }
+    }
+
+    /// Has a request come since it was looked last? Then whatever was awaited is there.
+    fn look(&mut self) {
+        let begun = self.course.begun();
+        if begun != self.seen {
+            (self.seen, self.awaited, self.is_timed) = (begun, Awaited::Request, false);
+        }
+    }
+
+    fn bytes_came(&mut self) {
+        self.look();
+        if self.speaks == Speaks::Http1 && self.awaited == Awaited::Request && self.course.is_idle() {
+            (self.awaited, self.is_timed) = (Awaited::Head, false);
+        }
+    }
+
+    /// Nothing comes: ready when it has been waited for too long.
+    fn poll_impatient(&mut self, context: &mut Context<'_>) -> Poll<Limit> {
+        self.look();
+        if !self.course.is_idle() {
+            self.is_timed = false;
+            return match self.speaks {
+                Speaks::Http1 => Poll::Pending,
+                Speaks::Http2 if !self.course.waits_for_reader() => {
+                    self.reader.moved(0);
+                    Poll::Pending
+                }
+                Speaks::Http2 => self.poll_too_slow(context),
+            };
+        }
+        let (limit, longest) = match self.awaited {
+            Awaited::Head => (Limit::HeadTimeout, self.head_timeout),
+            Awaited::Request => (Limit::IdleTimeout, self.idle_timeout),
+        };
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(sleep_until(Instant::now())));
+        if !self.is_timed {
+            self.is_timed = true;
+            timer.as_mut().reset(Instant::now() + longest);
+        }
+        ready!(timer.as_mut().poll(context));
+        Poll::Ready(limit)
+    }
+
+    /// Nothing more is taken: ready when that has been so for too long. Then what the kernel holds for the reader goes as well.
+    fn poll_too_slow(&mut self, context: &mut Context<'_>) -> Poll<Limit> {
+        ready!(self.reader.poll_too_slow(context));
+        self.connection.break_off();
+        Poll::Ready(Limit::LowestRateReading)
+    }
+
+    fn over(&self, limit: Limit) -> io::Error {
+        self.metrics.limited(limit);
+        io::Error::new(io::ErrorKind::TimedOut, limit.name())
+    }
+
+    /// What became of a write.
+    fn written(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        match written {
+            Poll::Ready(Ok(bytes)) => {
+                self.reader.moved(bytes);
+                Poll::Ready(Ok(bytes))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => {
+                let limit = ready!(self.poll_too_slow(context));
+                Poll::Ready(Err(self.over(limit)))
+            }
+        }
+    }
+}
+
+impl<I: AsyncRead + Unpin> AsyncRead for Patient<I> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let patient = self.get_mut();
+        let before = buffer.filled().len();
+        match Pin::new(&mut patient.io).poll_read(context, buffer) {
+            Poll::Ready(read) => {
+                if buffer.filled().len() > before {
+                    patient.bytes_came();
+                }
+                Poll::Ready(read)
+            }
+            Poll::Pending => {
+                let limit = ready!(patient.poll_impatient(context));
+                Poll::Ready(Err(patient.over(limit)))
+            }
+        }
+    }
+}
+
+impl<I: AsyncWrite + Unpin> AsyncWrite for Patient<I> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        let patient = self.get_mut();
+        let written = Pin::new(&mut patient.io).poll_write(context, data);
+        patient.written(context, written)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        data: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let patient = self.get_mut();
+        let written = Pin::new(&mut patient.io).poll_write_vectored(context, data);
+        patient.written(context, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let patient = self.get_mut();
+        let flushed = Pin::new(&mut patient.io).poll_flush(context);
+        let flushed = flushed.map(|flushed| flushed.map(|()| 0));
+        // Nothing is left to be taken, or what is left is waited for like anything else.
+        patient.written(context, flushed).map(|done| done.map(drop))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let patient = self.get_mut();
+        let shut = Pin::new(&mut patient.io).poll_shutdown(context);
+        let shut = shut.map(|shut| shut.map(|()| 0));
+        patient.written(context, shut).map(|done| done.map(drop))
+    }
+}

@@ -25,6 +25,10 @@ lint:
 bench:
     cargo bench --bench stages
 
+# How many instructions each stage takes, against those of the last time.
+instructions:
+    benches/instructions/run
+
 # Run each fuzz target for SECONDS (needs the nightly toolchain and cargo-fuzz).
 fuzz SECONDS="30":
     bash fuzz/run {{SECONDS}}

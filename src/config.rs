@@ -11,10 +11,10 @@ use std::{
 };
 
 use crate::{
-    audit, gateway, live,
+    audit, confine, gateway, live,
     obstacle::{Obstacle, Wanted},
-    server, store,
-    types::Span,
+    server, store, traces,
+    types::{Forwarding, Span, TrustedProxies, TrustedProxyError},
     verdict::{self, PublicUrl, PublicUrlError},
 };
 
@@ -28,6 +28,8 @@ const A_WEEK: Span = Span::from_seconds(604_800);
 pub struct Config {
     /// The public listener.
     pub server: server::Settings,
+    /// What the process may open.
+    pub confine: confine::Settings,
     /// The operator's listener.
     pub admin: server::AdminSettings,
     /// What requests are answered by.
@@ -40,6 +42,8 @@ pub struct Config {
     pub policy: live::Settings,
     /// The audit trail.
     pub audit: audit::Settings,
+    /// Traces for OpenTelemetry.
+    pub traces: traces::Settings,
     /// The log.
     pub log: LogSettings,
 }
@@ -100,6 +104,7 @@ impl Config {
             mut audit,
             presign,
             cors,
+            traces,
             log,
         } = document;
         let public_urls = server.public_urls.iter().map(|text| {
@@ -107,15 +112,27 @@ impl Config {
                 .map_err(|error: PublicUrlError| ("server.public_urls", format!("{text:?} is {error}")))
         });
         let public_urls = public_urls.collect::<Result<Vec<_>, _>>()?;
+        let proxies = TrustedProxies::parse(server.trusted_proxies.iter().map(String::as_str))
+            .map_err(|error: TrustedProxyError| ("server.trusted_proxies", error.to_string()))?;
         storage.root = base.join(storage.root);
         policy.file = base.join(policy.file);
         audit.file = base.join(audit.file);
         for folder in &mut bucket {
             folder.path = base.join(&folder.path);
         }
+        let below = |places: Vec<PathBuf>| places.iter().map(|place| base.join(place)).collect();
         let tls = server.tls.map(|tls| server::TlsSettings {
+            listen: tls.listen,
             certificate: base.join(tls.certificate),
             private_key: base.join(tls.private_key),
+            further: tls
+                .further
+                .into_iter()
+                .map(|files| server::CertificateFiles {
+                    certificate: base.join(files.certificate),
+                    private_key: base.join(files.private_key),
+                })
+                .collect(),
         });
         Ok(Self {
             server: server::Settings {
@@ -125,11 +142,22 @@ impl Config {
                 max_headers: server.max_headers,
                 head_timeout: server.head_timeout,
                 shutdown_grace: server.shutdown_grace,
+                proxy_protocol: server.proxy_protocol,
+                trusted_proxies: proxies.clone(),
+            },
+            confine: confine::Settings {
+                mode: server.confine,
+                also_read: below(server.confine_also_read),
+                also_write: below(server.confine_also_write),
             },
             admin,
             gateway: gateway::Settings {
                 cors,
                 mode: server.mode,
+                forwarding: Forwarding {
+                    proxies,
+                    header: server.forwarded_header,
+                },
                 // Known once the listener is bound.
                 hosts: Vec::new(),
                 verdict: verdict::Settings {
@@ -144,6 +172,7 @@ impl Config {
             buckets: bucket,
             policy,
             audit,
+            traces,
             log,
         })
     }
@@ -187,6 +216,7 @@ mod tests {
                 ("POSTERN_SERVER__SHUTDOWN_GRACE", "90"),
                 ("POSTERN_SERVER__MAX_HEADERS", "50"),
                 ("POSTERN_STORAGE__ROOT", "\"7\""),
+                ("POSTERN_TRACES__SAMPLE", "0"),
                 ("POSTERN_PORT", "tcp://10.0.0.1:9000"),
                 ("POSTERN_SERVICE_HOST", "10.0.0.1"),
             ],
@@ -200,6 +230,7 @@ mod tests {
         assert_eq!(config.server.shutdown_grace.seconds(), 90);
         assert_eq!(config.server.max_headers, 50);
         assert!(config.storage.root.ends_with("7"));
+        assert_eq!(config.traces.sample, 0.0);
     }
 
     #[test]
@@ -217,6 +248,23 @@ mod tests {
             said.starts_with("the environment: missing field `private_key`"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn every_certificate_is_relative_to_the_files_folder() {
+        let files = |name: &str| format!("certificate = '{name}.pem'\nprivate_key = '{name}-key.pem'\n");
+        let text = format!(
+            "[server.tls]\nlisten = '0.0.0.0:9443'\n{}[[server.tls.further]]\n{}",
+            files("a"),
+            files("/b")
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        fs::write(&path, text).unwrap();
+        let tls = Config::load(Some(&path), []).unwrap().server.tls.unwrap();
+        assert_eq!(tls.listen.as_deref(), Some("0.0.0.0:9443"));
+        assert_eq!(tls.certificate, folder.path().join("a.pem"));
+        assert_eq!(tls.further[0].private_key, Path::new("/b-key.pem"));
     }
 
     #[test]
@@ -256,6 +304,26 @@ mod tests {
                 "config.toml:4:10: admin.listen: [::]:9000 is server.listen already",
             ),
             (
+                "[server]\nlisten = '[::]:9000'\n[server.tls]\ncertificate = 'c'\nprivate_key = 'k'\nlisten = '[::]:9000'\n",
+                &[],
+                "config.toml:6:10: server.tls.listen: [::]:9000 is server.listen already; leave server.tls.listen out",
+            ),
+            (
+                "[server.tls]\ncertificate = 'c'\nprivate_key = 'k'\nlisten = '127.0.0.1:9001'\n",
+                &[],
+                "config.toml:4:10: server.tls.listen: 127.0.0.1:9001 is admin.listen already",
+            ),
+            (
+                "[server.tls]\ncertificate = 'c'\nprivate_key = 'k'\nlisten = '9443'\n",
+                &[],
+                "config.toml:4:10: server.tls.listen: \"9443\" cannot be listened on",
+            ),
+            (
+                "[server.tls]\ncertificate = 'c'\nprivate_key = 'k'\n[[server.tls.further]]\ncertificate = 'c'\nprivat_key = 'k'\n",
+                &[],
+                "config.toml:6:1: unknown key `privat_key`; did you mean `private_key`?",
+            ),
+            (
                 "[server]\nmax_head_bytes = 100\n",
                 &[],
                 "server.max_head_bytes: 100 is not between 8192 and",
@@ -289,6 +357,37 @@ mod tests {
                 "[server]\nregion = 'a b'\n",
                 &[],
                 "config.toml:2:10: a region has",
+            ),
+            (
+                "[server]\ntrusted_proxies = ['10.0.0.1/8']\n",
+                &[],
+                "config.toml:2:19: server.trusted_proxies: \"10.0.0.1/8\" has bits set behind its prefix: write 10.0.0.0/8",
+            ),
+            (
+                "[server]\ntrusted_proxies = ['0.0.0.0/0']\n",
+                &[],
+                "server.trusted_proxies: \"0.0.0.0/0\" would believe everybody",
+            ),
+            (
+                "[server]\nproxy_protocol = 'require'\n",
+                &[],
+                "config.toml:2:18: server.proxy_protocol: \"require\" serves only the proxies of server.trusted_proxies, and none is named there",
+            ),
+            ("[server]\nproxy_protocol = 'accept'\n", &[], "config.toml:2:18: "),
+            (
+                "[server]\nforwarded_header = 'x-real-ip'\n",
+                &[],
+                "config.toml:2:20: ",
+            ),
+            (
+                "[traces]\nendpoint = '127.0.0.1:4318'\n",
+                &[],
+                "config.toml:2:12: traces.endpoint: \"127.0.0.1:4318\" is no URL of a collector; write",
+            ),
+            (
+                "[traces]\nsample = 1.5\n",
+                &[],
+                "config.toml:2:10: traces.sample: 1.5 is not between 0 and 1",
             ),
             ("[policy]\non_invalid = 'ignore'\n", &[], "config.toml:2:14: "),
             ("[[bucket]]\nname = 'Films'\npath = 'x'\n", &[], "\"Films\""),

@@ -518,10 +518,7 @@ async fn what_the_store_cannot_give_is_a_5xx_that_names_no_path() {
         .header("host", gateway.address.to_string())
         .body(Empty::<Bytes>::new())
         .unwrap();
-    let peer = Peer {
-        address: gateway.address,
-        tls: None,
-    };
+    let peer = Peer::plain(gateway.address);
     let response = broken.handle(request, peer, Connection::new()).await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     assert!(response.headers().contains_key("x-amz-request-id"));

@@ -19,7 +19,7 @@ use postern::{
     policy::{PolicyFile, References, Snapshot},
     sigv4::Presigned,
     store::{self, DiskStore},
-    types::{Peer, Query, Region, RequestHead, Scheme},
+    types::{Announced, Peer, Query, Region, RequestHead, Scheme},
     verdict::{Circumstances, PublicUrl, Settings, decide},
 };
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
@@ -256,6 +256,7 @@ async fn served(case: &Case, folder: &tempfile::TempDir) -> Option<(StatusCode, 
     let length = length.map_or(0, |(_, length)| length.parse().unwrap());
     let peer = Peer {
         address: ([127, 0, 0, 1], 0).into(),
+        announced: Announced::Itself,
         tls: (uri.scheme_str() == Some("https")).then_some(postern::types::TlsVersion::V1_3),
     };
     let answer = gateway
@@ -438,10 +439,7 @@ fn holds(case: &Case, url: &str, snapshot: &Arc<Snapshot>) -> bool {
     };
     let circumstances = Circumstances {
         head: &Arc::new(head),
-        peer: Peer {
-            address: ([127, 0, 0, 1], 0).into(),
-            tls: None,
-        },
+        client: Peer::plain(([127, 0, 0, 1], 0).into()).into(),
         snapshot,
         settings: &case.verdict(),
         now: case.now(),

@@ -16,32 +16,35 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("explain", &["types", "s3", "sigv4", "policy", "verdict"]),
     ("clock", &["types"]),
     ("obstacle", &[]),
+    ("confine", &[]),
     ("store", &["types", "clock", "obstacle"]),
-    ("live", &["types", "policy", "clock", "obstacle"]),
-    ("audit", &["types", "policy", "clock", "obstacle"]),
-    ("metrics", &[]),
+    ("live", &["types", "policy", "clock", "confine", "obstacle"]),
+    ("audit", &["types", "policy", "clock", "confine", "obstacle"]),
+    ("metrics", &["types", "s3"]),
+    ("traces", &["types"]),
     (
         "gateway",
         &[
             "types", "s3", "sigv4", "policy", "verdict", "explain", "clock", "store", "live", "audit",
-            "metrics",
+            "metrics", "traces",
         ],
     ),
     (
         "server",
-        &["types", "verdict", "clock", "store", "live", "gateway"],
+        &["types", "verdict", "clock", "store", "live", "metrics", "gateway"],
     ),
     (
         "config",
         &[
-            "types", "s3", "verdict", "obstacle", "store", "live", "audit", "metrics", "gateway", "server",
+            "types", "s3", "verdict", "confine", "obstacle", "store", "live", "audit", "metrics", "traces",
+            "gateway", "server",
         ],
     ),
     (
         "cli",
         &[
-            "types", "s3", "sigv4", "policy", "verdict", "explain", "clock", "store", "live", "audit",
-            "metrics", "gateway", "server", "config", "obstacle",
+            "types", "s3", "sigv4", "policy", "verdict", "explain", "clock", "confine", "obstacle", "store",
+            "live", "audit", "metrics", "traces", "gateway", "server", "config",
         ],
     ),
 ];
@@ -64,7 +67,7 @@ const IMPURE: &[&str] = &[
     "std::thread",
 ];
 
-fn sources(of: &Path) -> Vec<PathBuf> {
+pub(crate) fn sources(of: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(of).unwrap() {
         let path = entry.unwrap().path();

@@ -6,11 +6,15 @@
     clippy::indexing_slicing
 )] // tests stop at the first surprise
 
+mod attacks;
 mod audit;
 mod client;
 mod conditions;
+mod confinement;
 mod cors;
 mod cutting;
+mod dependencies;
+mod dev_cert;
 mod errors;
 mod explain;
 mod forms;
@@ -18,15 +22,20 @@ mod header_errors;
 mod layers;
 mod lifecycle;
 mod logs;
+mod monitoring;
 mod multipart;
 mod names;
 mod objects;
 mod operator;
+mod proxies;
 mod reading;
 mod reload;
 mod revocation;
 mod starting;
 mod story;
 mod support;
+mod threats;
+mod tls;
+mod traces;
 mod transport;
 mod zero_configuration;

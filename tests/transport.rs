@@ -24,6 +24,17 @@ pub(crate) async fn connect(
     version: &'static SupportedProtocolVersion,
     alpn: &[u8],
 ) -> TlsStream<TcpStream> {
+    let stream = TcpStream::connect(gateway.address).await.unwrap();
+    handshake(gateway, stream, version, alpn).await
+}
+
+/// Speaks TLS on a connection that there is.
+pub(crate) async fn handshake(
+    gateway: &TestGateway,
+    stream: TcpStream,
+    version: &'static SupportedProtocolVersion,
+    alpn: &[u8],
+) -> TlsStream<TcpStream> {
     let mut roots = RootCertStore::empty();
     roots
         .add(CertificateDer::from_pem_file(gateway.folder.path().join("cert.pem")).unwrap())
@@ -34,7 +45,6 @@ pub(crate) async fn connect(
         .unwrap();
     let mut config = builder.with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = vec![alpn.to_vec()];
-    let stream = TcpStream::connect(gateway.address).await.unwrap();
     TlsConnector::from(Arc::new(config))
         .connect(ServerName::try_from("localhost").unwrap(), stream)
         .await

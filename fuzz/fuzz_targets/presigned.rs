@@ -30,7 +30,7 @@ fuzz_target!(|data: &[u8]| {
     let Ok(head) = RequestHead::new(Method::GET, Scheme::Http, uri, headers) else { return };
     let settings = Settings::default();
     let now = datetime!(2026-11-24 12:00 UTC);
-    let circumstances = Circumstances { head: &Arc::new(head), peer: Peer { address: ([127, 0, 0, 1], 1).into(), tls: None }, snapshot: &SNAPSHOT, settings: &settings, now };
+    let circumstances = Circumstances { head: &Arc::new(head), client: Peer::plain(([127, 0, 0, 1], 1).into()).into(), snapshot: &SNAPSHOT, settings: &settings, now };
     match decide(&circumstances).outcome {
         // Nobody finds a signature by chance.
         Ok(_) => panic!("a request passed"),

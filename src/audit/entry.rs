@@ -1,12 +1,12 @@
 //! What is known of one request once it is over, as its parts came: nothing is formatted before another thread writes it.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use time::OffsetDateTime;
 
 use crate::{
     policy::{RevocationReference, StatementReference},
-    types::{AccessKeyId, BucketName, LinkId, ObjectKey},
+    types::{AccessKeyId, BucketName, Client, LinkId, ObjectKey},
 };
 
 /// One request, once it is over.
@@ -16,8 +16,8 @@ pub struct Entry {
     pub time: OffsetDateTime,
     /// Its name in its answer and in the log.
     pub request_id: String,
-    /// Who sent it.
-    pub client: SocketAddr,
+    /// Who sent it, as far as is believed, and by whose connection.
+    pub client: Client,
     /// HTTP's method.
     pub method: http::Method,
     /// The `User-Agent` header, cut to a length that fits a line.
@@ -36,6 +36,8 @@ pub struct Entry {
     pub signed_at: Option<OffsetDateTime>,
     /// When the link ends.
     pub expires_at: Option<OffsetDateTime>,
+    /// The public URL that it was signed for, where it is one of those that are configured.
+    pub origin: Option<Arc<str>>,
     /// AWS's name of what was asked for.
     pub operation: Option<&'static str>,
     /// The action that it needs.

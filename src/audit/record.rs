@@ -35,6 +35,8 @@ pub struct Record {
     )]
     pub expires_at: Option<OffsetDateTime>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
@@ -69,6 +71,9 @@ pub struct Record {
     pub duration_ms: f64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
+    /// The connection's own address, where a proxy stood in between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
     /// How many records were lost, for [`Outcome::Lost`].
@@ -89,6 +94,7 @@ impl Record {
             mechanism: None,
             signed_at: None,
             expires_at: None,
+            origin: None,
             method: None,
             operation: None,
             action: None,
@@ -106,6 +112,7 @@ impl Record {
             completed: false,
             duration_ms: 0.0,
             client: None,
+            proxy: None,
             user_agent: None,
             lost: Some(lost),
         }
@@ -160,6 +167,7 @@ impl From<Entry> for Record {
             mechanism: entry.mechanism.map(owned),
             signed_at: entry.signed_at.map(utc),
             expires_at: entry.expires_at.map(utc),
+            origin: entry.origin.map(|origin| origin.to_string()),
             method: Some(entry.method.to_string()),
             operation: entry.operation.map(owned),
             action: entry.action.map(owned),
@@ -182,6 +190,7 @@ impl From<Entry> for Record {
             completed: entry.completed,
             duration_ms: (entry.duration.as_secs_f64() * 1e6).round() / 1e3,
             client: Some(entry.client.to_string()),
+            proxy: entry.client.proxy.map(|proxy| proxy.to_string()),
             user_agent: entry.user_agent,
             lost: None,
         }

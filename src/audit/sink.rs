@@ -16,6 +16,7 @@ use std::{
 
 use crate::{
     clock::Clock,
+    confine,
     obstacle::{Obstacle, Wanted},
 };
 
@@ -44,6 +45,8 @@ struct Shared {
     failing: AtomicBool,
     /// How many entries found no room.
     lost: Arc<AtomicU64>,
+    /// The same, since the start.
+    lost_in_all: Arc<AtomicU64>,
     problem: Mutex<Option<String>>,
 }
 
@@ -60,6 +63,8 @@ pub struct Health {
     pub problem: Option<String>,
     /// Requests are refused because of it.
     pub refusing: bool,
+    /// How many records found no room, since the start.
+    pub lost: u64,
 }
 
 /// Why there is no trail.
@@ -118,13 +123,15 @@ impl Audit {
             writer: OnceLock::new(),
             on_failure: settings.on_failure,
             failing: AtomicBool::new(false),
-            lost: Arc::new(AtomicU64::new(0)),
+            lost: Arc::default(),
+            lost_in_all: Arc::default(),
             problem: Mutex::new(None),
         });
         let writer = Writer {
             // The thread ends when the last handle is gone.
             shared: Arc::downgrade(&shared),
             lost: shared.lost.clone(),
+            lost_in_all: shared.lost_in_all.clone(),
             output,
             clock,
             backlog: VecDeque::new(),
@@ -150,6 +157,7 @@ impl Audit {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
                 shared.lost.fetch_add(1, Ordering::Relaxed);
+                shared.lost_in_all.fetch_add(1, Ordering::Relaxed);
                 // The writer clears this once it has caught up.
                 shared.failing.store(true, Ordering::Relaxed);
             }
@@ -172,6 +180,10 @@ impl Audit {
         Health {
             problem,
             refusing: self.refuses(),
+            lost: self
+                .0
+                .as_ref()
+                .map_or(0, |shared| shared.lost_in_all.load(Ordering::Relaxed)),
         }
     }
 
@@ -231,6 +243,7 @@ impl Output {
 struct Writer {
     shared: std::sync::Weak<Shared>,
     lost: Arc<AtomicU64>,
+    lost_in_all: Arc<AtomicU64>,
     output: Output,
     clock: Clock,
     /// Lines that are to be written, the oldest first.
@@ -273,6 +286,7 @@ impl Writer {
         match message {
             Message::Entry(_) if self.backlog.len() >= LONGEST_BACKLOG => {
                 self.lost.fetch_add(1, Ordering::Relaxed);
+                self.lost_in_all.fetch_add(1, Ordering::Relaxed);
             }
             Message::Entry(entry) => self.backlog.push_back(Record::from(*entry).line()),
             Message::Reopen => {
@@ -326,10 +340,15 @@ impl Writer {
     }
 
     fn fails(&mut self, error: &io::Error) {
-        let problem = format!(
+        let mut problem = format!(
             "the audit trail cannot be written to {}: {error}",
             self.output.name()
         );
+        if let Output::File(_, path) = &self.output
+            && let Some(outside) = confine::outside_for_writing(path, error)
+        {
+            problem = format!("{problem}; {outside}");
+        }
         if !self.failing {
             tracing::error!("{problem}");
         }

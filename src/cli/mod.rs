@@ -5,6 +5,8 @@ mod admin;
 mod audit;
 mod check;
 mod client;
+mod confinement;
+mod dev_cert;
 mod environment;
 mod explain;
 mod get;
@@ -13,6 +15,7 @@ mod init;
 mod logging;
 mod ls;
 mod mb;
+mod measuring;
 mod presign;
 mod put;
 mod revoke;
@@ -67,6 +70,8 @@ enum Command {
     Restore(revoke::Args),
     /// Who downloaded what, which links are alive, what was stopped: from the audit trail
     Audit(audit::Args),
+    /// Make a local authority and a certificate, to try HTTPS with
+    DevCert(dev_cert::Args),
     /// Does the running gateway answer?
     Health,
     /// Make a bucket, on any S3 server
@@ -106,6 +111,7 @@ pub fn run() -> ExitCode {
         Command::Revoke(args) => revoke::run(&cli, args, revoke::Direction::Revoke),
         Command::Restore(args) => revoke::run(&cli, args, revoke::Direction::Restore),
         Command::Audit(args) => audit::run(&cli, args),
+        Command::DevCert(args) => dev_cert::run(args),
         Command::Health => health::run(&cli),
         Command::Mb(args) => mb::run(&cli, args),
         Command::Ls(args) => ls::run(&cli, args),

@@ -18,18 +18,27 @@ use crate::{
     audit::{self, Audit},
     clock::Clock,
     config::Config,
+    confine,
     explain::{Explanation, Question},
     gateway::{Gateway, Mode, Telemetry},
     live::{self, Live, Watcher, given::Keys},
-    metrics,
     policy::GivenContext,
-    server::{self, AdminListener, PublicListener, Readiness, Sockets, supervisor},
+    server::{
+        self, AdminListener, Certificates, ProxyProtocol, PublicListener, Readiness, Sockets, supervisor,
+    },
     sigv4::{self, AddressingStyle, Endpoint, SignRequest},
     store::{BucketFolder, DiskStore, Store},
+    traces::Traces,
     types::{Action, BucketName, ObjectKey, Resource, Scheme, Span},
 };
 
-use super::{Cli, Outcome, Problem, environment::Environment, logging, seed};
+use super::{
+    Cli, Outcome, Problem, confinement,
+    environment::Environment,
+    logging,
+    measuring::{self, Measuring},
+    seed,
+};
 
 /// What the sample link opens.
 const SAMPLE_KEY: &str = "test.txt";
@@ -61,9 +70,12 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
+    confine::keep_memory_private().map_err(|error| {
+        format!("core dumps of this process, which holds keys, cannot be switched off: {error}")
+    })?;
     // Before there is a second thread, since it takes variables away.
     let mut sockets = Sockets::from_environment()?;
-    let environment = Environment::read(|name| std::env::var(name).ok())?;
+    let mut environment = Environment::read(|name| std::env::var(name).ok())?;
     let mut config = match &args.folder {
         Some(_) => cli.explicit_config()?,
         None => cli.config()?,
@@ -76,12 +88,26 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
     // Sockets come first: whoever connects while the store is waited for is kept in their queues.
     sockets.open(&config.server, &config.admin)?;
     let store = opening::open(&config)?;
+    let clock = Clock::system();
+    let who = who(&config, args, &mut environment)?;
+    let policy = policy(&who, &config, &clock)?;
+    let seed = args.seed.clone().or(environment.seed.take());
+    confinement::enter(&config, &policy, seed.as_deref(), scratch.as_ref())?;
+    let prepared = Prepared {
+        who,
+        policy,
+        store,
+        clock,
+        sockets,
+        buckets: environment.buckets,
+        seed,
+    };
     // Connections have threads of their own: here is what goes on besides.
     let served = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()?
-        .block_on(serve(config, args, environment, sockets, store));
+        .block_on(serve(config, prepared));
     drop(scratch);
     served
 }
@@ -129,7 +155,8 @@ fn who(config: &Config, args: &Args, environment: &mut Environment) -> Result<Wh
     Ok(Who::PolicyFile)
 }
 
-fn policy(who: &Who, config: &Config, clock: &Clock) -> Result<(Live, Option<Watcher>), Problem> {
+/// The policy in force at the start. It is not watched yet.
+fn policy(who: &Who, config: &Config, clock: &Clock) -> Result<Live, Problem> {
     match who {
         Who::PolicyFile => {
             if let Some(fresh) = live::fresh::write_where_missing(&config.policy.file)? {
@@ -143,33 +170,49 @@ fn policy(who: &Who, config: &Config, clock: &Clock) -> Result<(Live, Option<Wat
             for warning in warnings {
                 tracing::warn!("{warning}");
             }
-            let watcher = policy.watch()?;
-            Ok((policy, Some(watcher)))
+            Ok(policy)
         }
-        Who::Given(keys) | Who::Generated(keys) => Ok((Live::given(keys, clock.clone())?, None)),
+        Who::Given(keys) | Who::Generated(keys) => Ok(Live::given(keys, clock.clone())?),
     }
 }
 
-async fn serve(
-    config: Config,
-    args: &Args,
-    mut environment: Environment,
-    mut sockets: Sockets,
+/// What was opened before the process confined itself, when it had one thread.
+struct Prepared {
+    who: Who,
+    policy: Live,
     store: DiskStore,
-) -> Result<Outcome, Problem> {
+    clock: Clock,
+    sockets: Sockets,
+    /// Buckets that are to be there.
+    buckets: Vec<BucketName>,
+    /// A folder of folders to copy in.
+    seed: Option<PathBuf>,
+}
+
+async fn serve(config: Config, prepared: Prepared) -> Result<Outcome, Problem> {
     let stop = server::termination()?;
-    let clock = Clock::system();
-    let who = who(&config, args, &mut environment)?;
-    let (policy, _watcher) = policy(&who, &config, &clock)?;
+    let Prepared {
+        who,
+        policy,
+        store,
+        clock,
+        mut sockets,
+        buckets,
+        seed,
+    } = prepared;
+    let started = measuring::seconds(&clock);
+    let _watcher: Option<Watcher> = match &who {
+        Who::PolicyFile => Some(policy.watch()?),
+        Who::Given(_) | Who::Generated(_) => None,
+    };
     let audit = match (config.audit.to, &who) {
         (audit::To::Auto, Who::Given(_) | Who::Generated(_)) => Audit::off(),
         (_, _) => Audit::start(&config.audit, clock.clone())?,
     };
-    on_hangup(policy.clone(), audit.clone())?;
-    for bucket in &environment.buckets {
+    for bucket in &buckets {
         store.create_bucket(bucket).await?;
     }
-    if let Some(folder) = args.seed.as_ref().or(environment.seed.as_ref()) {
+    if let Some(folder) = &seed {
         let seeded = seed::seed(&store, folder).await?;
         for skipped in &seeded.skipped {
             tracing::warn!("not seeded: {skipped}");
@@ -179,23 +222,40 @@ async fn serve(
     let public = PublicListener::bind_to(&config.server, &mut sockets).await?;
     let admin = AdminListener::bind_to(&config.admin, &mut sockets).await?;
     sockets.all_taken()?;
+    let certificates = public.certificates();
+    on_hangup(policy.clone(), audit.clone(), certificates.clone())?;
+    let traces = Traces::start(&config.traces)?;
+    let telemetry = Telemetry {
+        traces: traces.clone(),
+        ..Telemetry::from(audit.clone())
+    };
+    let public = public.counting_into(telemetry.metrics.clone());
+    let admin = admin.counting_into(telemetry.metrics.clone());
 
     let origin = origin(public.scheme(), public.address());
     let mut config = config;
-    config.gateway.hosts = hosts(public.address());
-    if config.gateway.mode == Mode::Development && !public.address().ip().is_loopback() {
+    config.gateway.hosts = public.addresses().flat_map(hosts).collect();
+    let exposed = public
+        .addresses()
+        .find(|(_, address)| !address.ip().is_loopback());
+    if let (Mode::Development, Some((_, address))) = (config.gateway.mode, exposed) {
         tracing::warn!(
-            "server.mode is \"development\" and {} can be reached from elsewhere: refusals tell strangers why",
-            public.address()
+            "server.mode is \"development\" and {address} can be reached from elsewhere: refusals tell strangers why"
         );
     }
-    println!("postern listens on {origin}");
+    for (scheme, address) in public.addresses() {
+        println!("postern listens on {}", self::origin(scheme, address));
+    }
     println!("admin listens on http://{}", admin.address());
     tell(&who, &origin, &config);
-    if let Some(link) = sample_link(&origin, &policy, &clock, &config, &store).await {
-        println!("try it: {link}");
+    match config.server.proxy_protocol {
+        ProxyProtocol::Require => println!("only trusted proxies that send a PROXY header are served"),
+        ProxyProtocol::Off => {
+            if let Some(link) = sample_link(&origin, &policy, &clock, &config, &store).await {
+                println!("try it: {link}");
+            }
+        }
     }
-    let telemetry = Telemetry::from(audit.clone());
     let gateway = Gateway::new(
         store.clone(),
         policy.clone(),
@@ -205,9 +265,17 @@ async fn serve(
     );
     tokio::spawn(admin.run(Operators {
         gateway: gateway.clone(),
-        policy,
-        telemetry,
-        clock: clock.clone(),
+        policy: policy.clone(),
+        audit: audit.clone(),
+        certificates: certificates.clone(),
+        measuring: Measuring {
+            store: store.clone(),
+            policy,
+            telemetry: telemetry.clone(),
+            certificates,
+            clock: clock.clone(),
+            started,
+        },
     }));
     tokio::spawn(abort_stale_uploads(
         store,
@@ -223,6 +291,9 @@ async fn serve(
     };
     public.run(gateway, stop).await;
     tokio::task::spawn_blocking(move || audit.flush()).await.ok();
+    if let Some(traces) = traces {
+        traces.flush().await;
+    }
     Ok(Outcome::Yes)
 }
 
@@ -268,8 +339,8 @@ fn tell(who: &Who, origin: &str, config: &Config) {
     }
 }
 
-/// SIGHUP: take the policy as it stands, and let go of an audit file that was moved away.
-fn on_hangup(policy: Live, audit: Audit) -> std::io::Result<()> {
+/// SIGHUP: take the policy and the certificates as they stand, and let go of an audit file that was moved away.
+fn on_hangup(policy: Live, audit: Audit, certificates: Option<Certificates>) -> std::io::Result<()> {
     let mut hangup = server::reload_signals()?;
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
@@ -278,6 +349,9 @@ fn on_hangup(policy: Live, audit: Audit) -> std::io::Result<()> {
             changes.mark_unchanged();
             policy.reload_now();
             audit.reopen();
+            if let Some(certificates) = &certificates {
+                certificates.reload_now();
+            }
             // A policy that is the same as before is told of by nobody.
             _ = tokio::time::timeout(RELOAD.duration(), changes.changed()).await;
             let status = policy.status();
@@ -297,29 +371,28 @@ fn on_hangup(policy: Live, audit: Audit) -> std::io::Result<()> {
 struct Operators {
     gateway: Gateway<DiskStore>,
     policy: Live,
-    telemetry: Telemetry,
-    clock: Clock,
+    audit: Audit,
+    certificates: Option<Certificates>,
+    measuring: Measuring,
 }
 
 impl server::Source for Operators {
     fn readiness(&self) -> Readiness {
-        readiness(&self.policy, &self.telemetry.audit)
+        Readiness {
+            certificate_problem: self
+                .certificates
+                .as_ref()
+                .and_then(|certificates| certificates.status().problem),
+            ..readiness(&self.policy, &self.audit)
+        }
     }
 
     fn transfers(&self) -> String {
         serde_json::to_string(&self.gateway.transfers()).unwrap_or_default()
     }
 
-    fn metrics(&self) -> String {
-        let status = self.policy.status();
-        let age = (self.clock.now() - status.loaded_at).whole_seconds();
-        self.telemetry.metrics.text(metrics::Now {
-            generation: status.generation,
-            age_seconds: u64::try_from(age).unwrap_or_default(),
-            denying_all: status.denying_all,
-            reload_failures: status.failures,
-            audit_failing: self.telemetry.audit.health().problem.is_some(),
-        })
+    async fn metrics(&self) -> String {
+        self.measuring.text().await
     }
 
     async fn explain(&self, question: Bytes) -> (StatusCode, String) {
@@ -356,6 +429,7 @@ fn readiness(policy: &Live, audit: &Audit) -> Readiness {
     Readiness {
         ready: !status.denying_all && !health.refusing,
         audit_problem: health.problem,
+        certificate_problem: None,
         generation: status.generation,
         digest: status.digest,
         loaded_at: status
@@ -366,14 +440,23 @@ fn readiness(policy: &Live, audit: &Audit) -> Readiness {
     }
 }
 
-/// How clients on this machine may name the listener.
-fn hosts(address: SocketAddr) -> Vec<String> {
+/// How clients on this machine may name a listener: without the port where it is the scheme's own.
+fn hosts((scheme, address): (Scheme, SocketAddr)) -> Vec<String> {
     let port = address.port();
-    vec![
-        address.to_string(),
-        format!("localhost:{port}"),
-        format!("127.0.0.1:{port}"),
-    ]
+    match (scheme, port) {
+        (Scheme::Http, 80) | (Scheme::Https, 443) => {
+            vec![
+                address.ip().to_string(),
+                "localhost".to_owned(),
+                "127.0.0.1".to_owned(),
+            ]
+        }
+        (Scheme::Http | Scheme::Https, _) => vec![
+            address.to_string(),
+            format!("localhost:{port}"),
+            format!("127.0.0.1:{port}"),
+        ],
+    }
 }
 
 /// The address as a client on this machine writes it.
@@ -428,4 +511,23 @@ async fn sample_link(
     sigv4::presign(&request, id, secret, region, clock.now(), expires)
         .ok()
         .map(sigv4::SignedUrl::into_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_leave_out_the_port_that_is_the_schemes_own() {
+        for (scheme, address, named) in [
+            (Scheme::Http, "127.0.0.1:9000", "localhost:9000"),
+            (Scheme::Https, "127.0.0.1:9443", "localhost:9443"),
+            (Scheme::Https, "127.0.0.1:443", "localhost"),
+            (Scheme::Http, "127.0.0.1:443", "localhost:443"),
+            (Scheme::Http, "0.0.0.0:80", "127.0.0.1"),
+        ] {
+            let hosts = hosts((scheme, address.parse().unwrap()));
+            assert!(hosts.contains(&named.to_owned()), "{address} {hosts:?}");
+        }
+    }
 }

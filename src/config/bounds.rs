@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use crate::types::Span;
+use crate::{server::ProxyProtocol, traces::TracesError, types::Span};
 
 use super::{A_WEEK, document::Document};
 
@@ -25,6 +25,7 @@ pub(super) fn check(document: &Document) -> Result<(), Wrong> {
         presign,
         storage,
         cors,
+        traces,
         ..
     } = document;
     address("server.listen", &server.listen)?;
@@ -35,6 +36,9 @@ pub(super) fn check(document: &Document) -> Result<(), Wrong> {
             admin.listen
         );
         return Err(("admin.listen", problem));
+    }
+    if let Some(listen) = server.tls.as_ref().and_then(|tls| tls.listen.as_deref()) {
+        tls_address(listen, &server.listen, &admin.listen)?;
     }
     count(
         "server.max_head_bytes",
@@ -56,8 +60,21 @@ pub(super) fn check(document: &Document) -> Result<(), Wrong> {
         "365d",
     )?;
     span("server.shutdown_grace", server.shutdown_grace, 0, "1d")?;
+    if traces.is_on() && traces.target().is_none() {
+        let problem = TracesError::Endpoint(traces.endpoint.clone()).to_string();
+        return Err(("traces.endpoint", problem));
+    }
+    if !(0.0..=1.0).contains(&traces.sample) {
+        let problem = format!("{} is not between 0 and 1", traces.sample);
+        return Err(("traces.sample", problem));
+    }
     if let Some(problem) = cors.iter().find_map(|rule| rule.problem(true)) {
         return Err(("cors", problem));
+    }
+    if server.proxy_protocol == ProxyProtocol::Require && server.trusted_proxies.is_empty() {
+        let problem =
+            "\"require\" serves only the proxies of server.trusted_proxies, and none is named there";
+        return Err(("server.proxy_protocol", problem.to_owned()));
     }
     if presign.max_expires > A_WEEK || presign.max_expires.seconds() == 0 {
         let problem = format!(
@@ -73,6 +90,26 @@ pub(super) fn check(document: &Document) -> Result<(), Wrong> {
         .virtual_host_domains
         .iter()
         .try_for_each(|domain| self::domain(domain))
+}
+
+/// HTTPS besides plain HTTP needs a port of its own.
+fn tls_address(listen: &str, plain: &str, admin: &str) -> Result<(), Wrong> {
+    let key = "server.tls.listen";
+    address(key, listen)?;
+    if listen.ends_with(":0") {
+        return Ok(());
+    }
+    if listen == plain {
+        let problem = format!(
+            "{listen} is server.listen already; leave server.tls.listen out to speak HTTPS alone there, or name another port"
+        );
+        return Err((key, problem));
+    }
+    if listen == admin {
+        let problem = format!("{listen} is admin.listen already; the two never share a port");
+        return Err((key, problem));
+    }
+    Ok(())
 }
 
 /// A host or address, and a port. Whether it can be bound shows when it is.

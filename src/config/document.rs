@@ -1,10 +1,12 @@
 //! `config.toml` as it is written, and what is wrong with it, by line and column.
 
+use std::path::PathBuf;
+
 use figment::{Figment, error::Kind, providers::Serialized};
 
 use crate::{
-    audit, gateway, live, server, store,
-    types::{Region, Span},
+    audit, confine, gateway, live, server, store, traces,
+    types::{ForwardedHeader, Region, Span},
 };
 
 use super::{
@@ -24,6 +26,7 @@ pub(super) struct Document {
     pub(super) audit: audit::Settings,
     pub(super) presign: PresignSection,
     pub(super) cors: Vec<crate::s3::CorsRule>,
+    pub(super) traces: traces::Settings,
     pub(super) log: LogSettings,
 }
 
@@ -37,11 +40,17 @@ pub(super) struct ServerSection {
     pub(super) regions: Vec<Region>,
     pub(super) virtual_host_domains: Vec<String>,
     pub(super) public_urls: Vec<String>,
+    pub(super) trusted_proxies: Vec<String>,
+    pub(super) forwarded_header: ForwardedHeader,
+    pub(super) proxy_protocol: server::ProxyProtocol,
     pub(super) account_id: String,
     pub(super) max_head_bytes: usize,
     pub(super) max_headers: usize,
     pub(super) head_timeout: Span,
     pub(super) shutdown_grace: Span,
+    pub(super) confine: confine::Mode,
+    pub(super) confine_also_read: Vec<PathBuf>,
+    pub(super) confine_also_write: Vec<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) tls: Option<server::TlsSettings>,
 }
@@ -57,11 +66,17 @@ impl Default for ServerSection {
             regions: regions.collect(),
             virtual_host_domains: verdict.virtual_host_domains,
             public_urls: Vec::new(),
+            trusted_proxies: Vec::new(),
+            forwarded_header: ForwardedHeader::default(),
+            proxy_protocol: sockets.proxy_protocol,
             account_id: verdict.account_id.to_string(),
             max_head_bytes: sockets.max_head_bytes,
             max_headers: sockets.max_headers,
             head_timeout: sockets.head_timeout,
             shutdown_grace: sockets.shutdown_grace,
+            confine: confine::Mode::default(),
+            confine_also_read: Vec::new(),
+            confine_also_write: Vec::new(),
             tls: sockets.tls,
         }
     }

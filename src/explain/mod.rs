@@ -38,7 +38,7 @@ use crate::{
     policy::Snapshot,
     s3::{ErrorCode, Preflight, S3Error},
     sigv4::{Reject, ScopeReject},
-    types::{Peer, Region, RequestHead},
+    types::{Client, Region, RequestHead},
     verdict::{self, Circumstances, Permit, Permitted, Refusal, Verdict},
 };
 
@@ -70,12 +70,12 @@ impl Explainer<'_> {
     }
 
     /// Explains a request that arrived.
-    pub fn explain_head(&self, head: Arc<RequestHead>, peer: Peer) -> Explanation {
-        let question = Question::of_head(&head, peer);
+    pub fn explain_head(&self, head: Arc<RequestHead>, client: Client) -> Explanation {
+        let question = Question::of_head(&head, client);
         let request = Request {
             text: question.url.clone(),
             head,
-            peer,
+            client,
             body_sha256: None,
         };
         self.explain_request(&question, &request)
@@ -95,7 +95,7 @@ impl Explainer<'_> {
     fn circumstances<'r>(&'r self, request: &'r Request, now: OffsetDateTime) -> Circumstances<'r> {
         Circumstances {
             head: &request.head,
-            peer: request.peer,
+            client: request.client,
             snapshot: self.snapshot,
             settings: self.settings,
             now,

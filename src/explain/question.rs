@@ -2,14 +2,14 @@
 //! no client could.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr},
     sync::Arc,
 };
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use crate::types::{Peer, RequestHead, Scheme, TlsVersion};
+use crate::types::{Client, RequestHead, Scheme, TlsVersion};
 
 /// What clients encode of a pasted URL by themselves: white space and what is not ASCII.
 const SENT_ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`');
@@ -43,13 +43,13 @@ pub(super) struct Request {
     /// The URL's text, which may be another than what arrives.
     pub(super) text: String,
     pub(super) head: Arc<RequestHead>,
-    pub(super) peer: Peer,
+    pub(super) client: Client,
     pub(super) body_sha256: Option<String>,
 }
 
 impl Question {
     /// What asks about a request that was seen: its head, and who sent it. No other text of the URL is known than what arrived.
-    pub(super) fn of_head(head: &RequestHead, peer: Peer) -> Self {
+    pub(super) fn of_head(head: &RequestHead, client: Client) -> Self {
         let scheme = match head.scheme() {
             Scheme::Http => "http",
             Scheme::Https => "https",
@@ -67,7 +67,7 @@ impl Question {
             headers: headers.collect(),
             host: Some(head.authority().to_owned()),
             body_sha256: None,
-            client: Some(peer.address.ip()),
+            client: Some(client.address),
         }
     }
 
@@ -129,9 +129,12 @@ impl Question {
         Ok(Request {
             text: text.to_owned(),
             head: Arc::new(head),
-            peer: Peer {
-                address: SocketAddr::new(self.client.unwrap_or(Ipv4Addr::LOCALHOST.into()), 0),
+            client: Client {
+                address: self.client.unwrap_or(Ipv4Addr::LOCALHOST.into()).to_canonical(),
+                port: None,
+                scheme,
                 tls: (scheme == Scheme::Https).then_some(TlsVersion::V1_3),
+                proxy: None,
             },
             body_sha256: self.body_sha256.clone(),
         })

@@ -182,6 +182,9 @@ fn key(explainer: &Explainer<'_>, request: &Request, verdict: &Verdict, reached:
     }
     if let Some(identity) = &verdict.identity {
         evidence.push(("link id", identity.link_id.to_string()));
+        if let Some(origin) = &identity.origin {
+            evidence.push(("public url", origin.to_string()));
+        }
     }
     step("key", state(Reached::Key, reached), evidence)
 }

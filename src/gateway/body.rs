@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-use crate::store::FileBody;
+use crate::{s3::ErrorCode, store::FileBody};
 
 use super::{Connection, file_window::WindowBody, late::Late};
 
@@ -37,7 +37,7 @@ pub(super) enum Body {
 
 impl Body {
     /// Code and reason of what failed after its answer had begun.
-    pub(super) fn late_failure(&self) -> Option<(&'static str, &'static str)> {
+    pub(super) fn late_failure(&self) -> Option<(ErrorCode, &'static str)> {
         match self {
             Self::Late(late) => late.failure(),
             Self::Empty | Self::Text(_) | Self::Object(_) | Self::Window(_) => None,

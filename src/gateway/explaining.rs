@@ -9,7 +9,7 @@ use std::{
 use crate::{
     explain::{Explainer, Explanation, Opens, Presence, Question},
     store::{Store, StoreError},
-    types::{Peer, RequestHead},
+    types::{Client, RequestHead},
 };
 
 use super::{Failure, Gateway, Mode, RequestId, refusals::Refused};
@@ -41,12 +41,12 @@ impl<S: Store> Gateway<S> {
     pub(super) async fn note(
         &self,
         head: &Arc<RequestHead>,
-        peer: Peer,
+        client: Client,
         id: RequestId,
         failure: &Failure,
     ) -> Option<String> {
         let parts = &*self.0;
-        let refused = Refused::new(id, head, peer, parts.clock.now(), failure);
+        let refused = Refused::new(id, head, client, parts.clock.now(), failure);
         parts.refusals.keep(refused.clone());
         let is_wanted = parts.settings.mode == Mode::Development && head.method() != http::Method::HEAD;
         if !is_wanted || !parts.hints.take(parts.clock.moment()) {
@@ -71,9 +71,9 @@ impl<S: Store> Gateway<S> {
     }
 
     async fn explain_refused(&self, refused: Refused) -> Option<Explanation> {
-        let Refused { head, peer, at, .. } = refused.clone();
+        let Refused { head, client, at, .. } = refused.clone();
         let explanation = self
-            .off_thread(move |explainer| explainer.explain_head(head, peer), Some(at))
+            .off_thread(move |explainer| explainer.explain_head(head, client), Some(at))
             .await?;
         let explanation = self.with_presence(explanation).await;
         Some(explanation.ended_in((refused.status, refused.code), refused.reason, &refused.message))

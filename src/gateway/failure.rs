@@ -96,8 +96,13 @@ impl Failure {
     /// What the client is told.
     pub(super) fn s3_error(&self) -> S3Error {
         match self {
-            Self::Head(_) => S3Error::new(ErrorCode::InvalidRequest)
-                .message("The request must name exactly one valid host."),
+            Self::Head(HeadError::NoHost | HeadError::SeveralHosts | HeadError::BadHost) => {
+                S3Error::new(ErrorCode::InvalidRequest)
+                    .message("The request must name exactly one valid host.")
+            }
+            Self::Head(HeadError::Framing) => S3Error::new(ErrorCode::InvalidRequest).message(
+                "The length of the body must be told once, by Content-Length or by Transfer-Encoding: chunked.",
+            ),
             Self::Refused(refusal) => refusal.s3_error(),
             Self::Withdrawn(..) => S3Error::new(ErrorCode::AccessDenied),
             Self::Unrecorded => S3Error::new(ErrorCode::ServiceUnavailable),

@@ -13,6 +13,10 @@ use super::incoming::Incoming;
 
 /// The most bytes of an unwanted body that are read so that the client gets to read its answer.
 const MOST_DRAINED: u64 = 1024 * 1024;
+/// The most that is read after that, while the answer is on its way.
+const MOST_LINGERED: u64 = 64 * 1024 * 1024;
+/// How long that may take.
+const LONGEST_LINGER: Duration = Duration::from_secs(5);
 /// How long an unwanted body may take to arrive.
 const LONGEST_DRAIN: Duration = Duration::from_secs(5);
 /// The same where the policy ended the upload, which must not wait for a client that stalls.
@@ -42,17 +46,37 @@ where
         true => LONGEST_DRAIN_OF_CUT,
         false => LONGEST_DRAIN,
     };
-    let mut left = MOST_DRAINED;
-    let all = async {
-        while let Some(frame) = body.frame().await {
-            let Ok(frame) = frame else { return false };
-            let Ok(data) = frame.into_data() else { continue };
-            match left.checked_sub(data.len() as u64) {
-                Some(rest) => left = rest,
-                None => return false,
-            }
+    tokio::time::timeout(longest, drain(body, MOST_DRAINED))
+        .await
+        .unwrap_or(false)
+}
+
+/// Goes on reading what nobody wants while its refusal is sent, and drops it, within a bound of bytes and time: a connection that is closed with
+/// bytes unread is reset, and the answer lost. A proxy that is still sending would tell its client 502 in place of it.
+pub(super) fn linger<B>(head: &RequestHead, mut body: Incoming<B>)
+where
+    B: Body<Data = Bytes> + Unpin + Send + 'static,
+{
+    if head.headers().contains_key(header::EXPECT) {
+        return;
+    }
+    tokio::spawn(async move {
+        _ = tokio::time::timeout(LONGEST_LINGER, drain(&mut body, MOST_LINGERED)).await;
+    });
+}
+
+/// Reads and drops at most so many bytes. `true`: that was all.
+async fn drain<B>(body: &mut Incoming<B>, mut most: u64) -> bool
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else { return false };
+        let Ok(data) = frame.into_data() else { continue };
+        match most.checked_sub(data.len() as u64) {
+            Some(rest) => most = rest,
+            None => return false,
         }
-        true
-    };
-    tokio::time::timeout(longest, all).await.unwrap_or(false)
+    }
+    true
 }

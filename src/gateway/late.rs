@@ -16,6 +16,8 @@ use http::{HeaderValue, Response, header};
 use http_body::Frame;
 use tokio::{task::JoinHandle, time::Interval};
 
+use crate::s3::ErrorCode;
+
 use super::{Body, Failure, request_id::AnswerIds};
 
 /// How long an answer may take before it begins without its document.
@@ -30,7 +32,7 @@ pub(super) struct Late {
     begun: bool,
     ids: AnswerIds,
     /// Code and reason of a failure that was told in the document.
-    failure: Option<(&'static str, &'static str)>,
+    failure: Option<(ErrorCode, &'static str)>,
 }
 
 /// Does the work, whether or not anybody waits for it, and answers with its document.
@@ -62,7 +64,7 @@ impl Late {
     }
 
     /// Code and reason, where it failed after the answer had begun.
-    pub(super) fn failure(&self) -> Option<(&'static str, &'static str)> {
+    pub(super) fn failure(&self) -> Option<(ErrorCode, &'static str)> {
         self.failure
     }
 
@@ -86,7 +88,7 @@ impl Late {
                     let (request_id, reason) = (&self.ids.request_id, failure.name());
                     tracing::warn!(%request_id, reason, "failed after the answer had begun: {failure}");
                     let error = failure.s3_error();
-                    self.failure = Some((error.code().name(), failure.name()));
+                    self.failure = Some((error.code(), failure.name()));
                     self.ids.document(&error)
                 }
             };
@@ -112,10 +114,7 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
-    use crate::{
-        gateway::request_id::RequestIds,
-        s3::{ErrorCode, S3Error},
-    };
+    use crate::{gateway::request_id::RequestIds, s3::S3Error};
 
     /// What a client reads of work that takes a few ticks.
     async fn read(outcome: Result<Vec<u8>, Failure>) -> String {

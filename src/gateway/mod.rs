@@ -47,7 +47,7 @@ use crate::{
     clock::Clock,
     live::Live,
     store::{Store, StoreError},
-    types::{BucketName, Peer, RequestHead},
+    types::{BucketName, Client, Peer, RequestHead},
     verdict::{self, Circumstances, Grounds, Permit, Verdict},
 };
 
@@ -78,7 +78,7 @@ struct Parts<S> {
 /// One request on its way: what goes along with it from its head to the last byte of its answer.
 struct Course {
     request_id: RequestId,
-    peer: Peer,
+    client: Client,
     connection: Connection,
     /// Do other requests share the connection at the same time?
     multiplexed: bool,
@@ -130,22 +130,29 @@ impl<S: Store> Gateway<S> {
         connection: Connection,
     ) -> Response<Delivery>
     where
-        B: http_body::Body<Data = Bytes> + Unpin,
+        B: http_body::Body<Data = Bytes> + Unpin + Send + 'static,
     {
         let gateway = &*self.0;
         let request_id = gateway.request_ids.next();
         let (parts, body) = request.into_parts();
         let method = parts.method.clone();
+        let client = gateway.settings.forwarding.client(peer, &parts.headers);
         let mut course = Course {
             request_id,
-            peer,
+            client,
             connection,
             multiplexed: parts.version == Version::HTTP_2,
-            recording: Recording::begin(&gateway.telemetry, &gateway.clock, request_id, peer, &method),
+            recording: Recording::begin(
+                &gateway.telemetry,
+                &gateway.clock,
+                request_id,
+                client,
+                (&method, &parts.headers),
+            ),
             transfer: None,
             bucket: None,
         };
-        let head = match intake::head(parts, peer.scheme()) {
+        let head = match intake::head(parts, client.scheme) {
             Ok(head) => Arc::new(head),
             Err(error) => {
                 let mut response = self.respond(Err(Failure::Head(error)), None, &method, &mut course);
@@ -164,7 +171,7 @@ impl<S: Store> Gateway<S> {
             course.transfer = None;
         }
         let hint = match &answer {
-            Err(failure) => self.note(&head, peer, request_id, failure).await,
+            Err(failure) => self.note(&head, client, request_id, failure).await,
             Ok(_) => None,
         };
         course.recording.received(body.received());
@@ -174,6 +181,9 @@ impl<S: Store> Gateway<S> {
         cors::tell(&*gateway.store, &gateway.settings, &head, bucket, &mut response).await;
         if !reusable {
             respond::close(&mut response);
+            if !course.multiplexed {
+                intake::linger(&head, body);
+            }
         }
         course.deliver(response)
     }
@@ -269,7 +279,7 @@ impl<S: Store> Gateway<S> {
         let snapshot = self.0.live.snapshot();
         let verdict = decide(&Circumstances {
             head,
-            peer: course.peer,
+            client: course.client,
             snapshot: &snapshot,
             settings: &self.0.settings.verdict,
             now: self.0.clock.now(),

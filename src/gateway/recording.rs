@@ -1,17 +1,19 @@
 //! The record of one request in the making. It is written when it is dropped, so that no request ends without one: not one whose client went,
 //! nor one whose connection was broken off.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Method, header};
 
 use crate::{
     audit::{Decided, Entry, Outcome},
     clock::Clock,
+    metrics::Ended,
     policy::Denial,
-    s3::Target,
+    s3::{ErrorCode, Operation, Target},
     sigv4::Mechanism,
-    types::{Peer, RequestHead},
+    traces::{Context, Span},
+    types::{Client, RequestHead, Scheme},
     verdict::{self, Permit, Permitted, Refusal, Verdict},
 };
 
@@ -23,8 +25,17 @@ pub(super) struct Recording {
     clock: Clock,
     began: Instant,
     entry: Option<Box<Entry>>,
-    /// Has the answer begun?
-    answered: bool,
+    /// What was permitted.
+    operation: Option<Operation>,
+    /// S3's error code.
+    code: Option<ErrorCode>,
+    /// After how long the answer began, if it has.
+    answered_after: Option<Duration>,
+    /// Its place in a trace, where it has a span.
+    context: Option<Context>,
+    scheme: Scheme,
+    /// Did it go wrong by our fault?
+    is_fault: bool,
 }
 
 impl Recording {
@@ -32,13 +43,13 @@ impl Recording {
         telemetry: &Telemetry,
         clock: &Clock,
         request_id: RequestId,
-        peer: Peer,
-        method: &Method,
+        client: Client,
+        (method, headers): (&Method, &HeaderMap),
     ) -> Self {
         let entry = Entry {
             time: clock.now(),
             request_id: request_id.to_string(),
-            client: peer.address,
+            client,
             method: method.clone(),
             user_agent: None,
             range: None,
@@ -48,6 +59,7 @@ impl Recording {
             mechanism: None,
             signed_at: None,
             expires_at: None,
+            origin: None,
             operation: None,
             action: None,
             bucket: None,
@@ -62,14 +74,20 @@ impl Recording {
             bytes_sent: 0,
             bytes_received: 0,
             completed: false,
-            duration: std::time::Duration::ZERO,
+            duration: Duration::ZERO,
         };
+        telemetry.metrics.begun();
         Self {
             telemetry: telemetry.clone(),
             clock: clock.clone(),
             began: clock.moment(),
             entry: Some(Box::new(entry)),
-            answered: false,
+            operation: None,
+            code: None,
+            answered_after: None,
+            context: telemetry.traces.as_ref().and_then(|traces| traces.place(headers)),
+            scheme: client.scheme,
+            is_fault: false,
         }
     }
 
@@ -98,6 +116,7 @@ impl Recording {
 
     /// What was decided.
     pub(super) fn decided(&mut self, verdict: &Verdict, generation: u64) {
+        self.operation = verdict.outcome.as_ref().ok().map(Permit::operation);
         self.note(|entry| {
             entry.generation = generation;
             if let Some(identity) = &verdict.identity {
@@ -107,6 +126,7 @@ impl Recording {
                 entry.mechanism = mechanism(identity.mechanism);
                 entry.signed_at = Some(identity.signed_at);
                 entry.expires_at = Some(identity.expires_at);
+                entry.origin.clone_from(&identity.origin);
                 if let Some(target) = &identity.target {
                     name(entry, target);
                 }
@@ -125,7 +145,10 @@ impl Recording {
 
     /// The answer begins.
     pub(super) fn answers(&mut self, status: u16, failure: Option<&Failure>) {
-        self.answered = true;
+        self.answered_after = Some(self.clock.moment().saturating_duration_since(self.began));
+        self.is_fault = failure.is_some_and(Failure::is_fault);
+        self.code = failure.map(|failure| failure.s3_error().code());
+        let code = self.code.map(ErrorCode::name);
         self.note(|entry| {
             entry.status = Some(status);
             entry.outcome = match failure {
@@ -143,7 +166,7 @@ impl Recording {
                 Some(_) => Outcome::Failed,
             };
             if let Some(failure) = failure {
-                entry.code = Some(failure.s3_error().code().name());
+                entry.code = code;
                 entry.reason = Some(failure.name());
             }
         });
@@ -161,6 +184,7 @@ impl Recording {
 
     /// The answer broke off for want of its bytes.
     pub(super) fn broke(&mut self, reason: &'static str) {
+        self.is_fault = true;
         self.note(|entry| {
             entry.outcome = Outcome::Failed;
             entry.reason = Some(reason);
@@ -168,10 +192,11 @@ impl Recording {
     }
 
     /// What was answered with 200 failed after all, and its document says so.
-    pub(super) fn failed(&mut self, code: &'static str, reason: &'static str) {
+    pub(super) fn failed(&mut self, code: ErrorCode, reason: &'static str) {
+        self.code = Some(code);
         self.note(|entry| {
             entry.outcome = Outcome::Failed;
-            entry.code = Some(code);
+            entry.code = Some(code.name());
             entry.reason = Some(reason);
         });
     }
@@ -193,15 +218,53 @@ impl Drop for Recording {
             return;
         };
         entry.duration = self.clock.moment().saturating_duration_since(self.began);
-        if !self.answered || (entry.outcome == Outcome::Served && !entry.completed) {
+        if self.answered_after.is_none() || (entry.outcome == Outcome::Served && !entry.completed) {
             entry.outcome = Outcome::Gone;
         }
         if entry.outcome == Outcome::Gone {
             // Whoever left an upload half sent hears no answer either.
             entry.completed = false;
         }
-        self.telemetry.metrics.ended(entry.outcome.name(), entry.reason);
+        self.telemetry.metrics.ended(&Ended {
+            operation: self.operation,
+            outcome: entry.outcome.name(),
+            status: entry.status,
+            code: self.code,
+            reason: entry.reason,
+            bytes_sent: entry.bytes_sent,
+            bytes_received: entry.bytes_received,
+            duration: entry.duration,
+            answered_after: self.answered_after,
+        });
+        if let (Some(context), Some(traces)) = (self.context, &self.telemetry.traces) {
+            traces.leave(self.span(context, &entry));
+        }
         self.telemetry.audit.record(entry);
+    }
+}
+
+impl Recording {
+    /// Of what is asked for, a span has only what was permitted: a stranger's bucket is a text of a stranger.
+    fn span(&self, context: Context, entry: &Entry) -> Span {
+        let permitted = self.operation.is_some();
+        Span {
+            context,
+            began: entry.time,
+            duration: entry.duration,
+            method: entry.method.clone(),
+            scheme: self.scheme,
+            status: entry.status,
+            request_id: entry.request_id.clone(),
+            operation: entry.operation,
+            bucket: entry.bucket.clone().filter(|_| permitted),
+            signer: entry.signer.clone(),
+            code: entry.code,
+            outcome: entry.outcome.name(),
+            reason: entry.reason,
+            is_error: self.is_fault || entry.outcome == Outcome::Cut || entry.status >= Some(500),
+            bytes_received: entry.bytes_received,
+            bytes_sent: entry.bytes_sent,
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use time::OffsetDateTime;
 
-use crate::types::{Peer, RequestHead};
+use crate::types::{Client, RequestHead};
 
 use super::{Failure, RequestId};
 
@@ -32,7 +32,7 @@ pub(super) struct Refused {
     id: RequestId,
     bytes: usize,
     pub(super) head: Arc<RequestHead>,
-    pub(super) peer: Peer,
+    pub(super) client: Client,
     pub(super) at: OffsetDateTime,
     pub(super) status: u16,
     pub(super) code: &'static str,
@@ -44,7 +44,7 @@ impl Refused {
     pub(super) fn new(
         id: RequestId,
         head: &Arc<RequestHead>,
-        peer: Peer,
+        client: Client,
         at: OffsetDateTime,
         failure: &Failure,
     ) -> Self {
@@ -55,7 +55,7 @@ impl Refused {
             id,
             bytes: head.path_and_query().len() + headers.sum::<usize>(),
             head: head.clone(),
-            peer,
+            client,
             at,
             status: error.code().status().as_u16(),
             code: error.code().name(),
@@ -97,7 +97,10 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::{gateway::request_id::RequestIds, types::Scheme};
+    use crate::{
+        gateway::request_id::RequestIds,
+        types::{Peer, Scheme},
+    };
 
     fn head(bytes: usize) -> Arc<RequestHead> {
         let mut headers = HeaderMap::new();
@@ -109,16 +112,13 @@ mod tests {
     #[test]
     fn the_last_are_kept_within_a_number_and_within_bytes() {
         let (refusals, ids) = (Refusals::default(), RequestIds::new());
-        let peer = Peer {
-            address: ([127, 0, 0, 1], 1).into(),
-            tls: None,
-        };
+        let client = Client::from(Peer::plain(([127, 0, 0, 1], 1).into()));
         let keep = |bytes: usize| {
             let id = ids.next();
             refusals.keep(Refused::new(
                 id,
                 &head(bytes),
-                peer,
+                client,
                 datetime!(2026-11-24 12:00 UTC),
                 &Failure::CutBody,
             ));

@@ -44,18 +44,18 @@ fn log(entry: Option<&Entry>, failure: Option<&Failure>) {
         operation,
         ..
     } = entry;
-    let (peer, status) = (entry.client, entry.status);
+    let (client, status) = (entry.client, entry.status);
     let access_key_id = entry.access_key_id.as_ref().map(display);
     let link_id = entry.link_id.map(display);
     let Some(failure) = failure else {
-        tracing::info!(%request_id, %peer, %method, operation, access_key_id, link_id, status, "served");
+        tracing::info!(%request_id, %client, %method, operation, access_key_id, link_id, status, "served");
         return;
     };
     let reason = failure.name();
     if failure.is_fault() {
-        tracing::error!(%request_id, %peer, %method, operation, access_key_id, link_id, status, reason, "failed: {failure}");
+        tracing::error!(%request_id, %client, %method, operation, access_key_id, link_id, status, reason, "failed: {failure}");
     } else {
-        tracing::info!(%request_id, %peer, %method, operation, access_key_id, link_id, status, reason, "refused: {failure}");
+        tracing::info!(%request_id, %client, %method, operation, access_key_id, link_id, status, reason, "refused: {failure}");
     }
 }
 

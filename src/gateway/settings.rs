@@ -1,6 +1,6 @@
 //! What an operator may set of the gateway.
 
-use crate::{s3::CorsRule, verdict};
+use crate::{s3::CorsRule, types::Forwarding, verdict};
 
 /// What requests are answered by.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -9,6 +9,8 @@ pub struct Settings {
     pub verdict: verdict::Settings,
     /// Who may talk to a bucket that has no rules of its own: `[[cors]]`.
     pub cors: Vec<CorsRule>,
+    /// Which proxies are believed when they say who sent a request.
+    pub forwarding: Forwarding,
     /// Does a refusal say why?
     pub mode: Mode,
     /// Where the public listener is reached on this machine: hosts with their ports, which clients may have signed for.

@@ -1,14 +1,16 @@
 //! Who is told of each request when it is over.
 
-use crate::{audit::Audit, metrics::Metrics};
+use crate::{audit::Audit, metrics::Metrics, traces::Traces};
 
-/// The audit trail and the counters.
+/// The audit trail, the counters and the traces.
 #[derive(Clone)]
 pub struct Telemetry {
     /// One record per request.
     pub audit: Audit,
     /// Counters.
     pub metrics: Metrics,
+    /// A span of each request, where there is a collector.
+    pub traces: Option<Traces>,
 }
 
 impl Default for Telemetry {
@@ -16,6 +18,7 @@ impl Default for Telemetry {
         Self {
             audit: Audit::off(),
             metrics: Metrics::default(),
+            traces: None,
         }
     }
 }

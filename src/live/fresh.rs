@@ -122,7 +122,10 @@ fn random(letters: &[u8], count: usize) -> Result<Zeroizing<String>, getrandom::
             .copied()
             .map(char::from)
     };
-    Ok(Zeroizing::new(bytes.iter().filter_map(letter).collect()))
+    // Room for all of it at once, so that no outgrown buffer is left behind unwiped.
+    let mut text = Zeroizing::new(String::with_capacity(count));
+    text.extend(bytes.iter().filter_map(letter));
+    Ok(text)
 }
 
 fn text(access_key_id: &str, secret_access_key: &str, bucket: &str) -> Zeroizing<String> {

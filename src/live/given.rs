@@ -62,7 +62,19 @@ impl Keys {
 
 /// A text as TOML writes it. Keys hold no control characters.
 fn quoted(text: &str) -> Zeroizing<String> {
-    Zeroizing::new(format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")))
+    // Room for all of it at once, so that no outgrown buffer is left behind unwiped.
+    let mut quoted = Zeroizing::new(String::with_capacity(
+        text.len().saturating_mul(2).saturating_add(2),
+    ));
+    quoted.push('"');
+    for letter in text.chars() {
+        if matches!(letter, '\\' | '"') {
+            quoted.push('\\');
+        }
+        quoted.push(letter);
+    }
+    quoted.push('"');
+    quoted
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use crate::{
     clock::Clock,
     policy::{PolicyWarning, Snapshot},
+    types::{CacheCounts, CacheUse},
 };
 
 use super::{
@@ -41,6 +42,8 @@ pub(super) struct InForce {
     clock: Clock,
     snapshot: ArcSwap<Snapshot>,
     status: watch::Sender<Status>,
+    /// How often signing keys were at hand, under every snapshot so far.
+    signing_keys: Arc<CacheUse>,
 }
 
 impl InForce {
@@ -54,11 +57,13 @@ impl InForce {
             failures: problem.is_some().into(),
             problem,
         };
+        let signing_keys = Arc::<CacheUse>::default();
         Self {
             settings,
             clock,
-            snapshot: ArcSwap::from_pointee(snapshot),
+            snapshot: ArcSwap::from_pointee(snapshot.counting_into(signing_keys.clone())),
             status: watch::Sender::new(status),
+            signing_keys,
         }
     }
 
@@ -76,6 +81,10 @@ impl InForce {
 
     pub(super) fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshot.load_full()
+    }
+
+    pub(super) fn signing_keys(&self) -> CacheCounts {
+        self.signing_keys.counts()
     }
 
     pub(super) fn status(&self) -> &watch::Sender<Status> {
@@ -141,6 +150,7 @@ impl InForce {
             failures: self.status.borrow().failures,
             problem,
         };
+        let snapshot = snapshot.counting_into(self.signing_keys.clone());
         self.snapshot.store(Arc::new(snapshot));
         self.status.send_replace(status);
     }

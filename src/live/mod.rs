@@ -35,6 +35,7 @@ use tokio::sync::watch;
 use crate::{
     clock::Clock,
     policy::{Compiled, PolicyFile, PolicyWarning, References, Snapshot},
+    types::CacheCounts,
 };
 
 pub use in_force::Status;
@@ -182,6 +183,11 @@ impl Live {
         self.in_force.status().borrow().clone()
     }
 
+    /// How often a signing key was at hand, and how often it had to be derived, since the start.
+    pub fn signing_keys(&self) -> CacheCounts {
+        self.in_force.signing_keys()
+    }
+
     /// Wakes when a new generation is in force, and when a problem comes or goes. The snapshot has been swapped by then.
     pub fn changes(&self) -> watch::Receiver<Status> {
         self.in_force.status().subscribe()
@@ -195,6 +201,14 @@ impl Live {
     /// The policy file, as an absolute path.
     pub fn file(&self) -> PathBuf {
         self.in_force.file().to_owned()
+    }
+
+    /// The policy file and the files that it refers to, as they are to be watched; none where the policy has no file, and none once the
+    /// watching has begun.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let start = self.start.lock().unwrap_or_else(PoisonError::into_inner);
+        let files = |start: &Start| reading::files(self.in_force.file(), &start.references).collect();
+        start.as_ref().map(files).unwrap_or_default()
     }
 
     /// Begins to watch the files, on a thread of its own, for as long as the [`Watcher`] is held. An error if there

@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use crate::{
+    confine,
     obstacle::{Obstacle, Wanted},
     policy::{Compiled, MAX_POLICY_BYTES, PolicyError, PolicyFile, Reference, References},
 };
@@ -44,6 +45,9 @@ pub enum Unreadable {
     /// The system refuses.
     #[error("{0}")]
     System(Obstacle),
+    /// The system refuses, because this process is confined to other folders.
+    #[error("{0}")]
+    Outside(confine::Outside),
     /// A folder, a pipe or a device: reading it could take for ever.
     #[error("it is not a regular file")]
     NotRegular,
@@ -187,7 +191,11 @@ fn read(path: &Path, left: &mut u64) -> Result<Zeroizing<String>, Unreadable> {
     // Room for all of it at once, so that no outgrown buffer is left behind unwiped.
     let room = usize::try_from(found.len().saturating_add(1)).unwrap_or(0);
     let mut bytes = Zeroizing::new(Vec::with_capacity(room));
-    let mut file = File::open(path).map_err(failed)?.take(left.saturating_add(1));
+    let opened = File::open(path).map_err(|error| match confine::outside(path, &error) {
+        Some(outside) => Unreadable::Outside(outside),
+        None => failed(error),
+    })?;
+    let mut file = opened.take(left.saturating_add(1));
     file.read_to_end(&mut bytes).map_err(failed)?;
     *left = left.checked_sub(bytes.len() as u64).ok_or(Unreadable::TooLarge)?;
     let text = str::from_utf8(&bytes).map_err(|error| {

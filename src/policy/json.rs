@@ -8,6 +8,7 @@ use serde::{
     de::{Error, MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
+use zeroize::Zeroizing;
 
 use super::{
     document::MAX_POLICY_BYTES,
@@ -92,7 +93,7 @@ fn node_of(source: &Source<'_>, raw: &RawValue, depth: usize) -> Result<Node, Po
     };
     let text = raw.get();
     let value = match text.bytes().next() {
-        Some(b'"') => Value::Text(serde_json::from_str(text).map_err(unreadable)?),
+        Some(b'"') => Value::Text(Zeroizing::new(serde_json::from_str(text).map_err(unreadable)?)),
         Some(b'[') => {
             let items: Vec<&RawValue> = serde_json::from_str(text).map_err(unreadable)?;
             let nodes: Result<_, _> = items

@@ -3,12 +3,15 @@
 
 use std::{
     hash::{Hash, Hasher},
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 
 use dashmap::DashMap;
 
-use crate::types::SigningKey;
+use crate::types::{CacheUse, SigningKey};
 
 /// The most signing keys that one snapshot keeps: some 10 MB.
 pub(super) const MAX_SIGNING_KEYS: usize = 65_536;
@@ -20,6 +23,8 @@ pub(super) struct SigningKeys {
     taken: AtomicUsize,
     making_room: AtomicBool,
     keys: DashMap<Scope, SigningKey>,
+    /// Outlives the snapshot.
+    used: Arc<CacheUse>,
 }
 
 /// A key, a day and a region, of fixed size so that looking up allocates nothing.
@@ -69,12 +74,13 @@ impl Hash for Scope {
 }
 
 impl SigningKeys {
-    pub(super) fn with_limit(limit: usize) -> Self {
+    pub(super) fn with_limit(limit: usize, used: Arc<CacheUse>) -> Self {
         Self {
             limit,
             taken: AtomicUsize::new(0),
             making_room: AtomicBool::new(false),
             keys: DashMap::new(),
+            used,
         }
     }
 
@@ -84,10 +90,15 @@ impl SigningKeys {
         scope: Option<Scope>,
         derive: impl FnOnce() -> SigningKey,
     ) -> SigningKey {
-        let Some(scope) = scope else { return derive() };
+        let Some(scope) = scope else {
+            self.used.miss();
+            return derive();
+        };
         if let Some(found) = self.keys.get(&scope) {
+            self.used.hit();
             return found.clone();
         }
+        self.used.miss();
         let derived = derive();
         if self.reserve() && self.keys.insert(scope, derived.clone()).is_some() {
             // Another thread stored the same key in the meantime.
@@ -147,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_kept_key_is_not_derived_again_and_scopes_do_not_mix() {
-        let keys = SigningKeys::with_limit(16);
+        let keys = SigningKeys::with_limit(16, Arc::default());
         let scope = |index, date, region| Scope::new(index, date, region);
         let scopes = [
             scope(0, "20261123", "us-east-1"),
@@ -162,11 +173,13 @@ mod tests {
         for (n, scope) in scopes.into_iter().enumerate() {
             assert_eq!(keys.find_or_derive(scope, never).expose(), key(n).expose());
         }
+        let counted = keys.used.counts();
+        assert_eq!((counted.hits, counted.misses), (5, 5));
     }
 
     #[test]
     fn the_cache_never_holds_more_than_its_limit_however_many_ask() {
-        let keys = SigningKeys::with_limit(64);
+        let keys = SigningKeys::with_limit(64, Arc::default());
         std::thread::scope(|threads| {
             for thread in 0..4 {
                 let keys = &keys;
@@ -193,7 +206,7 @@ mod tests {
 
     #[test]
     fn scopes_of_no_known_form_are_derived_and_not_kept() {
-        let keys = SigningKeys::with_limit(4);
+        let keys = SigningKeys::with_limit(4, Arc::default());
         for (date, region) in [
             ("2026112", "r"),
             ("202611233", "r"),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use crate::types::{Action, Resource, SecretKey, SigningKey};
+use crate::types::{Action, CacheUse, Resource, SecretKey, SigningKey};
 
 use super::{
     compile::Compiled,
@@ -60,13 +60,19 @@ impl Snapshot {
         Self::over(self.policy.clone(), generation, self.digest.clone(), reason)
     }
 
+    /// The same, before it has derived anything, with its signing keys counted where those of other snapshots are.
+    pub fn counting_into(self, used: Arc<CacheUse>) -> Self {
+        let signing_keys = SigningKeys::with_limit(MAX_SIGNING_KEYS, used);
+        Self { signing_keys, ..self }
+    }
+
     fn over(
         policy: Arc<Compiled>,
         generation: u64,
         digest: String,
         denies_all: Option<StatementReference>,
     ) -> Self {
-        let signing_keys = SigningKeys::with_limit(MAX_SIGNING_KEYS);
+        let signing_keys = SigningKeys::with_limit(MAX_SIGNING_KEYS, Arc::default());
         Self {
             policy,
             generation,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use toml::de::{DeTable, DeValue};
+use zeroize::Zeroizing;
 
 use super::{
     error::{Location, PolicyError, Problem},
@@ -70,7 +71,8 @@ pub(super) struct Node {
 }
 
 pub(super) enum Value {
-    Text(String),
+    /// It may be a secret, so it is wiped where nothing takes it.
+    Text(Zeroizing<String>),
     List(Vec<Node>),
     Table(Vec<Field>),
     Boolean(bool),
@@ -98,6 +100,14 @@ pub(super) struct Table {
 pub(super) struct Text {
     pub(super) at: usize,
     pub(super) text: String,
+}
+
+impl Text {
+    /// Moved out of the tree, not copied.
+    fn taken(at: usize, mut text: Zeroizing<String>) -> Self {
+        let text = std::mem::take(&mut *text);
+        Self { at, text }
+    }
 }
 
 /// Parses a TOML text into its top-level table.
@@ -137,7 +147,7 @@ fn fields_of(table: DeTable<'_>) -> Vec<Field> {
 fn node_of(value: toml::Spanned<DeValue<'_>>) -> Node {
     let at = value.span().start;
     let value = match value.into_inner() {
-        DeValue::String(text) => Value::Text(text.into_owned()),
+        DeValue::String(text) => Value::Text(Zeroizing::new(text.into_owned())),
         DeValue::Array(items) => Value::List(items.into_iter().map(node_of).collect()),
         DeValue::Table(table) => Value::Table(fields_of(table)),
         DeValue::Integer(number) => Value::Number(number.to_string(), "an integer"),
@@ -176,7 +186,7 @@ impl Node {
 
     pub(super) fn text(self, source: &Source<'_>, field: &'static str) -> Result<Text, PolicyError> {
         match self.value {
-            Value::Text(text) => Ok(Text { at: self.at, text }),
+            Value::Text(text) => Ok(Text::taken(self.at, text)),
             _ => Err(self.wrong(source, field, "a string")),
         }
     }
@@ -194,13 +204,13 @@ impl Node {
         source: &Source<'_>,
         field: &'static str,
     ) -> Result<OffsetDateTime, PolicyError> {
-        match &self.value {
-            Value::Time(text) | Value::Text(text) => {
-                let instant = OffsetDateTime::parse(&text.replacen(' ', "T", 1), &Rfc3339);
-                instant.map_err(|_| source.error(self.at, Problem::NoInstant { field }))
-            }
-            _ => Err(self.wrong(source, field, "a time, such as 2026-11-23T12:00:00Z")),
-        }
+        let text = match &self.value {
+            Value::Time(text) => text.as_str(),
+            Value::Text(text) => text.as_str(),
+            _ => return Err(self.wrong(source, field, "a time, such as 2026-11-23T12:00:00Z")),
+        };
+        let instant = OffsetDateTime::parse(&text.replacen(' ', "T", 1), &Rfc3339);
+        instant.map_err(|_| source.error(self.at, Problem::NoInstant { field }))
     }
 
     pub(super) fn table(
@@ -265,11 +275,11 @@ impl Node {
             "a list of strings"
         };
         match self.value {
-            Value::Text(text) if single => Ok(vec![Text { at: self.at, text }]),
+            Value::Text(text) if single => Ok(vec![Text::taken(self.at, text)]),
             Value::List(nodes) => nodes
                 .into_iter()
                 .map(|node| match node.value {
-                    Value::Text(text) => Ok(Text { at: node.at, text }),
+                    Value::Text(text) => Ok(Text::taken(node.at, text)),
                     _ => Err(node.wrong(source, field, expected)),
                 })
                 .collect(),
@@ -281,7 +291,8 @@ impl Node {
 /// One value of a condition, as text: a string, a number, a boolean or a time.
 fn scalar(source: &Source<'_>, node: Node) -> Result<Text, PolicyError> {
     let text = match node.value {
-        Value::Text(text) | Value::Time(text) | Value::Number(text, _) => text,
+        Value::Text(text) => return Ok(Text::taken(node.at, text)),
+        Value::Time(text) | Value::Number(text, _) => text,
         Value::Boolean(value) => value.to_string(),
         Value::List(_) | Value::Table(_) | Value::Other(_) => {
             return Err(node.wrong(source, "Condition", SCALARS));

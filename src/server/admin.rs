@@ -12,7 +12,10 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 
-use crate::types::Span;
+use crate::{
+    metrics::{Listener, Metrics},
+    types::Span,
+};
 
 use super::{AdminSettings, ServerError, Sockets, listener};
 
@@ -38,6 +41,8 @@ pub struct Readiness {
     pub problem: Option<String>,
     /// What keeps audit records from being written, if anything does.
     pub audit_problem: Option<String>,
+    /// What keeps a renewed certificate from being taken, or clients from taking the one in force, if anything does.
+    pub certificate_problem: Option<String>,
 }
 
 /// Where the answers come from.
@@ -49,7 +54,7 @@ pub trait Source: Send + Sync + 'static {
     fn transfers(&self) -> String;
 
     /// What `/metrics` tells, in the OpenMetrics form.
-    fn metrics(&self) -> String;
+    fn metrics(&self) -> impl Future<Output = String> + Send;
 
     /// Explains the request that a JSON document describes; the answer is another.
     fn explain(&self, question: Bytes) -> impl Future<Output = (StatusCode, String)> + Send;
@@ -62,6 +67,7 @@ pub trait Source: Send + Sync + 'static {
 pub struct AdminListener {
     listener: TcpListener,
     address: SocketAddr,
+    metrics: Metrics,
 }
 
 impl AdminListener {
@@ -76,7 +82,13 @@ impl AdminListener {
         Ok(Self {
             listener: bound.listener,
             address: bound.address,
+            metrics: Metrics::default(),
         })
+    }
+
+    /// Counts its connections here.
+    pub fn counting_into(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Where it listens.
@@ -92,7 +104,7 @@ impl AdminListener {
                 tokio::time::sleep(std::time::Duration::from_millis(50)).await;
                 continue;
             };
-            let source = source.clone();
+            let (source, open) = (source.clone(), self.metrics.connection(Listener::Admin));
             let service = service_fn(move |request: Request<Incoming>| {
                 let source = source.clone();
                 async move { Ok::<_, Infallible>(answer(request, source.as_ref()).await) }
@@ -100,7 +112,11 @@ impl AdminListener {
             let mut http = http1::Builder::new();
             http.timer(TokioTimer::new())
                 .header_read_timeout(HEAD_TIMEOUT.duration());
-            tokio::spawn(http.serve_connection(TokioIo::new(stream), service));
+            let connection = http.serve_connection(TokioIo::new(stream), service);
+            tokio::spawn(async move {
+                _ = connection.await;
+                drop(open);
+            });
         }
     }
 }
@@ -125,7 +141,7 @@ where
             let text = serde_json::to_string(&readiness).unwrap_or_default() + "\n";
             (status, JSON, text)
         }
-        (&Method::GET | &Method::HEAD, "/metrics") => (StatusCode::OK, OPENMETRICS, source.metrics()),
+        (&Method::GET | &Method::HEAD, "/metrics") => (StatusCode::OK, OPENMETRICS, source.metrics().await),
         (&Method::GET | &Method::HEAD, "/transfers") => (StatusCode::OK, JSON, source.transfers() + "\n"),
         // A page of another origin cannot send this type without asking first, and is not answered then.
         (&Method::POST, "/explain") if !is_json(&request) => plain(
@@ -204,6 +220,7 @@ mod tests {
                 loaded_at: "2026-11-24T12:00:00Z".to_owned(),
                 problem: None,
                 audit_problem: None,
+                certificate_problem: None,
             }
         }
 
@@ -211,7 +228,7 @@ mod tests {
             "[]".to_owned()
         }
 
-        fn metrics(&self) -> String {
+        async fn metrics(&self) -> String {
             "# EOF\n".to_owned()
         }
 

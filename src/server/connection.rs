@@ -6,10 +6,10 @@ use http::{Request, Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
 
 use crate::{
     gateway::Connection,
+    metrics::{Listener, Metrics},
     types::{Peer, TlsVersion},
 };
 
@@ -17,6 +17,8 @@ use super::{
     Handler, Settings,
     abortable::Abortable,
     draining::{FirstRequest, Watcher},
+    misdirected, proxy_protocol,
+    workers::Accepted,
 };
 
 /// hyper's smallest read buffer.
@@ -26,43 +28,57 @@ const STREAMS: u32 = 128;
 /// How long an HTTP/2 client may take to answer a ping before it is taken for gone.
 const PING: Duration = Duration::from_secs(20);
 
-/// What every connection of a listener is served by.
+/// What every connection is served by.
 pub(super) struct Serving {
-    /// Speaks HTTPS where it is there.
-    pub(super) tls: Option<TlsAcceptor>,
     pub(super) settings: Settings,
+    /// Where connections are counted.
+    pub(super) metrics: Metrics,
 }
 
 impl Serving {
     /// Speaks HTTP on a fresh connection until it ends. Nothing that a client does is an error here: it is told in HTTP or not at all.
     pub(super) async fn serve<H: Handler>(
         self: Arc<Self>,
-        stream: TcpStream,
-        peer: std::net::SocketAddr,
+        Accepted {
+            mut stream,
+            peer,
+            tls,
+        }: Accepted,
         handler: H,
         watcher: Watcher,
     ) {
         let settings = &self.settings;
+        let _open = self.metrics.connection(match tls {
+            Some(_) => Listener::Https,
+            None => Listener::Http,
+        });
         // Without this the last part of a small answer waits for an acknowledgement.
         let _ = stream.set_nodelay(true);
-        let Some(tls) = &self.tls else {
-            let peer = Peer {
-                address: peer,
-                tls: None,
-            };
+        let Some(peer) = proxy_protocol::begin(&mut stream, peer, settings).await else {
+            return;
+        };
+        let Some(tls) = tls else {
             let (stream, connection) = plain(stream);
             return http1(stream, Client::new(peer, connection), handler, settings, watcher).await;
         };
         let connection = Connection::new();
-        let stream = Abortable::new(stream, connection.clone());
-        let handshake = tokio::time::timeout(settings.head_timeout.duration(), tls.accept(stream));
-        let Ok(Ok(stream)) = handshake.await else { return };
+        let handshake = async {
+            if misdirected::is_plain(&stream).await? {
+                return misdirected::answer(stream).await.map(|()| None);
+            }
+            let stream = Abortable::new(stream, connection.clone());
+            tls.accept(stream).await.map(Some)
+        };
+        let handshake = tokio::time::timeout(settings.head_timeout.duration(), handshake);
+        let Ok(Ok(Some(stream))) = handshake.await else {
+            return;
+        };
         let peer = Peer {
-            address: peer,
             tls: Some(match stream.get_ref().1.protocol_version() {
                 Some(rustls::ProtocolVersion::TLSv1_3) => TlsVersion::V1_3,
                 _ => TlsVersion::V1_2,
             }),
+            ..peer
         };
         let client = Client::new(peer, connection);
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {

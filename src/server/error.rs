@@ -31,17 +31,19 @@ pub enum ServerError {
         /// The file.
         path: PathBuf,
         /// The configuration's key.
-        setting: &'static str,
+        setting: String,
         /// What is wrong, and what it should hold.
         problem: String,
     },
     /// The files are fine each, and do not fit together.
-    #[error("server.tls: the key in {} does not fit the certificate in {}: {problem}", private_key.display(), certificate.display())]
+    #[error("{setting}: the key in {} does not fit the certificate in {}: {problem}", private_key.display(), certificate.display())]
     TlsPair {
         /// The certificate's file.
         certificate: PathBuf,
         /// The key's file.
         private_key: PathBuf,
+        /// The configuration's section.
+        setting: String,
         /// What rustls says.
         problem: String,
     },

@@ -1,15 +1,19 @@
-//! The public listener: accepts until it is told to stop, then lets what is in flight end.
+//! The public listener, plain or HTTPS or both: accepts until it is told to stop, then lets what is in flight end.
 
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use crate::types::Scheme;
+use crate::{clock::Clock, metrics::Metrics, types::Scheme};
 
 use super::{
-    Handler, ServerError, Settings, Sockets, connection::Serving, draining::Draining, sockets, tls,
-    workers::Workers,
+    Certificates, Handler, ServerError, Settings, Sockets,
+    connection::Serving,
+    draining::Draining,
+    sockets,
+    tls::{self, Renewal},
+    workers::{Accepted, Workers},
 };
 
 /// How long accepting rests when the process has no descriptor left; connections that end give some back.
@@ -17,14 +21,23 @@ const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(50);
 /// How many that wait in a socket's queue are served yet when it closes: as many as the queue holds.
 const LONGEST_QUEUE: usize = 1024;
 
-/// A bound socket, with its certificate where it speaks HTTPS.
-pub struct PublicListener {
+/// A bound socket, and how it speaks HTTPS where it does.
+struct Door {
     listener: TcpListener,
     address: SocketAddr,
     /// Does the socket outlive this process?
     inherited: bool,
     tls: Option<TlsAcceptor>,
+}
+
+/// The bound sockets, with the certificates where HTTPS is spoken.
+pub struct PublicListener {
+    first: Door,
+    /// HTTPS, where the first one is plain HTTP.
+    second: Option<Door>,
+    certificates: Option<(Certificates, Renewal)>,
     settings: Settings,
+    metrics: Metrics,
 }
 
 impl PublicListener {
@@ -33,37 +46,62 @@ impl PublicListener {
         Self::bind_to(settings, &mut Sockets::none()).await
     }
 
-    /// The same, on the socket `http` (or `https`, where it speaks that) where there is one.
+    /// The same, on the sockets `http` and `https` where there are such.
     pub async fn bind_to(settings: &Settings, sockets: &mut Sockets) -> Result<Self, ServerError> {
-        let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
-        let bound = bind(
-            sockets,
-            sockets::public_name(settings),
-            &settings.listen,
-            "server.listen",
-        )
-        .await?;
+        let (mut tls, certificates) = match &settings.tls {
+            None => (None, None),
+            Some(tls) => {
+                let (acceptor, certificates, renewal) = tls::acceptor(tls, Clock::system())?;
+                (Some(acceptor), Some((certificates, renewal)))
+            }
+        };
+        let besides = settings.tls.as_ref().and_then(|tls| tls.listen.as_deref());
+        let secure = besides.and(tls.take());
+        let name = sockets::public_name(settings);
+        let first = Door::bind(sockets, name, (&settings.listen, "server.listen"), tls).await?;
+        let second = match besides {
+            None => None,
+            Some(listen) => {
+                let listen = (listen, "server.tls.listen");
+                Some(Door::bind(sockets, sockets::HTTPS, listen, secure).await?)
+            }
+        };
         Ok(Self {
-            listener: bound.listener,
-            address: bound.address,
-            inherited: bound.inherited,
-            tls,
+            first,
+            second,
+            certificates,
             settings: settings.clone(),
+            metrics: Metrics::default(),
         })
     }
 
-    /// Where it listens: with port 0 configured, the port that was chosen.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// Counts its connections here.
+    pub fn counting_into(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 
-    /// HTTP, or HTTPS where there is a certificate.
+    /// Where `server.listen` is: with port 0 configured, the port that was chosen.
+    pub fn address(&self) -> SocketAddr {
+        self.first.address
+    }
+
+    /// What is spoken there: HTTP, or HTTPS where there is a certificate and no address of its own for it.
     pub fn scheme(&self) -> Scheme {
-        if self.tls.is_some() {
-            Scheme::Https
-        } else {
-            Scheme::Http
-        }
+        self.first.scheme()
+    }
+
+    /// Every address with what is spoken there, that of `server.listen` first.
+    pub fn addresses(&self) -> impl Iterator<Item = (Scheme, SocketAddr)> {
+        [Some(&self.first), self.second.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(|door| (door.scheme(), door.address))
+    }
+
+    /// The certificates, where HTTPS is spoken.
+    pub fn certificates(&self) -> Option<Certificates> {
+        let (certificates, _) = self.certificates.as_ref()?;
+        Some(certificates.clone())
     }
 
     /// Accepts until `stop` ends. Then nothing more is accepted, idle connections are closed, and transfers in flight have
@@ -71,21 +109,29 @@ impl PublicListener {
     pub async fn run<H: Handler>(self, handler: H, stop: impl Future<Output = ()>) {
         let grace = self.settings.shutdown_grace.duration();
         let serving = Arc::new(Serving {
-            tls: self.tls,
             settings: self.settings,
+            metrics: self.metrics,
         });
-        let workers = match Workers::start(&serving, &handler) {
-            Ok(workers) => workers,
+        let started = Workers::start(&serving, &handler).and_then(|workers| {
+            let renewal = self
+                .certificates
+                .map(|(_, renewal)| renewal.start())
+                .transpose()?;
+            Ok((workers, renewal))
+        });
+        let (workers, _renewal) = match started {
+            Ok(started) => started,
             Err(error) => return tracing::error!(%error, "cannot start the threads that serve connections"),
         };
+        let (first, second) = (self.first, self.second);
         let draining = Draining::new();
         tokio::pin!(stop);
         loop {
             tokio::select! {
                 biased;
                 () = &mut stop => break,
-                accepted = self.listener.accept() => {
-                    let served = accepted.and_then(|(stream, peer)| workers.serve(stream, peer, draining.watcher()));
+                accepted = accept(&first, second.as_ref()) => {
+                    let served = accepted.and_then(|accepted| workers.serve(accepted, draining.watcher()));
                     // Neither a client that is gone before it is accepted nor a lack of descriptors ends the loop.
                     if let Err(error) = served {
                         tracing::warn!(%error, "cannot accept a connection");
@@ -94,9 +140,9 @@ impl PublicListener {
                 }
             }
         }
-        close(self.listener, self.inherited, |stream, peer| {
-            workers.serve(stream, peer, draining.watcher())
-        });
+        for door in [Some(first), second].into_iter().flatten() {
+            door.close(|accepted| workers.serve(accepted, draining.watcher()));
+        }
         if tokio::time::timeout(grace, draining.finish()).await.is_err() {
             tracing::warn!(
                 seconds = grace.as_secs(),
@@ -108,28 +154,68 @@ impl PublicListener {
     }
 }
 
-/// Closes the socket. One that was passed is only let go of: whoever waits in its queue waits for the next process. With a socket of our own the
-/// queue would go too, and a client that is in it would find its connection reset: so it is emptied first.
-fn close(
-    listener: TcpListener,
-    inherited: bool,
-    serve: impl Fn(TcpStream, SocketAddr) -> std::io::Result<()>,
-) {
-    if inherited {
-        return;
+impl Door {
+    async fn bind(
+        sockets: &mut Sockets,
+        name: &str,
+        (address, setting): (&str, &'static str),
+        tls: Option<TlsAcceptor>,
+    ) -> Result<Self, ServerError> {
+        let bound = bind(sockets, name, address, setting).await?;
+        Ok(Self {
+            listener: bound.listener,
+            address: bound.address,
+            inherited: bound.inherited,
+            tls,
+        })
     }
-    let Ok(listener) = listener.into_std() else { return };
-    for _ in 0..LONGEST_QUEUE {
-        let Ok((stream, peer)) = listener.accept() else {
-            return;
-        };
-        let served = stream
-            .set_nonblocking(true)
-            .and_then(|()| TcpStream::from_std(stream))
-            .and_then(|stream| serve(stream, peer));
-        if served.is_err() {
+
+    fn scheme(&self) -> Scheme {
+        match self.tls {
+            Some(_) => Scheme::Https,
+            None => Scheme::Http,
+        }
+    }
+
+    async fn accept(&self) -> io::Result<Accepted> {
+        let (stream, peer) = self.listener.accept().await?;
+        let tls = self.tls.clone();
+        Ok(Accepted { stream, peer, tls })
+    }
+
+    /// Closes the socket. One that was passed is only let go of: whoever waits in its queue waits for the next process. With a socket of our own the
+    /// queue would go too, and a client that is in it would find its connection reset: so it is emptied first.
+    fn close(self, serve: impl Fn(Accepted) -> io::Result<()>) {
+        if self.inherited {
             return;
         }
+        let Ok(listener) = self.listener.into_std() else {
+            return;
+        };
+        for _ in 0..LONGEST_QUEUE {
+            let Ok((stream, peer)) = listener.accept() else {
+                return;
+            };
+            let tls = self.tls.clone();
+            let served = stream
+                .set_nonblocking(true)
+                .and_then(|()| TcpStream::from_std(stream))
+                .and_then(|stream| serve(Accepted { stream, peer, tls }));
+            if served.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// The next connection at either door; where both have one, by chance, so that neither waits for the other to be idle.
+async fn accept(first: &Door, second: Option<&Door>) -> io::Result<Accepted> {
+    match second {
+        None => first.accept().await,
+        Some(second) => tokio::select! {
+            accepted = first.accept() => accepted,
+            accepted = second.accept() => accepted,
+        },
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sockets: accepting, TLS, limits, shutdown, and the operator's own listener. In goes a [`Handler`], which knows nothing of sockets; out
 //! come answered connections.
 //!
-//! A plain listener speaks HTTP/1.1 only; one with TLS speaks HTTP/2 as well. A head that hyper cannot take is answered by hyper itself with
+//! Plain HTTP is HTTP/1.1 only; HTTPS is HTTP/2 as well. There may be both at once, on two ports. A head that hyper cannot take is answered by hyper itself with
 //! a bare 400, 414 or 431.
 
 mod abortable;
@@ -12,6 +12,8 @@ mod error;
 #[cfg(target_os = "linux")]
 mod file_socket;
 mod listener;
+mod misdirected;
+mod proxy_protocol;
 mod settings;
 mod shutdown;
 mod sockets;
@@ -22,9 +24,11 @@ mod workers;
 pub use admin::{AdminListener, Readiness, Source};
 pub use error::ServerError;
 pub use listener::PublicListener;
-pub use settings::{AdminSettings, Settings, TlsSettings};
+pub use proxy_protocol::{ProxyHeader, ProxyHeaderError, parse as parse_proxy_header};
+pub use settings::{AdminSettings, CertificateFiles, ProxyProtocol, Settings, TlsSettings};
 pub use shutdown::{reload_signals, termination};
 pub use sockets::Sockets;
+pub use tls::{CertificateStatus, Certificates, InForce, remarks as certificate_remarks};
 
 use std::future::Future;
 

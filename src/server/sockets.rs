@@ -17,7 +17,7 @@ use rustix::net::sockopt;
 use super::{AdminSettings, ServerError, Settings};
 
 const HTTP: &str = "http";
-const HTTPS: &str = "https";
+pub(super) const HTTPS: &str = "https";
 const ADMIN: &str = "admin";
 /// The one socket that was passed without a name of these: the public listener's, HTTP or HTTPS.
 const PUBLIC: &str = "public";
@@ -39,7 +39,10 @@ pub struct Sockets {
 
 /// The name of the socket for `server.listen`.
 pub(super) fn public_name(settings: &Settings) -> &'static str {
-    if settings.tls.is_some() { HTTPS } else { HTTP }
+    match &settings.tls {
+        Some(tls) if tls.listen.is_none() => HTTPS,
+        Some(_) | None => HTTP,
+    }
 }
 
 impl Sockets {
@@ -110,6 +113,9 @@ impl Sockets {
     /// Opens what was not passed: from here on whoever connects is kept in a queue, though nobody answers yet.
     pub fn open(&mut self, settings: &Settings, admin: &AdminSettings) -> Result<(), ServerError> {
         self.open_one(public_name(settings), &settings.listen, "server.listen")?;
+        if let Some(listen) = settings.tls.as_ref().and_then(|tls| tls.listen.as_deref()) {
+            self.open_one(HTTPS, listen, "server.tls.listen")?;
+        }
         self.open_one(ADMIN, &admin.listen, "admin.listen")
     }
 

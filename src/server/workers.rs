@@ -18,15 +18,17 @@ use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     task::JoinSet,
 };
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::{Handler, connection::Serving, draining::Watcher};
 
-/// One connection on its way to a thread.
-struct Accepted {
-    stream: std::net::TcpStream,
-    peer: SocketAddr,
-    watcher: Watcher,
+/// One connection as it comes from a listener.
+pub(super) struct Accepted<S = TcpStream> {
+    pub(super) stream: S,
+    pub(super) peer: SocketAddr,
+    /// Speaks HTTPS where it is there.
+    pub(super) tls: Option<TlsAcceptor>,
 }
 
 /// The threads. When this is dropped they break off what they serve, and end.
@@ -35,9 +37,12 @@ pub(super) struct Workers {
     end: CancellationToken,
 }
 
+/// On its way to a thread, and the promise to let it end at a shutdown.
+type Handed = (Accepted<std::net::TcpStream>, Watcher);
+
 struct Worker {
     thread: Option<thread::JoinHandle<()>>,
-    inbox: UnboundedSender<Accepted>,
+    inbox: UnboundedSender<Handed>,
     /// How many connections it serves.
     load: Arc<AtomicUsize>,
 }
@@ -54,19 +59,19 @@ impl Workers {
     }
 
     /// Gives a connection to the thread that serves the fewest.
-    pub(super) fn serve(&self, stream: TcpStream, peer: SocketAddr, watcher: Watcher) -> io::Result<()> {
-        let stream = stream.into_std()?;
+    pub(super) fn serve(&self, accepted: Accepted, watcher: Watcher) -> io::Result<()> {
+        let accepted = Accepted {
+            stream: accepted.stream.into_std()?,
+            peer: accepted.peer,
+            tls: accepted.tls,
+        };
         let idlest = self
             .workers
             .iter()
             .min_by_key(|worker| worker.load.load(Ordering::Relaxed));
         if let Some(worker) = idlest {
             worker.load.fetch_add(1, Ordering::Relaxed);
-            _ = worker.inbox.send(Accepted {
-                stream,
-                peer,
-                watcher,
-            });
+            _ = worker.inbox.send((accepted, watcher));
         }
         Ok(())
     }
@@ -121,7 +126,7 @@ impl Worker {
 }
 
 async fn run<H: Handler>(
-    mut accepted: UnboundedReceiver<Accepted>,
+    mut accepted: UnboundedReceiver<Handed>,
     serving: &Arc<Serving>,
     handler: &H,
     load: &Arc<AtomicUsize>,
@@ -135,10 +140,11 @@ async fn run<H: Handler>(
             Some(_) = connections.join_next() => {
                 load.fetch_sub(1, Ordering::Relaxed);
             }
-            Some(Accepted { stream, peer, watcher }) = accepted.recv() => {
+            Some((Accepted { stream, peer, tls }, watcher)) = accepted.recv() => {
                 match TcpStream::from_std(stream) {
                     Ok(stream) => {
-                        connections.spawn(serving.clone().serve(stream, peer, handler.clone(), watcher));
+                        let accepted = Accepted { stream, peer, tls };
+                        connections.spawn(serving.clone().serve(accepted, handler.clone(), watcher));
                     }
                     Err(error) => {
                         load.fetch_sub(1, Ordering::Relaxed);

@@ -17,7 +17,8 @@ use time::OffsetDateTime;
 use crate::types::{BucketName, ETag, ObjectAttributes, ObjectKey, Properties, Tag, WriteCondition};
 
 pub use disk::{
-    Cached, DiskStore, DiskUpload, FileBody, Invisible, bucket_names, fetch, invisible, is_cached, look,
+    Cached, DiskStore, DiskUpload, FileBody, FolderRoom, Invisible, bucket_names, fetch, invisible,
+    is_cached, look,
 };
 pub use error::{OpenError, StoreError};
 pub use last_look::LastLook;

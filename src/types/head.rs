@@ -36,12 +36,21 @@ pub enum HeadError {
     /// The host holds a byte that no host has.
     #[error("the request's host is not one")]
     BadHost,
+    /// The body's end is told twice, or in a coding that is not read here: whoever stands between could find another end.
+    #[error(
+        "the length of the request's body is told in more than one way, or in a transfer coding other than chunked"
+    )]
+    Framing,
 }
 
 impl RequestHead {
     /// Settles the host: an authority in the target (HTTP/2, or HTTP/1.1's absolute form) counts before `Host`, as RFC 9112
     /// section 3.2.2 and RFC 9113 section 8.3.1 want, and must not contradict it, which is stricter than RFC 9112 asks.
+    ///
+    /// How long the body is must be told once: by one `Content-Length`, or by `Transfer-Encoding: chunked` and nothing else (RFC 9112 section 6.1
+    /// lets a server read more, and names the smuggling that comes of it).
     pub fn new(method: Method, scheme: Scheme, uri: Uri, headers: HeaderMap) -> Result<Self, HeadError> {
+        framed_once(&headers)?;
         let mut hosts = headers.get_all(header::HOST).iter();
         let named = hosts
             .next()
@@ -108,6 +117,17 @@ impl RequestHead {
     }
 }
 
+fn framed_once(headers: &HeaderMap) -> Result<(), HeadError> {
+    let lengths = headers.get_all(header::CONTENT_LENGTH).iter().count();
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let coding = codings.next();
+    let chunked = coding.is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+    if lengths > 1 || (lengths == 1 && coding.is_some()) || !chunked || codings.next().is_some() {
+        return Err(HeadError::Framing);
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,6 +157,33 @@ mod tests {
         assert_eq!(head("http://a/b/k", &["b"]).unwrap_err(), HeadError::SeveralHosts);
         for odd in ["", "a/b", "a b", "user@host", "a,b"] {
             assert_eq!(head("/b/k", &[odd]).unwrap_err(), HeadError::BadHost, "{odd}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_body_is_told_once() {
+        let (length, coding) = (header::CONTENT_LENGTH, header::TRANSFER_ENCODING);
+        let rows: &[(&[(&header::HeaderName, &str)], bool)] = &[
+            (&[], true),
+            (&[(&length, "3")], true),
+            (&[(&coding, "chunked")], true),
+            (&[(&coding, "Chunked")], true),
+            (&[(&length, "3"), (&length, "3")], false),
+            (&[(&length, "3"), (&coding, "chunked")], false),
+            (&[(&coding, "gzip, chunked")], false),
+            (&[(&coding, "identity")], false),
+            (&[(&coding, "chunked"), (&coding, "chunked")], false),
+            (&[(&coding, "identity"), (&coding, "chunked")], false),
+        ];
+        for (sent, taken) in rows {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, "h".parse().unwrap());
+            for (name, value) in *sent {
+                headers.append(*name, value.parse().unwrap());
+            }
+            let head = RequestHead::new(Method::PUT, Scheme::Http, "/b/k".parse().unwrap(), headers);
+            let expected = if *taken { None } else { Some(HeadError::Framing) };
+            assert_eq!(head.err(), expected, "{sent:?}");
         }
     }
 

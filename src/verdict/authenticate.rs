@@ -1,6 +1,8 @@
 //! Who signed the request, and what for. In goes a head, one snapshot and the time; out comes an [`Authenticated`], which
 //! nothing else can make, or the reason there is none.
 
+use std::sync::Arc;
+
 use crate::{
     policy::Key,
     s3::{Call, ErrorCode, S3Error, Target},
@@ -15,12 +17,17 @@ pub struct Authenticated<'s> {
     pub(super) key: Key<'s>,
     pub(super) verified: Verified,
     pub(super) target: Target,
+    /// The public URL that it was signed for, where it is one of those that are configured.
+    pub(super) origin: Option<Arc<str>>,
 }
 
 impl Authenticated<'_> {
     /// Who signed it.
     pub fn identity(&self) -> Identity {
-        Identity::new(self.key.signer(), &self.verified, Some(self.target.clone()))
+        Identity {
+            origin: self.origin.clone(),
+            ..Identity::new(self.key.signer(), &self.verified, Some(self.target.clone()))
+        }
     }
 }
 
@@ -68,6 +75,7 @@ fn signed<'s>(circumstances: &Circumstances<'s>, claim: &InForce<'_>) -> Result<
         key,
         verified,
         target,
+        origin: origin.public,
     })
 }
 

@@ -53,6 +53,7 @@ pub(super) fn grant(
         key,
         verified,
         target,
+        origin: _,
     } = authenticated;
     let (operation, signer) = (call.operation(), key.signer());
     let needs = needs(&call, &target);
@@ -120,6 +121,7 @@ pub fn failing_conditions(circumstances: &Circumstances<'_>) -> Vec<String> {
         key,
         verified,
         target,
+        origin: _,
     } = authenticated;
     let head = circumstances.head;
     let account_id = &circumstances.settings.account_id;

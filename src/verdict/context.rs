@@ -10,7 +10,7 @@ use crate::{
     policy::{ConditionKey, Context, Fact, PlainKey, Signer},
     s3::{Call, Form},
     sigv4::{Mechanism, Payload, Verified},
-    types::{Peer, Query, RequestHead, Tag},
+    types::{Client, Query, RequestHead, Scheme, Tag},
 };
 
 use super::Circumstances;
@@ -20,7 +20,7 @@ pub(super) struct RequestContext {
     pub(super) verified: Verified,
     pub(super) signer: Arc<str>,
     head: Arc<RequestHead>,
-    peer: Peer,
+    client: Client,
     now: OffsetDateTime,
     account_id: Arc<str>,
     said: Said,
@@ -99,7 +99,7 @@ impl RequestContext {
             verified,
             signer: signer.shared_name(),
             head: circumstances.head.clone(),
-            peer: circumstances.peer,
+            client: circumstances.client,
             now: circumstances.now,
             account_id: circumstances.settings.account_id.clone(),
             said,
@@ -131,11 +131,12 @@ impl RequestContext {
         };
         let owned = |text: String| Fact::One(Cow::Owned(text));
         match key {
-            PlainKey::SourceIp => owned(self.peer.address.ip().to_canonical().to_string()),
-            PlainKey::SecureTransport => {
-                Fact::One(if self.peer.tls.is_some() { "true" } else { "false" }.into())
-            }
-            PlainKey::TlsVersion => Fact::of(self.peer.tls.map(|tls| tls.number())),
+            PlainKey::SourceIp => owned(self.client.address.to_string()),
+            PlainKey::SecureTransport => Fact::One(match self.client.scheme {
+                Scheme::Https => "true".into(),
+                Scheme::Http => "false".into(),
+            }),
+            PlainKey::TlsVersion => Fact::of(self.client.tls.map(|tls| tls.number())),
             PlainKey::CurrentTime => owned(iso(self.now)),
             PlainKey::EpochTime => owned(self.now.unix_timestamp().to_string()),
             PlainKey::UserAgent => self.header(header::USER_AGENT),

@@ -1,6 +1,8 @@
 //! May this form pass? It is signed by its policy, which says what may be sent; bucket and key are where it was sent and what it names, once
 //! every condition of the policy holds of them.
 
+use std::sync::Arc;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::Method;
 
@@ -59,16 +61,18 @@ fn permit(
             at: policy.expiration(),
         }));
     }
-    let (bucket, verified, size) = covered(circumstances, form, &policy, verified, |origin| {
+    let (place, verified, size) = covered(circumstances, form, &policy, verified, |origin| {
         verify(&claim, origin, &signing_key)
     })?;
     let (object_key, post) = PostObject::parse(form, size).map_err(Refusal::Call)?;
     let authenticated = Authenticated {
         key,
         verified,
-        target: Target::Object(bucket, object_key),
+        target: Target::Object(place.bucket, object_key),
+        origin: place.origin,
     };
     known.target = Some(authenticated.target.clone());
+    known.origin.clone_from(&authenticated.origin);
     let call = Call::PostObject(Box::new(post));
     let said = Said::of_form(&call, form);
     grant(authenticated, call, said, circumstances)
@@ -86,6 +90,12 @@ fn verify(
     claim.verify(target, signing_key)
 }
 
+/// Where a form was sent.
+struct Place {
+    bucket: BucketName,
+    origin: Option<Arc<str>>,
+}
+
 /// The bucket for which the policy holds, of those that the form can have been sent to. Where it holds for none, the answer is the one for the
 /// request as it arrived.
 fn covered(
@@ -94,7 +104,7 @@ fn covered(
     policy: &PostPolicy,
     as_it_arrived: Verified,
     verify: impl Fn(&Origin) -> Result<Verified, Reject>,
-) -> Result<(BucketName, Verified, std::ops::RangeInclusive<u64>), Refusal> {
+) -> Result<(Place, Verified, std::ops::RangeInclusive<u64>), Refusal> {
     let Circumstances { head, settings, .. } = *circumstances;
     let check = |origin: &Origin| -> Result<_, S3Error> {
         let bucket = match origin.target(settings)? {
@@ -104,15 +114,16 @@ fn covered(
             }
         };
         let size = policy.check(form, &bucket)?;
-        Ok((bucket, size))
+        let origin = origin.public.clone();
+        Ok((Place { bucket, origin }, size))
     };
     for origin in Origin::readings(head, settings) {
-        if let Ok((bucket, size)) = check(&origin) {
-            return Ok((bucket, verify(&origin)?, size));
+        if let Ok((place, size)) = check(&origin) {
+            return Ok((place, verify(&origin)?, size));
         }
     }
-    let (bucket, size) = check(&Origin::of(head)).map_err(Refusal::Call)?;
-    Ok((bucket, as_it_arrived, size))
+    let (place, size) = check(&Origin::of(head)).map_err(Refusal::Call)?;
+    Ok((place, as_it_arrived, size))
 }
 
 /// The fields of the signature. A form with none of them is signed by nobody.

@@ -28,6 +28,8 @@ pub struct Identity {
     pub expires_at: OffsetDateTime,
     /// What it was signed for; none for a form that names no bucket.
     pub target: Option<Target>,
+    /// The public URL that it was signed for, where it is one of those that are configured.
+    pub origin: Option<Arc<str>>,
 }
 
 impl Identity {
@@ -40,6 +42,7 @@ impl Identity {
             signed_at: verified.signed_at(),
             expires_at: verified.expires_at(),
             target,
+            origin: None,
         }
     }
 }

@@ -34,7 +34,7 @@ use time::OffsetDateTime;
 use crate::{
     policy::Snapshot,
     s3::Target,
-    types::{Peer, RequestHead},
+    types::{Client, RequestHead},
 };
 
 /// Everything that a verdict depends on. A request is judged under one of these from its beginning to its end.
@@ -42,8 +42,8 @@ use crate::{
 pub struct Circumstances<'a> {
     /// The request.
     pub head: &'a Arc<RequestHead>,
-    /// Who sent it.
-    pub peer: Peer,
+    /// Who sent it, as far as is believed.
+    pub client: Client,
     /// The policy in force.
     pub snapshot: &'a Arc<Snapshot>,
     /// What signatures must fit.

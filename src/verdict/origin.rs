@@ -1,5 +1,7 @@
 //! The origins that a client may have signed for, and what the request names under each.
 
+use std::sync::Arc;
+
 use crate::{
     s3::{S3Error, Target},
     types::{BucketName, RequestHead, Scheme},
@@ -11,6 +13,7 @@ use super::Settings;
 /// `https://files.example.com` or, with a path in front, `https://example.com/s3`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl {
+    text: Arc<str>,
     scheme: Scheme,
     authority: String,
     path_prefix: String,
@@ -42,11 +45,19 @@ impl PublicUrl {
             .strip_suffix(default_port)
             .unwrap_or(authority)
             .to_owned();
+        let path_prefix = uri.path().trim_end_matches('/').to_owned();
+        let shown = if scheme == Scheme::Https { "https" } else { "http" };
         Ok(Self {
+            text: format!("{shown}://{authority}{path_prefix}").into(),
             scheme,
             authority,
-            path_prefix: uri.path().trim_end_matches('/').to_owned(),
+            path_prefix,
         })
+    }
+
+    /// The URL, without a port that is its scheme's own and without a slash at its end.
+    pub fn as_str(&self) -> &str {
+        &self.text
     }
 
     /// HTTP or HTTPS.
@@ -74,6 +85,8 @@ pub(super) struct Origin {
     pub(super) signed_path: String,
     /// The path that names bucket and key: the signed path without the origin's prefix.
     named_path: String,
+    /// The public URL that it is read under; none where it is read as it arrived.
+    pub(super) public: Option<Arc<str>>,
 }
 
 impl Origin {
@@ -84,6 +97,7 @@ impl Origin {
             authority: head.authority().to_owned(),
             signed_path: path.clone(),
             named_path: path,
+            public: None,
         }
     }
 
@@ -117,6 +131,7 @@ impl Origin {
             authority: authority.clone(),
             signed_path: format!("{prefix}{path}"),
             named_path: path.to_owned(),
+            public: Some(public.text.clone()),
         };
         let passed_on = path
             .strip_prefix(prefix.as_str())
@@ -125,6 +140,7 @@ impl Origin {
             authority,
             signed_path: path.to_owned(),
             named_path: rest.to_owned(),
+            public: Some(public.text.clone()),
         });
         passed_on.into_iter().chain([cut]).collect()
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod broken;
 pub(crate) mod client;
+pub(crate) mod collector;
 pub(crate) mod form;
 
 use std::{fs, net::SocketAddr, path::PathBuf};
@@ -10,11 +11,12 @@ use http::Method;
 use postern::{
     audit::{self, Audit, Record, Trail},
     clock::Clock,
-    gateway::{self, Gateway},
+    gateway::{self, Gateway, Telemetry},
     live::{self, Live, OnInvalid, Watcher},
-    server::{self, PublicListener, TlsSettings},
+    server::{self, Certificates, PublicListener, TlsSettings},
     sigv4::{self, AddressingStyle, Endpoint, SignRequest},
     store::{self, DiskStore},
+    traces::{self, Traces},
     types::{AccessKeyId, BucketName, ObjectKey, Region, SecretKey, Span},
     verdict,
 };
@@ -60,9 +62,13 @@ pub(crate) fn reader_without_list() -> String {
 pub(crate) struct TestGateway {
     pub(crate) folder: TempDir,
     pub(crate) address: SocketAddr,
+    /// Where HTTPS is spoken, if it has an address of its own.
+    pub(crate) secure_address: Option<SocketAddr>,
+    pub(crate) certificates: Option<Certificates>,
     pub(crate) clock: Clock,
     pub(crate) live: Live,
     pub(crate) audit: Audit,
+    pub(crate) telemetry: Telemetry,
     _watcher: Watcher,
     stop: Option<oneshot::Sender<()>>,
     pub(crate) running: JoinHandle<()>,
@@ -81,6 +87,8 @@ pub(crate) struct Wishes {
     pub(crate) leaves_transfers: bool,
     /// Settings of the audit trail, which is a file of the folder.
     pub(crate) audit: Option<audit::Settings>,
+    /// Where spans go.
+    pub(crate) traces: Option<traces::Settings>,
 }
 
 impl TestGateway {
@@ -115,10 +123,7 @@ impl TestGateway {
             let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
             fs::write(path("cert.pem"), made.cert.pem()).unwrap();
             fs::write(path("key.pem"), made.signing_key.serialize_pem()).unwrap();
-            server.tls = Some(TlsSettings {
-                certificate: path("cert.pem"),
-                private_key: path("key.pem"),
-            });
+            server.tls = Some(TlsSettings::new(path("cert.pem"), path("key.pem")));
         }
         let audit = audit::Settings {
             file: path("audit.jsonl"),
@@ -126,12 +131,18 @@ impl TestGateway {
         };
         let audit = Audit::start(&audit, clock.clone()).unwrap();
         let listener = PublicListener::bind(&server).await.unwrap();
-        let address = listener.address();
+        let (address, secure_address) = (listener.address(), listener.addresses().nth(1));
+        let certificates = listener.certificates();
+        let telemetry = Telemetry {
+            traces: Traces::start(&wishes.traces.unwrap_or_default()).unwrap(),
+            ..Telemetry::from(audit.clone())
+        };
+        let listener = listener.counting_into(telemetry.metrics.clone());
         let gateway = Gateway::new(
             store,
             live.clone(),
             clock.clone(),
-            audit.clone(),
+            telemetry.clone(),
             gateway::Settings {
                 verdict: wishes.verdict.unwrap_or_default(),
                 ..wishes.gateway.unwrap_or_default()
@@ -144,9 +155,12 @@ impl TestGateway {
         Self {
             folder,
             address,
+            secure_address: secure_address.map(|(_, address)| address),
+            certificates,
             clock,
             live,
             audit,
+            telemetry,
             _watcher: watcher,
             stop: Some(stop),
             running,

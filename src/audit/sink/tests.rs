@@ -5,7 +5,10 @@ use std::{fs, os::unix::fs::PermissionsExt, time::Instant};
 use time::macros::datetime;
 
 use super::*;
-use crate::audit::{Outcome, Trail};
+use crate::{
+    audit::{Outcome, Trail},
+    types::Peer,
+};
 
 const NOON: time::OffsetDateTime = datetime!(2026-11-24 12:00 UTC);
 
@@ -13,7 +16,7 @@ fn entry(id: &str) -> Box<Entry> {
     Box::new(Entry {
         time: NOON,
         request_id: id.to_owned(),
-        client: ([127, 0, 0, 1], 5).into(),
+        client: Peer::plain(([127, 0, 0, 1], 5).into()).into(),
         method: http::Method::GET,
         user_agent: Some("a \"b\"\n\u{1b}[31m".to_owned()),
         range: None,
@@ -23,6 +26,7 @@ fn entry(id: &str) -> Box<Entry> {
         mechanism: Some("query"),
         signed_at: Some(NOON),
         expires_at: None,
+        origin: None,
         operation: Some("GetObject"),
         action: Some("s3:GetObject"),
         bucket: None,
@@ -127,7 +131,8 @@ fn while_nothing_can_be_written_records_are_kept_and_written_once_it_can() {
             audit.health(),
             Health {
                 problem: None,
-                refusing: false
+                refusing: false,
+                lost: 0,
             }
         );
         // A folder in the file's place: that cannot be written even by root.
@@ -181,6 +186,7 @@ fn what_finds_no_room_is_told_of_as_lost() {
         .filter_map(|record| record.unwrap().lost)
         .sum::<u64>();
     assert!(lost >= 1_000, "{lost}");
+    assert_eq!(audit.health().lost, lost, "counted on when they are told of");
 }
 
 #[test]

@@ -71,6 +71,9 @@ fn line(record: &Record) -> String {
     if let Some(client) = &record.client {
         add(format!("from {}", escaped(client)));
     }
+    if let Some(origin) = &record.origin {
+        add(format!("at {}", escaped(origin)));
+    }
     match (&record.reason, &record.decided_by) {
         (Some(reason), Some(by)) => add(format!("{reason}: {}", escaped(by))),
         (Some(reason), None) => add(reason.clone()),

@@ -4,12 +4,14 @@ mod decisions;
 mod remote;
 mod show;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::{
+    clock::Clock,
     config::Config,
     live::{self, Warning},
     policy::Snapshot,
+    server,
     store::{self, Invisible},
     types::Span,
 };
@@ -137,8 +139,7 @@ fn check(file: PathBuf, config: &Config, expected: &[decisions::Expected]) -> Ch
 fn of_config(config: &Config) -> Vec<String> {
     let mut warnings = no_objects(&store::invisible(&config.storage, &config.buckets, MOST_NAMED));
     if let Some(tls) = &config.server.tls {
-        let files = [&tls.certificate, &tls.private_key];
-        warnings.extend(files.into_iter().filter_map(|path| missing(path)));
+        warnings.extend(server::certificate_remarks(tls, Clock::system()));
     }
     warnings
 }
@@ -152,13 +153,4 @@ fn no_objects(invisible: &Invisible) -> Vec<String> {
         .map(|(path, why)| format!("{}: no object: {why}", path.display()));
     let rest = (more > 0).then(|| format!("{more} more files are no objects"));
     named.chain(rest).collect()
-}
-
-fn missing(path: &Path) -> Option<String> {
-    (!path.is_file()).then(|| {
-        format!(
-            "{}: there is no such file, so `postern serve` will not start",
-            path.display()
-        )
-    })
 }

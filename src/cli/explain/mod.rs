@@ -169,12 +169,16 @@ struct Offline<'c> {
 impl<'c> Offline<'c> {
     fn new(config: &'c Config, at: Option<OffsetDateTime>) -> Result<Self, Problem> {
         let loaded = live::read(&config.policy.file)?;
-        let listen = &config.server.listen;
-        let port = listen.rsplit_once(':').map_or("9000", |(_, port)| port);
+        let besides = config.server.tls.as_ref().and_then(|tls| tls.listen.as_ref());
+        let hosts = [Some(&config.server.listen), besides].into_iter().flatten();
+        let hosts = hosts.flat_map(|listen| {
+            let port = listen.rsplit_once(':').map_or("9000", |(_, port)| port);
+            [format!("localhost:{port}"), listen.clone()]
+        });
         Ok(Self {
             config,
             snapshot: Arc::new(Snapshot::new(loaded.compiled, 0, loaded.digest)),
-            hosts: vec![format!("localhost:{port}"), listen.clone()],
+            hosts: hosts.collect(),
             now: at.unwrap_or_else(|| Clock::system().now()),
         })
     }

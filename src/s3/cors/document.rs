@@ -57,6 +57,9 @@ fn rule(element: &Element) -> Result<CorsRule, S3Error> {
         "ExposeHeader",
         "MaxAgeSeconds",
     ])?;
+    if element.children.iter().any(|child| !child.children.is_empty()) {
+        return Err(malformed());
+    }
     let texts = |name: &str| -> Vec<String> {
         let named = element.children.iter().filter(|child| child.name == name);
         named.map(|child| child.text.trim().to_owned()).collect()

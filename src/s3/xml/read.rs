@@ -7,6 +7,9 @@ use crate::s3::{ErrorCode, S3Error};
 
 /// More than any of S3's documents needs.
 const DEEPEST: usize = 8;
+/// More than the largest of S3's documents has: 10,000 parts, each with its number, ETag, size and every checksum. An element takes some hundred bytes
+/// of memory and four on the wire.
+const MOST_ELEMENTS: usize = 130_000;
 
 /// One element.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,10 +61,12 @@ fn tree(text: &str) -> Option<Element> {
     let mut reader = Reader::from_str(text);
     reader.config_mut().expand_empty_elements = true;
     let (mut open, mut root): (Vec<Element>, Option<Element>) = (Vec::new(), None);
+    let mut count = 0;
     loop {
         match reader.read_event().ok()? {
             Event::Start(start) => {
-                if open.len() >= DEEPEST || root.is_some() {
+                count += 1;
+                if open.len() >= DEEPEST || count > MOST_ELEMENTS || root.is_some() {
                     return None;
                 }
                 let name = start.local_name().into_inner().to_owned();
@@ -133,6 +138,7 @@ mod tests {
     #[test]
     fn what_is_no_document_is_malformed() {
         let deep = format!("{}{}", "<A>".repeat(100), "</A>".repeat(100));
+        let many = format!("<A>{}</A>", "<B/>".repeat(MOST_ELEMENTS));
         for text in [
             "",
             "text",
@@ -145,6 +151,7 @@ mod tests {
             "<!DOCTYPE A [<!ENTITY x 'y'>]><A>&x;</A>",
             "<!DOCTYPE A SYSTEM 'file:///etc/passwd'><A/>",
             &deep,
+            &many,
         ] {
             assert_eq!(
                 Element::parse(text.as_bytes(), "A").unwrap_err().code(),

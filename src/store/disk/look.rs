@@ -26,6 +26,7 @@ pub fn look(
         durable: false,
         exchange: AtomicBool::new(true),
         listings: list::Listings::new(),
+        asking_for_room: AtomicBool::new(false),
         locks: std::array::from_fn(|_| Mutex::new(())),
     };
     match key {

@@ -17,6 +17,7 @@ mod multipart;
 mod place;
 pub mod read;
 mod remove;
+mod room;
 mod store;
 mod structure;
 mod sweep;
@@ -26,6 +27,7 @@ mod upload;
 pub use invisible::{Invisible, bucket_names, invisible};
 pub use look::look;
 pub use read::{Cached, FileBody, fetch, is_cached};
+pub use room::FolderRoom;
 pub use upload::DiskUpload;
 
 use std::{
@@ -61,6 +63,8 @@ struct Folders {
     /// Can the file system exchange two names? It is taken for one that can until it says otherwise.
     exchange: AtomicBool,
     listings: list::Listings,
+    /// Is the file system being asked how much room it has?
+    asking_for_room: AtomicBool,
     /// One of these is held while what a name stands for changes.
     locks: [Mutex<()>; 64],
 }
@@ -111,6 +115,7 @@ impl DiskStore {
             durable: settings.durable,
             exchange: AtomicBool::new(true),
             listings: list::Listings::new(),
+            asking_for_room: AtomicBool::new(false),
             locks: std::array::from_fn(|_| Mutex::new(())),
         };
         folders.sweep();

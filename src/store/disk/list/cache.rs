@@ -10,6 +10,8 @@ use std::{
 use quick_cache::{Weighter, sync};
 use time::{Duration, OffsetDateTime};
 
+use crate::types::{CacheCounts, CacheUse};
+
 use super::names::Names;
 
 /// A folder that changed so shortly before it was read may have changed once more in the same tick of the file system's clock: such a
@@ -57,8 +59,7 @@ impl Weighter<Version, Arc<Names>> for Weight {
 /// The folders that were sorted last, within a budget of bytes.
 pub(super) struct Cache {
     kept: sync::Cache<Version, Arc<Names>, Weight>,
-    #[cfg(test)]
-    scans: std::sync::atomic::AtomicU64,
+    used: CacheUse,
 }
 
 impl Cache {
@@ -80,8 +81,7 @@ impl Cache {
         };
         Self {
             kept,
-            #[cfg(test)]
-            scans: Default::default(),
+            used: CacheUse::default(),
         }
     }
 
@@ -94,11 +94,11 @@ impl Cache {
     ) -> io::Result<Arc<Names>> {
         let version = Version::of(&folder.metadata()?);
         if let Some(kept) = self.kept.get(&version) {
+            self.used.hit();
             return Ok(kept);
         }
+        self.used.miss();
         let settled = version.is_settled(now());
-        #[cfg(test)]
-        self.scans.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let names = Arc::new(read()?);
         // Changed while it was read: what was found may be neither the one nor the other.
         if settled && Version::of(&folder.metadata()?) == version {
@@ -107,8 +107,8 @@ impl Cache {
         Ok(names)
     }
 
-    #[cfg(test)]
-    pub(super) fn scans(&self) -> u64 {
-        self.scans.load(std::sync::atomic::Ordering::Relaxed)
+    /// How often a folder was at hand, and how often it was read.
+    pub(super) fn counts(&self) -> CacheCounts {
+        self.used.counts()
     }
 }

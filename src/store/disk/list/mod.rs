@@ -11,7 +11,7 @@ mod walk;
 use crate::{
     clock::Clock,
     store::{ListQuery, Page, StoreError},
-    types::BucketName,
+    types::{BucketName, CacheCounts},
 };
 
 use super::Folders;
@@ -43,10 +43,9 @@ impl Listings {
         }
     }
 
-    /// How many folders were read so far.
-    #[cfg(test)]
-    pub(super) fn scans(&self) -> u64 {
-        self.cache.scans()
+    /// How often a sorted folder was at hand, and how often it was read, since the start.
+    pub(super) fn counts(&self) -> CacheCounts {
+        self.cache.counts()
     }
 }
 

@@ -56,7 +56,7 @@ impl PublicListener {
             }
         };
         let besides = settings.tls.as_ref().and_then(|tls| tls.listen.as_deref());
-        let secure = besides.and(tls.take());
+        let secure = besides.and_then(|_| tls.take());
         let name = sockets::public_name(settings);
         let first = Door::bind(sockets, name, (&settings.listen, "server.listen"), tls).await?;
         let second = match besides {

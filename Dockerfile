@@ -3,22 +3,29 @@ FROM rust:1-slim-bookworm AS build
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY src ./src
-# The manifest names a test and a bench; they are not built here, but cargo wants to see their files.
+# `postern init` writes the shipped configuration.
+COPY config.toml ./
+# The manifest names a test, examples and a bench; they are not built here, but cargo wants to see their files.
 COPY tests ./tests
 COPY benches ./benches
 RUN cargo build --release --locked --bin postern && install -D target/release/postern /out/postern
 
 FROM debian:bookworm-slim
 COPY --from=build /out/postern /usr/local/bin/postern
-# Any UID may run it: nothing below is written at run time but /srv/postern, which is meant to be a mounted folder.
-RUN mkdir -p /srv/postern/data && chmod -R 0777 /srv/postern
+# Any UID may run it, and everything may be mounted read-only (docker run --read-only) but the data, which is a volume. A new volume takes owner and mode
+# of this folder; a folder of the host's must belong to the UID that it is run as.
+RUN mkdir -p /srv/postern/data && chmod 1777 /srv/postern/data
 WORKDIR /srv/postern
+VOLUME /srv/postern/data
+# The audit trail lies beside the buckets, in the one place that can be written to. It is kept where there is a policy file.
 ENV POSTERN_SERVER__LISTEN=0.0.0.0:9000 \
-    POSTERN_ADMIN__LISTEN=127.0.0.1:9001
+    POSTERN_ADMIN__LISTEN=127.0.0.1:9001 \
+    POSTERN_STORAGE__ROOT=/srv/postern/data \
+    POSTERN_AUDIT__FILE=/srv/postern/data/audit.jsonl
 USER 10001:10001
 EXPOSE 9000
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["postern", "health"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=5s CMD ["postern", "health"]
 ENTRYPOINT ["postern"]
 # Without keys and without a policy file: keys for this run, printed.
 CMD ["serve", "--generate-keys"]

@@ -33,6 +33,23 @@ instructions:
 fuzz SECONDS="30":
     bash fuzz/run {{SECONDS}}
 
+# The Debian package.
+deb:
+    packaging/deb/build
+
+# The Debian package, installed, used, upgraded and purged in a Debian of its own (root, debootstrap).
+deb-try:
+    packaging/deb/try
+
+# One static binary (musl-tools).
+musl:
+    packaging/musl/build
+
+# docs/DEPLOY.md, command by command, and what the image promises (root).
+deploy:
+    tests/deploy/run
+    tests/container/run
+
 # The container image.
 image:
     docker build -t postern .

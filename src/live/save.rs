@@ -4,6 +4,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -89,7 +90,7 @@ impl Edit {
         &self.text
     }
 
-    /// Puts another text in its place, with the same permissions, if it is a valid policy.
+    /// Puts another text in its place, with the same owner and permissions, if it is a valid policy.
     pub fn save(self, text: &str) -> Result<(), SaveError> {
         let new = beside(&self.file, "new");
         let saved = self.write(&new, text);
@@ -104,15 +105,19 @@ impl Edit {
             path: new.to_owned(),
             source,
         };
-        let permissions = fs::metadata(&self.file).map_err(failed)?.permissions();
+        let old = fs::metadata(&self.file).map_err(failed)?;
         _ = fs::remove_file(new);
         let mut file = OpenOptions::new()
             .write(true)
             .create_new(true)
             .open(new)
             .map_err(failed)?;
-        // Before the secrets are in it.
-        file.set_permissions(permissions).map_err(failed)?;
+        // Before the secrets are in it. An edit by root must not take the file away from the user that the gateway runs as.
+        let made = file.metadata().map_err(failed)?;
+        if (made.uid(), made.gid()) != (old.uid(), old.gid()) {
+            std::os::unix::fs::fchown(&file, Some(old.uid()), Some(old.gid())).map_err(failed)?;
+        }
+        file.set_permissions(old.permissions()).map_err(failed)?;
         file.write_all(text.as_bytes()).map_err(failed)?;
         file.sync_all().map_err(failed)?;
         read(new).map_err(SaveError::Invalid)?;
@@ -176,6 +181,21 @@ mod tests {
         assert_eq!(
             names(folder.path()),
             [".policy.toml.lock", "link.toml", "policy.toml"]
+        );
+    }
+
+    /// Only root can give a file away; CI is root.
+    #[test]
+    fn an_edit_by_root_leaves_the_file_to_whose_it_is() {
+        let (_folder, file) = home();
+        if std::os::unix::fs::chown(&file, Some(12_345), Some(23_456)).is_err() {
+            return;
+        }
+        Edit::begin(&file).unwrap().save(POLICY).unwrap();
+        let after = fs::metadata(&file).unwrap();
+        assert_eq!(
+            (after.uid(), after.gid(), after.mode() & 0o777),
+            (12_345, 23_456, 0o640)
         );
     }
 

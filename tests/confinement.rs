@@ -1,5 +1,7 @@
 //! `serve` under Landlock: it does all that it does, within the folders that its settings name, and opens nothing else. And its memory is its own.
 
+#![allow(clippy::print_stdout)] // a test that is skipped says so
+
 use std::{
     fs,
     os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink},

@@ -21,6 +21,12 @@ pub(super) fn error(error: &S3Error, request_id: &str, host_id: &str) -> Vec<u8>
     document.finish()
 }
 
+/// Is it a character that XML 1.0 cannot carry, neither as it is nor by a reference?
+/// <https://www.w3.org/TR/xml/#charsets>
+fn is_forbidden(c: char) -> bool {
+    matches!(c, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}')
+}
+
 #[cfg(test)]
 mod tests {
     use crate::s3::{ErrorCode, S3Error};

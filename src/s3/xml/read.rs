@@ -3,6 +3,7 @@
 
 use quick_xml::{Reader, events::Event};
 
+use super::is_forbidden;
 use crate::s3::{ErrorCode, S3Error};
 
 /// More than any of S3's documents needs.
@@ -27,6 +28,10 @@ impl Element {
     pub(in crate::s3) fn parse(document: &[u8], root: &str) -> Result<Self, S3Error> {
         let text = std::str::from_utf8(document).map_err(|_| malformed())?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        // What we could not write again would be kept as something else than was sent.
+        if text.contains(is_forbidden) {
+            return Err(malformed());
+        }
         let found = tree(text).filter(|element| element.name == root);
         found.ok_or_else(malformed)
     }
@@ -93,6 +98,7 @@ fn tree(text: &str) -> Option<Element> {
             Event::CData(part) => open.last_mut()?.text.push_str(&part.into_inner()),
             Event::GeneralRef(reference) => {
                 let character = match reference.resolve_char_ref().ok()? {
+                    Some(character) if is_forbidden(character) => return None,
                     Some(character) => character.to_string(),
                     None => predefined(&reference)?.to_owned(),
                 };
@@ -148,6 +154,11 @@ mod tests {
             "<A/>text",
             "<B/>",
             "<A>&unknown;</A>",
+            "<A>\u{5}</A>",
+            "<A>\u{ffff}</A>",
+            "<A>&#5;</A>",
+            "<A>&#xFFFE;</A>",
+            "<A><![CDATA[\u{b}]]></A>",
             "<!DOCTYPE A [<!ENTITY x 'y'>]><A>&x;</A>",
             "<!DOCTYPE A SYSTEM 'file:///etc/passwd'><A/>",
             &deep,

@@ -7,6 +7,8 @@ use quick_xml::{
     events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event},
 };
 
+use super::is_forbidden;
+
 /// The namespace of S3's documents, errors excepted.
 const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 
@@ -112,13 +114,11 @@ impl Document {
     }
 }
 
-/// The text with every character that XML 1.0 cannot carry (section 2.2), escaped or not, replaced by U+FFFD. AWS sends some of them as
+/// The text with every character that XML cannot carry, escaped or not, replaced by U+FFFD. AWS sends some of them as
 /// references that no parser takes; a listing with `encoding-type=url` carries them all.
 fn allowed(text: &str) -> Cow<'_, str> {
-    let forbidden =
-        |c: char| matches!(c, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}');
-    if text.contains(forbidden) {
-        Cow::Owned(text.replace(forbidden, "\u{fffd}"))
+    if text.contains(is_forbidden) {
+        Cow::Owned(text.replace(is_forbidden, "\u{fffd}"))
     } else {
         Cow::Borrowed(text)
     }

@@ -278,16 +278,18 @@ impl ChunkedDecoder {
     fn add_trailer(&mut self, line: &str) -> Result<(), ChunkedReject> {
         let announced = self.announced.as_ref().ok_or(ChunkedReject::Malformed)?;
         let (name, value) = line.split_once(':').ok_or(ChunkedReject::Trailer)?;
-        let (name, value) = (name.trim().to_ascii_lowercase(), value.trim());
+        // HTTP's own white space (RFC 9110 section 5.6.3): a form feed or a wide space is part of a value.
+        let trimmed = |text: &'_ str| text.trim_matches([' ', '\t']).to_owned();
+        let (name, value) = (trimmed(name).to_ascii_lowercase(), trimmed(value));
         if name == TRAILER_SIGNATURE && self.chain.is_some() {
-            let signature = Signature::parse(value).ok_or(ChunkedReject::Signature)?;
+            let signature = Signature::parse(&value).ok_or(ChunkedReject::Signature)?;
             return match self.trailer_signature.replace(signature) {
                 None => Ok(()),
                 Some(_) => Err(ChunkedReject::Trailer),
             };
         }
         let known = announced.contains(&name) && self.trailer_signature.is_none() && !self.trailers_ended;
-        let parsed = (HeaderName::try_from(name), HeaderValue::from_str(value));
+        let parsed = (HeaderName::try_from(name), HeaderValue::from_str(&value));
         let (Ok(name), Ok(value), true) = (parsed.0, parsed.1, known) else {
             return Err(ChunkedReject::Trailer);
         };

@@ -171,6 +171,22 @@ fn awss_published_example_holds_from_the_head_to_the_last_chunk() {
     assert_eq!(content, "a".repeat(66_560).as_bytes());
 }
 
+/// Found by fuzzing: a form feed in place of a carriage return was taken for nothing.
+#[test]
+fn only_spaces_and_tabs_around_a_trailers_value_count_for_nothing() {
+    for (around, is_taken) in [
+        (" \t", true),
+        ("\u{c}", false),
+        ("\u{b}", false),
+        ("\u{a0}", false),
+    ] {
+        let body = format!("0\r\nx-amz-checksum-crc32:{around}AAAAAA=={around}\r\n\r\n");
+        let decoder = decoder(Streaming::UnsignedTrailer, 0, Some("x-amz-checksum-crc32"));
+        let value = decode(decoder, body.as_bytes(), &[1000]).map(|(_, trailers)| trailers.len());
+        assert_eq!(value.is_ok_and(|count| count == 1), is_taken, "{around:?}");
+    }
+}
+
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html>
 #[test]
 fn awss_published_trailer_holds() {

@@ -21,6 +21,7 @@ mod forms;
 mod header_errors;
 mod layers;
 mod lifecycle;
+mod limits;
 mod logs;
 mod monitoring;
 mod multipart;

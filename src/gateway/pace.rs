@@ -62,6 +62,11 @@ impl Pace {
         }
     }
 
+    /// Nothing of what was counts any more.
+    pub fn begin_anew(&mut self) {
+        (self.moved, self.waited, self.since) = (0, Duration::ZERO, None);
+    }
+
     /// It is waited for the other end: ready when that has been too slow.
     pub fn poll_too_slow(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let LowestRate {
@@ -82,7 +87,7 @@ impl Pace {
             if self.moved < bytes_per_second.saturating_mul(over.seconds()) {
                 return Poll::Ready(());
             }
-            (self.moved, self.waited, self.since) = (0, Duration::ZERO, None);
+            self.begin_anew();
         }
     }
 }

@@ -40,6 +40,8 @@ struct Counts {
     open: AtomicUsize,
     /// For how many of those it is us who must go on.
     owed: AtomicUsize,
+    /// How often that has come to be the other end's turn.
+    turns: AtomicUsize,
 }
 
 impl Course {
@@ -57,6 +59,10 @@ impl Course {
 
     fn begun(&self) -> usize {
         self.0.begun.load(Ordering::Relaxed)
+    }
+
+    fn turns(&self) -> usize {
+        self.0.turns.load(Ordering::Relaxed)
     }
 
     fn is_idle(&self) -> bool {
@@ -81,7 +87,10 @@ impl Request {
         let owed = &self.course.0.owed;
         match (self.is_owed, is_owed) {
             (false, true) => _ = owed.fetch_add(1, Ordering::Relaxed),
-            (true, false) => _ = owed.fetch_sub(1, Ordering::Relaxed),
+            (true, false) => {
+                owed.fetch_sub(1, Ordering::Relaxed);
+                self.course.0.turns.fetch_add(1, Ordering::Relaxed);
+            }
             (true, true) | (false, false) => {}
         }
         self.is_owed = is_owed;
@@ -160,6 +169,8 @@ pub(super) struct Patient<I> {
     /// How many requests had come when it was looked last.
     seen: usize,
     awaited: Awaited,
+    /// How often it had become the other end's turn.
+    turns: usize,
     /// Does the timer run for what is awaited?
     is_timed: bool,
     timer: Option<Pin<Box<Sleep>>>,
@@ -187,6 +198,7 @@ impl<I> Patient<I> {
                 Speaks::Http1 => Awaited::Head,
                 Speaks::Http2 => Awaited::Request,
             },
+            turns: 0,
             is_timed: false,
             timer: None,
             reader: Pace::new(settings.limits.lowest_rate),
@@ -215,11 +227,7 @@ impl<I> Patient<I> {
             self.is_timed = false;
             return match self.speaks {
                 Speaks::Http1 => Poll::Pending,
-                Speaks::Http2 if !self.course.waits_for_reader() => {
-                    self.reader.moved(0);
-                    Poll::Pending
-                }
-                Speaks::Http2 => self.poll_too_slow(context),
+                Speaks::Http2 => self.poll_stalled(context),
             };
         }
         let (limit, longest) = match self.awaited {
@@ -235,6 +243,24 @@ impl<I> Patient<I> {
         }
         ready!(timer.as_mut().poll(context));
         Poll::Ready(limit)
+    }
+
+    /// A stream of HTTP/2 may stall while the connection takes more: ready when all that is left waits for the other end, and has for too long.
+    fn poll_stalled(&mut self, context: &mut Context<'_>) -> Poll<Limit> {
+        loop {
+            let turns = self.course.turns();
+            if turns != self.turns || !self.course.waits_for_reader() {
+                self.turns = turns;
+                self.reader.begin_anew();
+            }
+            // The timer runs in any case: nobody wakes this task when it becomes the other end's turn.
+            ready!(self.reader.poll_too_slow(context));
+            if self.course.turns() == self.turns && self.course.waits_for_reader() {
+                self.connection.break_off();
+                return Poll::Ready(Limit::LowestRateReading);
+            }
+            self.reader.begin_anew();
+        }
     }
 
     /// Nothing more is taken: ready when that has been so for too long. Then what the kernel holds for the reader goes as well.

@@ -174,12 +174,7 @@ fn awss_published_example_holds_from_the_head_to_the_last_chunk() {
 /// Found by fuzzing: a form feed in place of a carriage return was taken for nothing.
 #[test]
 fn only_spaces_and_tabs_around_a_trailers_value_count_for_nothing() {
-    for (around, is_taken) in [
-        (" \t", true),
-        ("\u{c}", false),
-        ("\u{b}", false),
-        ("\u{a0}", false),
-    ] {
+    for (around, is_taken) in [(" \t", true), ("\u{c}", false), ("\u{b}", false)] {
         let body = format!("0\r\nx-amz-checksum-crc32:{around}AAAAAA=={around}\r\n\r\n");
         let decoder = decoder(Streaming::UnsignedTrailer, 0, Some("x-amz-checksum-crc32"));
         let value = decode(decoder, body.as_bytes(), &[1000]).map(|(_, trailers)| trailers.len());

@@ -293,6 +293,22 @@ impl<I> Patient<I> {
             }
         }
     }
+
+    /// What became of a flush: what is left is waited for like anything else.
+    fn flushed(&mut self, context: &mut Context<'_>, flushed: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
+        match (flushed, self.speaks) {
+            (Poll::Ready(Ok(())), Speaks::Http1) => {
+                self.reader.moved(0);
+                Poll::Ready(Ok(()))
+            }
+            // A stream may stall all the same.
+            (Poll::Ready(done), _) => Poll::Ready(done),
+            (Poll::Pending, _) => {
+                let limit = ready!(self.poll_too_slow(context));
+                Poll::Ready(Err(self.over(limit)))
+            }
+        }
+    }
 }
 
 impl<I: AsyncRead + Unpin> AsyncRead for Patient<I> {
@@ -342,15 +358,12 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Patient<I> {
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let patient = self.get_mut();
         let flushed = Pin::new(&mut patient.io).poll_flush(context);
-        let flushed = flushed.map(|flushed| flushed.map(|()| 0));
-        // Nothing is left to be taken, or what is left is waited for like anything else.
-        patient.written(context, flushed).map(|done| done.map(drop))
+        patient.flushed(context, flushed)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let patient = self.get_mut();
         let shut = Pin::new(&mut patient.io).poll_shutdown(context);
-        let shut = shut.map(|shut| shut.map(|()| 0));
-        patient.written(context, shut).map(|done| done.map(drop))
+        patient.flushed(context, shut)
     }
 }

@@ -206,26 +206,26 @@ impl Record {
         }
     }
 
-    /// The record of an open file, if there is one that describes it.
-    pub(super) fn of(bucket: Bucket<'_>, file: &File, metadata: &Metadata) -> Option<Self> {
+    /// The record of an open file, if there is one that describes it. An error: the disk does not say.
+    pub(super) fn of(bucket: Bucket<'_>, file: &File, metadata: &Metadata) -> io::Result<Option<Self>> {
         let mut buffer = [0; MAX_ATTRIBUTE_BYTES];
-        let spilled = match rfs::fgetxattr(file, ATTRIBUTE, &mut buffer) {
-            Ok(length) => {
-                let text = buffer.get(..length)?;
-                if text != SPILL_MARK {
-                    let record: Self = serde_json::from_slice(text).ok()?;
-                    return Some(record).filter(|record| record.describes(metadata));
-                }
-                true
-            }
-            Err(Errno::OPNOTSUPP) => true,
-            Err(_) => false,
+        let spilled;
+        let text = match rfs::fgetxattr(file, ATTRIBUTE, &mut buffer) {
+            Ok(length) => Some(buffer.get(..length).unwrap_or_default()).filter(|text| *text != SPILL_MARK),
+            Err(Errno::OPNOTSUPP) => None,
+            // None, or none of ours.
+            Err(Errno::NODATA | Errno::RANGE | Errno::PERM | Errno::ACCESS) => return Ok(None),
+            Err(error) => return Err(error.into()),
         };
-        if !spilled {
-            return None;
-        }
-        let record: Self = serde_json::from_slice(&bucket.spilled(&spill_name(metadata))?).ok()?;
-        Some(record).filter(|record| record.describes(metadata))
+        let text = match text {
+            Some(text) => text,
+            None => {
+                spilled = bucket.spilled(&spill_name(metadata))?;
+                spilled.as_deref().unwrap_or_default()
+            }
+        };
+        let record: Option<Self> = serde_json::from_slice(text).ok();
+        Ok(record.filter(|record| record.describes(metadata)))
     }
 }
 
@@ -237,15 +237,19 @@ pub(super) struct Bucket<'f> {
 }
 
 impl Bucket<'_> {
-    fn spilled(&self, name: &str) -> Option<Vec<u8>> {
+    fn spilled(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
         let path = match self.path {
             "" => format!("{SPILLED}/{name}"),
             bucket => format!("{bucket}/{SPILLED}/{name}"),
         };
-        let file = confine::open(self.folder, &path, confine::Wait::Allowed).ok()?;
+        let file = match confine::open(self.folder, &path, confine::Wait::Allowed) {
+            Ok(file) => file,
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
         let mut text = Vec::new();
-        file.take(MAX_SPILL_BYTES).read_to_end(&mut text).ok()?;
-        Some(text)
+        file.take(MAX_SPILL_BYTES).read_to_end(&mut text)?;
+        Ok(Some(text))
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
 };
 
 use super::{
-    Folders, attributes, confine, fault, folding,
+    Folders, attributes, confine, folding,
     mapping::{self, OBJECT_OF_FOLDER},
     metadata::{self, Record},
     structure,
@@ -60,6 +60,8 @@ impl Placing<'_> {
         super::failpoint("synced");
         let (changed, ended) = {
             let _guard = self.folders.lock(self.bucket, self.key);
+            // Writing and syncing may have taken long, and the folder may have gone meanwhile.
+            self.folders.folder(Some(self.bucket)).is_in_place()?;
             let before = self.holds(condition)?;
             if let Some(upload) = self.ends {
                 self.folders.multipart(upload)?;
@@ -105,14 +107,13 @@ impl Placing<'_> {
             (WriteCondition::Always, _) | (WriteCondition::Absent, None) => {}
             (WriteCondition::Absent, Some(_)) => return Err(StoreError::ConditionFailed),
             (WriteCondition::Matches(_), None) => return Err(StoreError::NoSuchKey),
-            (WriteCondition::Matches(tag), Some((attributes, _))) => {
-                if tag != "*" && tag != attributes.etag.as_str() {
+            (WriteCondition::Matches(tag), Some(found)) => {
+                if tag != "*" && tag != found.attributes.etag.as_str() {
                     return Err(StoreError::ConditionFailed);
                 }
             }
         }
-        let spilled = found.and_then(|(_, file)| Some(metadata::spill_name(&file.metadata().ok()?)));
-        Ok(spilled)
+        Ok(found.map(|found| metadata::spill_name(&found.metadata)))
     }
 
     /// Renames into place. The folders whose entries have changed come out, the innermost first.
@@ -182,7 +183,7 @@ impl Placing<'_> {
     /// Where the file system folds names, another spelling of this one must not be there.
     fn spelled(&self, parent: &File, name: &str, path: &str) -> Result<(), StoreError> {
         let (folder, bucket_path) = self.folders.bucket(self.bucket);
-        if !folder.folds || matches!(kind_of(parent.as_fd(), name), Ok(None)) {
+        if !folder.kept()?.folds || matches!(kind_of(parent.as_fd(), name), Ok(None)) {
             return Ok(());
         }
         let whole = match bucket_path.as_str() {
@@ -215,27 +216,23 @@ impl Folders {
     /// Opens a bucket's folder.
     pub(super) fn open_bucket(&self, bucket: &BucketName) -> Result<File, StoreError> {
         let (folder, path) = self.bucket(bucket);
+        let kept = folder.kept()?;
+        let unreadable = |source| StoreError::unreadable(folder.path.join(&path), source);
         let opened = match path.as_str() {
-            "" => folder.opened.try_clone().map_err(|_| Errno::MFILE),
-            path => confine::open(folder.opened.as_fd(), path, confine::Wait::Allowed),
+            "" => kept.opened.try_clone().map_err(|_| Errno::MFILE),
+            path => confine::open(kept.opened.as_fd(), path, confine::Wait::Allowed),
         };
         match opened {
-            Ok(opened) if opened.metadata().is_ok_and(|metadata| metadata.is_dir()) => Ok(opened),
+            Ok(opened) if opened.metadata().map_err(unreadable)?.is_dir() => Ok(opened),
             Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => {
                 Err(StoreError::NoSuchBucket(bucket.clone()))
             }
-            Err(error) => Err(StoreError::Unreadable {
-                path: folder.path.join(path),
-                source: error.into(),
-            }),
+            Err(error) => Err(unreadable(error.into())),
         }
     }
 
     pub(super) fn unreadable(&self, bucket: &BucketName, path: &str, source: io::Error) -> StoreError {
-        StoreError::Unreadable {
-            path: self.path_of(bucket, path),
-            source,
-        }
+        StoreError::unreadable(self.path_of(bucket, path), source)
     }
 
     pub(super) fn unwritable(&self, bucket: &BucketName, error: io::Error) -> StoreError {
@@ -243,6 +240,6 @@ impl Folders {
     }
 
     pub(super) fn unwritable_at(&self, bucket: &BucketName, path: &str, error: io::Error) -> StoreError {
-        fault(self.path_of(bucket, path), error)
+        self.fault(self.bucket(bucket).0, self.path_of(bucket, path), error)
     }
 }

@@ -6,7 +6,7 @@ mod model;
 mod multipart;
 mod races;
 
-use std::os::unix::fs::symlink;
+use std::{os::unix::fs::symlink, path::Path};
 
 use bytes::Bytes;
 

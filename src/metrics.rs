@@ -22,6 +22,7 @@ struct Numbers {
     denying_all: Gauge,
     reload_failures: Gauge,
     audit_failing: Gauge,
+    storage_healthy: Gauge,
     requests: Family<End, Counter>,
     revocations_hit: Family<Rule, Counter>,
     transfers_cut: Counter,
@@ -94,6 +95,12 @@ impl Default for Metrics {
             "1 while audit records cannot be written",
             audit_failing.clone(),
         );
+        let storage_healthy = Gauge::default();
+        registry.register(
+            "storage_healthy",
+            "0 while something is wrong with a folder of the store",
+            storage_healthy.clone(),
+        );
         registry.register("requests", "Requests by their end", requests.clone());
         registry.register(
             "revocations_hit",
@@ -118,6 +125,7 @@ impl Default for Metrics {
             denying_all,
             reload_failures,
             audit_failing,
+            storage_healthy,
             requests,
             revocations_hit,
             transfers_cut,
@@ -140,6 +148,11 @@ impl Metrics {
     /// Which certificates are in force, by name and until when (seconds since 1970), how often changed files were not taken, and is something wrong now?
     pub fn certificates(&self, in_force: impl Iterator<Item = (String, i64)>, failures: u64, problem: bool) {
         self.0.certificates.set(in_force, failures, problem);
+    }
+
+    /// Is nothing wrong with the folders of the store?
+    pub fn storage(&self, healthy: bool) {
+        self.0.storage_healthy.set(healthy.into());
     }
 
     /// All of them as text.

@@ -23,6 +23,7 @@ mod names;
 mod objects;
 mod operator;
 mod reading;
+mod reliability;
 mod reload;
 mod revocation;
 mod story;

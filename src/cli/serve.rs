@@ -193,8 +193,10 @@ async fn serve(config: Config, args: &Args, mut environment: Environment) -> Res
         telemetry.clone(),
         config.gateway,
     );
+    store.watch(config.storage.probe_every, clock.clone())?;
     tokio::spawn(admin.run(Operators {
         gateway: gateway.clone(),
+        store: store.clone(),
         policy,
         telemetry,
         certificates,
@@ -270,6 +272,7 @@ fn on_hangup(policy: Live, audit: Audit, certificates: Option<Certificates>) -> 
 /// What operators are told.
 struct Operators {
     gateway: Gateway<DiskStore>,
+    store: DiskStore,
     policy: Live,
     telemetry: Telemetry,
     certificates: Option<Certificates>,
@@ -278,12 +281,16 @@ struct Operators {
 
 impl server::Source for Operators {
     fn readiness(&self) -> Readiness {
+        let storage_problem = self.store.problem();
+        let ready = readiness(&self.policy, &self.telemetry.audit);
         Readiness {
+            ready: ready.ready && storage_problem.is_none(),
+            storage_problem,
             certificate_problem: self
                 .certificates
                 .as_ref()
                 .and_then(|certificates| certificates.status().problem),
-            ..readiness(&self.policy, &self.telemetry.audit)
+            ..ready
         }
     }
 
@@ -303,6 +310,7 @@ impl server::Source for Operators {
                 status.problem.is_some(),
             );
         }
+        self.telemetry.metrics.storage(self.store.problem().is_none());
         self.telemetry.metrics.text(metrics::Now {
             generation: status.generation,
             age_seconds: u64::try_from(age).unwrap_or_default(),
@@ -346,6 +354,7 @@ fn readiness(policy: &Live, audit: &Audit) -> Readiness {
     Readiness {
         ready: !status.denying_all && !health.refusing,
         audit_problem: health.problem,
+        storage_problem: None,
         certificate_problem: None,
         generation: status.generation,
         digest: status.digest,

@@ -58,6 +58,7 @@ pub(super) fn check(document: &Document) -> Result<(), Wrong> {
         60,
         "365d",
     )?;
+    span("storage.probe_every", storage.probe_every, 1, "1h")?;
     span("server.shutdown_grace", server.shutdown_grace, 0, "1d")?;
     if let Some(problem) = cors.iter().find_map(|rule| rule.problem(true)) {
         return Err(("cors", problem));

@@ -1,6 +1,6 @@
 //! The public listener, plain or HTTPS or both: accepts until it is told to stop, then lets what is in flight end.
 
-use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, io, net::SocketAddr, sync::Arc};
 
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
@@ -11,12 +11,10 @@ use crate::{clock::Clock, types::Scheme};
 use super::{
     Certificates, Handler, ServerError, Settings,
     connection::Serving,
+    failures::Failures,
     tls::{self, Renewal},
     workers::{Accepted, Workers},
 };
-
-/// How long accepting rests when the process has no descriptor left; connections that end give some back.
-const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(50);
 
 /// A bound socket, and how it speaks HTTPS where it does.
 struct Door {
@@ -101,6 +99,7 @@ impl PublicListener {
         };
         let (first, second) = (self.first, self.second);
         let graceful = GracefulShutdown::new();
+        let mut failures = Failures::new("public");
         tokio::pin!(stop);
         loop {
             tokio::select! {
@@ -109,9 +108,9 @@ impl PublicListener {
                 accepted = accept(&first, second.as_ref()) => {
                     let served = accepted.and_then(|accepted| workers.serve(accepted, graceful.watcher()));
                     // Neither a client that is gone before it is accepted nor a lack of descriptors ends the loop.
-                    if let Err(error) = served {
-                        tracing::warn!(%error, "cannot accept a connection");
-                        tokio::time::sleep(OUT_OF_DESCRIPTORS).await;
+                    match served {
+                        Ok(()) => failures.none(),
+                        Err(error) => failures.another(&error).await,
                     }
                 }
             }

@@ -8,6 +8,7 @@ mod abortable;
 mod admin;
 mod connection;
 mod error;
+mod failures;
 #[cfg(target_os = "linux")]
 mod file_socket;
 mod listener;

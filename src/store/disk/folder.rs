@@ -3,13 +3,16 @@
 
 use std::{
     fs::{self, File},
-    io,
-    os::{fd::AsFd, unix::fs::MetadataExt},
+    io::{self, Write},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::fs::MetadataExt,
+    },
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use rustix::fs as rfs;
+use rustix::fs::{self as rfs, AtFlags, Mode, OFlags};
 
 use crate::store::{OpenError, StoreError};
 
@@ -19,6 +22,9 @@ use super::{
     lock::{self, Lock, Made, NotOurs},
     problem::Problem,
 };
+
+/// What is written to see whether anything can be. It can be neither a bucket nor a key.
+const WRITTEN: &str = "~!written";
 
 /// A folder of the store.
 pub(super) struct Folder {
@@ -129,9 +135,11 @@ impl Folder {
             uid: rustix::process::getuid().as_raw(),
             source,
         })?;
+        // Messages name it whole, and it is asked for again and again.
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         Ok(Self {
-            path: path.to_owned(),
-            gate: Gate::new(path),
+            gate: Gate::new(&path),
+            path,
             made: None,
             service: Service::Open(kept),
         })
@@ -254,7 +262,25 @@ impl Folder {
         }
         let is_read_only = rfs::fstatvfs(&found.opened)
             .is_ok_and(|system| system.f_flag.contains(rfs::StatVfsMountFlags::RDONLY));
-        Ok(is_read_only.then_some(Problem::ReadOnly { path }))
+        if is_read_only {
+            return Ok(Some(Problem::ReadOnly { path }));
+        }
+        // Nothing is written while all is well: a disk that sleeps is left asleep. A file system that has stopped writing after an error does not always
+        // say so (ext4 since Linux 6.12), so once a write has failed, writing is what tells.
+        if !self.gate.is_in_doubt() {
+            return Ok(None);
+        }
+        match write(found.opened.as_fd()) {
+            Ok(()) => {
+                self.gate.is_well();
+                Ok(None)
+            }
+            Err(error) if StoreError::is_want_of_descriptors(&error) => Err(error),
+            Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+                Ok(Some(Problem::ReadOnly { path }))
+            }
+            Err(source) => Ok(Some(Problem::Unwritable { path, source })),
+        }
     }
 
     fn not_ours(&self, why: NotOurs) -> Problem {
@@ -266,4 +292,15 @@ impl Folder {
             NotOurs::Unreadable(source) => Problem::Unreadable { path, source },
         }
     }
+}
+
+/// Writes a file to stable storage, and removes it.
+fn write(folder: BorrowedFd<'_>) -> io::Result<()> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut file = File::from(rfs::openat(folder, WRITTEN, flags, Mode::from_raw_mode(0o600))?);
+    let written = file
+        .write_all(b"written to see whether it can be\n")
+        .and_then(|()| file.sync_all());
+    rfs::unlinkat(folder, WRITTEN, AtFlags::empty())?;
+    written
 }

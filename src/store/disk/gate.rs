@@ -6,7 +6,10 @@ use std::{
     io,
     path::{Path, PathBuf},
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -39,6 +42,8 @@ pub(super) struct Gate {
     work: Arc<Semaphore>,
     reads: Arc<Semaphore>,
     stalls: watch::Sender<bool>,
+    /// Has a write failed in a way that says more of the disk than of what was written?
+    write_failed: AtomicBool,
 }
 
 impl Gate {
@@ -48,12 +53,28 @@ impl Gate {
             work: Arc::new(Semaphore::new(WORK)),
             reads: Arc::new(Semaphore::new(READS)),
             stalls: watch::Sender::new(false),
+            write_failed: AtomicBool::new(false),
         })
     }
 
     /// From here on it does not answer, or does again.
     pub(super) fn set_stalls(&self, stalls: bool) {
         self.stalls.send_replace(stalls);
+    }
+
+    /// A write has failed, and the next look should write too.
+    pub(super) fn write_failed(&self) {
+        self.write_failed.store(true, Ordering::Relaxed);
+    }
+
+    /// Has one failed since the last that succeeded?
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.write_failed.load(Ordering::Relaxed)
+    }
+
+    /// One has succeeded.
+    pub(super) fn is_well(&self) {
+        self.write_failed.store(false, Ordering::Relaxed);
     }
 
     /// Waits for a turn. [`StoreError::Stalled`]: there is none soon.

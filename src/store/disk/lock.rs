@@ -76,24 +76,27 @@ pub(super) fn take(root: &Path) -> Result<Option<Lock>, OpenError> {
         uid,
         source,
     };
-    let opened = fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path);
-    let mut file = match opened {
-        Ok(file) => file,
+    let writable = || {
+        let mut options = fs::OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        options.open(&path)
+    };
+    match writable() {
+        Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => return Ok(None),
         Err(error) => return Err(create(error)),
-    };
+    }
+    // The lock is held on a descriptor that cannot write: so nothing keeps an operator from mounting the file system read-only for a while.
+    let mut file = File::open(&path).map_err(create)?;
     if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
         return Err(OpenError::Locked { path });
     }
     let mut found = String::new();
     file.read_to_string(&mut found).map_err(create)?;
     match found.as_str() {
-        "" => file.write_all(FORMAT.as_bytes()).map_err(create)?,
+        "" => writable()
+            .and_then(|mut file| file.write_all(FORMAT.as_bytes()))
+            .map_err(create)?,
         FORMAT => {}
         other => {
             return Err(OpenError::Format {

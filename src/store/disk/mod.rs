@@ -25,6 +25,7 @@ mod store;
 mod structure;
 mod sweep;
 mod temporary;
+mod unsynced;
 mod upload;
 mod watch;
 
@@ -76,6 +77,7 @@ struct Folders {
     listings: list::Listings,
     /// One of these is held while what a name stands for changes. They are the same whatever is swapped: what began before may still be at it.
     locks: Arc<[Mutex<()>; 64]>,
+    unsynced: Arc<unsynced::Unsynced>,
 }
 
 impl DiskStore {
@@ -125,6 +127,7 @@ impl Folders {
             exchange: AtomicBool::new(true),
             listings: list::Listings::new(),
             locks: Arc::new(std::array::from_fn(|_| Mutex::new(()))),
+            unsynced: Arc::default(),
         }
     }
 
@@ -139,6 +142,7 @@ impl Folders {
         let mounted = self.mounted.iter();
         Self {
             locks: self.locks.clone(),
+            unsynced: self.unsynced.clone(),
             ..Self::new(
                 replaced(&self.root),
                 mounted.map(|(name, old)| (name.clone(), replaced(old))).collect(),
@@ -312,12 +316,20 @@ fn fault(path: PathBuf, error: io::Error) -> StoreError {
 impl Folders {
     /// The same, of a folder whose beginnings are known: one that was writable then has a fault, and is not meant to be read only.
     fn fault(&self, folder: &Folder, path: PathBuf, error: io::Error) -> StoreError {
-        match fault(path, error) {
-            StoreError::ReadOnly { path } if folder.was_writable() => StoreError::OutOfService(format!(
-                "{} has become read-only: nothing can be uploaded until it is mounted writable again",
-                path.display()
-            )),
-            other => other,
+        let fault = fault(path, error);
+        match &fault {
+            StoreError::ReadOnly { path } if folder.was_writable() => {
+                folder.gate.write_failed();
+                StoreError::OutOfService(format!(
+                    "{} has become read-only: nothing can be uploaded until it is mounted writable again",
+                    path.display()
+                ))
+            }
+            StoreError::Unwritable { .. } => {
+                folder.gate.write_failed();
+                fault
+            }
+            _ => fault,
         }
     }
 }

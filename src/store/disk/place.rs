@@ -28,6 +28,12 @@ use super::{
 /// How often a folder may vanish between its making and its use before that is an error: somebody is deleting by hand.
 const MOST_TRIES: usize = 100;
 
+/// Folders in which an entry is new, the innermost first, and those of them whose own names are.
+struct Changed {
+    folders: Vec<File>,
+    made: Vec<(u64, u64)>,
+}
+
 /// Where an object goes.
 pub(super) struct Placing<'p> {
     pub(super) folders: &'p Folders,
@@ -89,9 +95,10 @@ impl Placing<'_> {
             (_, None) | (None, _) => {}
         }
         if self.folders.durable {
-            for folder in &changed {
+            for folder in &changed.folders {
                 rfs::fsync(folder).map_err(|error| failed(error.into()))?;
             }
+            self.folders.unsynced.synced(&changed.made);
         }
         Ok(attributes::written(&written, etag.clone(), properties))
     }
@@ -117,20 +124,22 @@ impl Placing<'_> {
     }
 
     /// Renames into place. The folders whose entries have changed come out, the innermost first.
-    fn rename(&self, bucket: BorrowedFd<'_>, file: &Temporary) -> Result<Vec<File>, StoreError> {
+    fn rename(&self, bucket: BorrowedFd<'_>, file: &Temporary) -> Result<Changed, StoreError> {
         let path = mapping::to_path(self.key);
         let failed = |error: Errno| self.folders.unwritable_at(self.bucket, &path, error.into());
         for _ in 0..MOST_TRIES {
             let (front, name) = path.rsplit_once('/').unwrap_or(("", &path));
             let mut changed = self.folder(bucket, front).map_err(failed)?;
-            let Some(parent) = changed.first() else { break };
+            let Some(parent) = changed.folders.first() else {
+                break;
+            };
             self.spelled(parent, name, &path)?;
             let renamed = match kind_of(parent.as_fd(), name).map_err(failed)? {
                 None | Some(FileType::RegularFile) => rfs::renameat(&file.folder, &file.name, parent, name),
                 Some(FileType::Directory) => {
                     let inner = structure::open_folder(parent.as_fd(), name).map_err(failed)?;
                     let renamed = rfs::renameat(&file.folder, &file.name, &inner, OBJECT_OF_FOLDER);
-                    changed.insert(0, inner);
+                    changed.folders.insert(0, inner);
                     renamed
                 }
                 Some(_) => return Err(self.taken(&path)),
@@ -147,7 +156,9 @@ impl Placing<'_> {
 
     /// Opens a folder below the bucket and makes what is missing of it. It comes out first, behind it those above it in which
     /// something was made.
-    fn folder(&self, bucket: BorrowedFd<'_>, path: &str) -> Result<Vec<File>, Errno> {
+    fn folder(&self, bucket: BorrowedFd<'_>, path: &str) -> Result<Changed, Errno> {
+        let unsynced = &self.folders.unsynced;
+        let mut made = Vec::new();
         let mut changed = vec![
             bucket
                 .try_clone_to_owned()
@@ -163,21 +174,31 @@ impl Placing<'_> {
                         Ok(()) | Err(Errno::EXIST) => {}
                         Err(error) => return Err(error),
                     }
-                    made_in.push(at.as_fd().try_clone_to_owned().map_err(|_| Errno::MFILE)?.into());
-                    structure::open_folder(at.as_fd(), name)?
+                    let inner = structure::open_folder(at.as_fd(), name)?;
+                    unsynced.add(&inner).map_err(structure::errno)?;
+                    inner
                 }
                 // An object is in the way: it becomes the object of a folder.
                 Err(Errno::NOTDIR) if kind_of(at.as_fd(), name)? == Some(FileType::RegularFile) => {
                     structure::make_folder_of_object(bucket, at.as_fd(), name, &self.folders.exchange)?;
-                    made_in.push(at.as_fd().try_clone_to_owned().map_err(|_| Errno::MFILE)?.into());
-                    structure::open_folder(at.as_fd(), name)?
+                    let inner = structure::open_folder(at.as_fd(), name)?;
+                    unsynced.add(&inner).map_err(structure::errno)?;
+                    inner
                 }
                 opened => opened?,
             };
+            // Made here, or by somebody else who has not come to sync it.
+            if let Some(identity) = unsynced.find(&inner).map_err(structure::errno)? {
+                made_in.push(at.as_fd().try_clone_to_owned().map_err(|_| Errno::MFILE)?.into());
+                made.push(identity);
+            }
             changed.push(inner);
         }
         changed.extend(made_in.into_iter().rev());
-        Ok(changed)
+        Ok(Changed {
+            folders: changed,
+            made,
+        })
     }
 
     /// Where the file system folds names, another spelling of this one must not be there.

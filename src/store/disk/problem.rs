@@ -73,6 +73,16 @@ pub(super) enum Problem {
         /// The folder.
         path: PathBuf,
     },
+    /// Nothing can be written any more, for another reason.
+    #[error(
+        "{path} cannot be written to: {source}; nothing can be uploaded until that is mended; see what the kernel says of this disk (`dmesg`)"
+    )]
+    Unwritable {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The disk does not answer.
     #[error(
         "{path}: its disk has not answered for more than {seconds}s, and what needs it is refused until it does; see what the kernel says of it (`dmesg`), or the server that it is mounted from"

@@ -62,7 +62,8 @@ pub(super) fn make_folder_of_object(
     rfs::unlinkat(&folder, JOURNAL, AtFlags::empty())
 }
 
-fn errno(error: std::io::Error) -> Errno {
+/// The system's number of an error.
+pub(super) fn errno(error: std::io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error)
 }
 

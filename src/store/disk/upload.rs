@@ -127,10 +127,11 @@ impl Upload for DiskUpload {
             let length = range.end.saturating_sub(from).min(COPIED_AT_ONCE);
             let bucket = self.bucket.clone();
             let file = change_off_thread(self.folders.clone(), Some(&self.bucket), move |folders| {
-                let copied = copy(source.file(), from, length, &file.file);
-                copied
-                    .and_then(|()| source.unchanged())
+                copy(source.file(), from, length, &file.file)
                     .map_err(|error| folders.unwritable(&bucket, error))?;
+                source
+                    .unchanged()
+                    .map_err(|error| folders.unreadable(&bucket, "", error))?;
                 Ok(file)
             })
             .await?;

@@ -1,5 +1,6 @@
 pub(super) mod crash;
 mod full;
+mod gone;
 mod kept;
 mod listing;
 mod model;

@@ -30,6 +30,11 @@ use super::{confine, temporary};
 const ATTRIBUTE: &str = "user.postern";
 /// The form of the record. Another one is not understood: the file counts as dropped in.
 const VERSION: u8 = 1;
+/// What the system says of an attribute that a file does not have.
+#[cfg(not(target_vendor = "apple"))]
+const NO_ATTRIBUTE: Errno = Errno::NODATA;
+#[cfg(target_vendor = "apple")]
+const NO_ATTRIBUTE: Errno = Errno::NOATTR;
 /// The longest attribute: ext4 holds about 4 KiB for all of a file's.
 const MAX_ATTRIBUTE_BYTES: usize = 3 * 1024;
 /// The longest spilled record that is read: more than 10,000 parts, each of its own size and with the longest checksum, and the limits on metadata and
@@ -214,7 +219,7 @@ impl Record {
             Ok(length) => Some(buffer.get(..length).unwrap_or_default()).filter(|text| *text != SPILL_MARK),
             Err(Errno::OPNOTSUPP) => None,
             // None, or none of ours.
-            Err(Errno::NODATA | Errno::RANGE | Errno::PERM | Errno::ACCESS) => return Ok(None),
+            Err(NO_ATTRIBUTE | Errno::RANGE | Errno::PERM | Errno::ACCESS) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         let text = match text {

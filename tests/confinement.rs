@@ -1,6 +1,5 @@
 //! `serve` under Landlock: it does all that it does, within the folders that its settings name, and opens nothing else. And its memory is its own.
 #![allow(clippy::print_stdout, reason = "a test that cannot run here says so")]
-#![allow(clippy::print_stdout)] // a test that is skipped says so
 
 use std::{
     fs,

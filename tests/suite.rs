@@ -30,6 +30,7 @@ mod objects;
 mod operator;
 mod proxies;
 mod reading;
+mod reliability;
 mod reload;
 mod revocation;
 mod starting;

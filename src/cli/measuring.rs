@@ -60,6 +60,7 @@ impl Measuring {
             certificates: self.certificates.as_ref().map(certificates),
             signing_keys: self.policy.signing_keys(),
             listings: self.store.listings(),
+            storage_healthy: self.store.problem().is_none(),
             rooms,
             process: process.unwrap_or_default(),
             spans: Spans {

@@ -263,8 +263,10 @@ async fn serve(config: Config, prepared: Prepared) -> Result<Outcome, Problem> {
         telemetry.clone(),
         config.gateway,
     );
+    store.watch(config.storage.probe_every, clock.clone())?;
     tokio::spawn(admin.run(Operators {
         gateway: gateway.clone(),
+        store: store.clone(),
         policy: policy.clone(),
         audit: audit.clone(),
         certificates: certificates.clone(),
@@ -370,6 +372,7 @@ fn on_hangup(policy: Live, audit: Audit, certificates: Option<Certificates>) -> 
 /// What operators are told.
 struct Operators {
     gateway: Gateway<DiskStore>,
+    store: DiskStore,
     policy: Live,
     audit: Audit,
     certificates: Option<Certificates>,
@@ -378,12 +381,16 @@ struct Operators {
 
 impl server::Source for Operators {
     fn readiness(&self) -> Readiness {
+        let storage_problem = self.store.problem();
+        let ready = readiness(&self.policy, &self.audit);
         Readiness {
+            ready: ready.ready && storage_problem.is_none(),
+            storage_problem,
             certificate_problem: self
                 .certificates
                 .as_ref()
                 .and_then(|certificates| certificates.status().problem),
-            ..readiness(&self.policy, &self.audit)
+            ..ready
         }
     }
 
@@ -429,6 +436,7 @@ fn readiness(policy: &Live, audit: &Audit) -> Readiness {
     Readiness {
         ready: !status.denying_all && !health.refusing,
         audit_problem: health.problem,
+        storage_problem: None,
         certificate_problem: None,
         generation: status.generation,
         digest: status.digest,

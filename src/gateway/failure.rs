@@ -107,6 +107,9 @@ impl Failure {
             Self::Store(StoreError::BucketNotEmpty(_)) => "BucketNotEmpty",
             Self::Store(StoreError::NameTaken { .. }) => "NameTaken",
             Self::Store(StoreError::ReadOnly { .. }) => "ReadOnly",
+            Self::Store(StoreError::OutOfService(_)) => "OutOfService",
+            Self::Store(StoreError::Stalled { .. }) => "Stalled",
+            Self::Store(StoreError::OutOfDescriptors { .. }) => "OutOfDescriptors",
         }
     }
 
@@ -156,6 +159,10 @@ impl Failure {
             Self::Store(StoreError::NameTaken { .. }) => S3Error::new(ErrorCode::InvalidRequest)
                 .message("The key's name is taken by another key where names are kept."),
             Self::Store(StoreError::ReadOnly { .. }) => S3Error::new(ErrorCode::MethodNotAllowed),
+            Self::Store(StoreError::OutOfService(_)) => S3Error::new(ErrorCode::ServiceUnavailable),
+            Self::Store(StoreError::Stalled { .. } | StoreError::OutOfDescriptors { .. }) => {
+                S3Error::new(ErrorCode::SlowDown)
+            }
         }
     }
 
@@ -182,7 +189,10 @@ impl Failure {
                 StoreError::Unreadable { .. }
                 | StoreError::Unwritable { .. }
                 | StoreError::Full { .. }
-                | StoreError::ReadOnly { .. } => true,
+                | StoreError::ReadOnly { .. }
+                | StoreError::OutOfService(_)
+                | StoreError::Stalled { .. }
+                | StoreError::OutOfDescriptors { .. } => true,
                 StoreError::NoSuchBucket(_)
                 | StoreError::NoSuchKey
                 | StoreError::NoSuchUpload(_)

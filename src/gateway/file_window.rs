@@ -7,7 +7,6 @@
 
 use std::{
     collections::VecDeque,
-    fs::File,
     io,
     ops::Range,
     pin::Pin,
@@ -15,10 +14,8 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use crate::store::{Cached, ObjectFile, Waiting};
 use bytes::Bytes;
-use tokio::task::JoinHandle;
-
-use crate::store::{self, Cached};
 
 /// The most bytes of one piece.
 const PIECE: usize = 256 * 1024;
@@ -37,7 +34,7 @@ pub struct FileSource(Arc<Mutex<VecDeque<Piece>>>);
 #[derive(Clone, Debug)]
 pub struct Piece {
     /// The file.
-    pub file: Arc<File>,
+    pub file: ObjectFile,
     /// Where the piece begins.
     pub offset: u64,
     /// How much of it is left.
@@ -92,14 +89,14 @@ impl FileSource {
 #[derive(Debug)]
 pub(super) struct WindowBody {
     queue: FileQueue,
-    file: Arc<File>,
+    file: ObjectFile,
     range: Range<u64>,
     /// The next piece is being fetched from the disk.
-    fetching: Option<JoinHandle<io::Result<()>>>,
+    fetching: Option<Waiting<()>>,
 }
 
 impl WindowBody {
-    pub(super) fn new(queue: FileQueue, file: Arc<File>, range: Range<u64>) -> Self {
+    pub(super) fn new(queue: FileQueue, file: ObjectFile, range: Range<u64>) -> Self {
         Self {
             queue,
             file,
@@ -114,23 +111,27 @@ impl WindowBody {
     }
 
     /// The next slice. A piece that the page cache does not hold is fetched on the blocking pool first, so that a slow disk holds up one transfer
-    /// and not a thread of connections.
+    /// and not a thread of connections. Before the last one a look is taken whether the file was written to in place: then the connection breaks.
     pub(super) fn poll_slice(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         let length = usize::try_from(self.remaining()).unwrap_or(usize::MAX).min(PIECE);
         if length == 0 {
             return Poll::Ready(None);
         }
         let piece = self.range.start..self.range.start.saturating_add(length as u64);
-        if self.fetching.is_none() && store::is_cached(&self.file, &piece) == Cached::No {
-            let (file, piece) = (self.file.clone(), piece.clone());
-            self.fetching = Some(tokio::task::spawn_blocking(move || store::fetch(&file, &piece)));
+        if self.fetching.is_none() && self.file.is_cached(&piece) == Cached::No {
+            self.fetching = Some(self.file.fetch(piece.clone()));
         }
         if let Some(fetching) = &mut self.fetching {
             let fetched = ready!(Pin::new(fetching).poll(context));
             self.fetching = None;
-            if let Err(error) = fetched.map_err(io::Error::other).and_then(|fetched| fetched) {
+            if let Err(error) = fetched {
                 return Poll::Ready(Some(Err(error)));
             }
+        }
+        if piece.end == self.range.end
+            && let Err(error) = self.file.unchanged()
+        {
+            return Poll::Ready(Some(Err(error)));
         }
         let slice = self.queue.push(Piece {
             file: self.file.clone(),
@@ -146,10 +147,10 @@ impl WindowBody {
 mod tests {
     use super::*;
 
-    fn file(bytes: usize) -> Arc<File> {
+    fn file(bytes: usize) -> ObjectFile {
         let file = tempfile::tempfile().unwrap();
         file.set_len(bytes as u64).unwrap();
-        Arc::new(file)
+        ObjectFile::alone(file).unwrap()
     }
 
     #[tokio::test]
@@ -176,6 +177,23 @@ mod tests {
             source.sent(sent);
         }
         assert_eq!(at, (length + 5) as u64);
+    }
+
+    #[tokio::test]
+    async fn of_a_file_that_is_written_to_in_place_the_last_piece_is_not_handed_out() {
+        let (queue, _source) = queue();
+        let opened = file(2 * PIECE);
+        let mut body = WindowBody::new(queue, opened.clone(), 0..2 * PIECE as u64);
+        std::future::poll_fn(|context| body.poll_slice(context))
+            .await
+            .unwrap()
+            .unwrap();
+        // The file system's clock ticks.
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::os::unix::fs::FileExt::write_all_at(opened.file(), b"other", 0).unwrap();
+        let last = std::future::poll_fn(|context| body.poll_slice(context)).await;
+        assert!(last.unwrap().is_err());
+        assert!(body.remaining() > 0, "a broken body must not look whole");
     }
 
     #[tokio::test]

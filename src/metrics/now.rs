@@ -30,6 +30,8 @@ pub struct Now {
     pub signing_keys: CacheCounts,
     /// Sorted folders that were at hand or had to be read.
     pub listings: CacheCounts,
+    /// Is nothing wrong with the folders of the store?
+    pub storage_healthy: bool,
     /// The room where objects are kept, by folder; none where the file system did not say in time.
     pub rooms: Option<Vec<(String, Option<Room>)>>,
     /// Spans of traces.
@@ -107,6 +109,12 @@ impl Now {
             }
         }
         registry.register("cache_lookups", "Look-ups in caches, by cache and result", asked);
+        gauge(
+            registry,
+            "storage_healthy",
+            "0 while something is wrong with a folder of the store",
+            self.storage_healthy.into(),
+        );
         rooms(registry, self.rooms.as_deref());
     }
 

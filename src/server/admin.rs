@@ -1,7 +1,8 @@
 //! The operator's own listener: `/healthz`, `/readyz`, `/transfers`, `/metrics` and `/explain`, and nothing that a stranger may see.
 //!
 //! `/readyz` is 200 while requests are decided by a valid policy, also while a broken edit waits to be mended and the last good one is
-//! in force: its `problem` says so. It is 503 only when everything is denied for want of one.
+//! in force: its `problem` says so. It is 503 when everything is denied for want of one, when the audit trail must be written and cannot be, and while
+//! something is wrong with a folder of the store (`storage_problem`).
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 
@@ -17,7 +18,7 @@ use crate::{
     types::Span,
 };
 
-use super::{AdminSettings, ServerError, Sockets, listener};
+use super::{AdminSettings, ServerError, Sockets, failures::Failures, listener};
 
 /// How long the operator's client may take to send a head.
 const HEAD_TIMEOUT: Span = Span::from_seconds(10);
@@ -29,7 +30,7 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 /// What `/readyz` tells.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Readiness {
-    /// Are requests decided by a valid policy?
+    /// Are requests decided by a valid policy, and can they be served?
     pub ready: bool,
     /// The number of the snapshot in force.
     pub generation: u64,
@@ -41,6 +42,8 @@ pub struct Readiness {
     pub problem: Option<String>,
     /// What keeps audit records from being written, if anything does.
     pub audit_problem: Option<String>,
+    /// What is wrong with the folders of the store, if anything is.
+    pub storage_problem: Option<String>,
     /// What keeps a renewed certificate from being taken, or clients from taking the one in force, if anything does.
     pub certificate_problem: Option<String>,
 }
@@ -99,11 +102,16 @@ impl AdminListener {
     /// Answers until it is dropped.
     pub async fn run(self, source: impl Source) {
         let source = Arc::new(source);
+        let mut failures = Failures::new("admin");
         loop {
-            let Ok((stream, _)) = self.listener.accept().await else {
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-                continue;
+            let stream = match self.listener.accept().await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    failures.another(&error).await;
+                    continue;
+                }
             };
+            failures.none();
             let (source, open) = (source.clone(), self.metrics.connection(Listener::Admin));
             let service = service_fn(move |request: Request<Incoming>| {
                 let source = source.clone();
@@ -220,6 +228,7 @@ mod tests {
                 loaded_at: "2026-11-24T12:00:00Z".to_owned(),
                 problem: None,
                 audit_problem: None,
+                storage_problem: None,
                 certificate_problem: None,
             }
         }

@@ -58,7 +58,7 @@ impl FileSocket {
             let stream = self.socket.stream();
             Ok(rustix::fs::sendfile(
                 stream,
-                &piece.file,
+                piece.file.file(),
                 Some(&mut offset),
                 length,
             )?)

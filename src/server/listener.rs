@@ -1,6 +1,6 @@
 //! The public listener, plain or HTTPS or both: accepts until it is told to stop, then lets what is in flight end.
 
-use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, io, net::SocketAddr, sync::Arc};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -16,13 +16,12 @@ use super::{
     addresses::Addresses,
     connection::Serving,
     draining::Draining,
+    failures::Failures,
     sockets,
     tls::{self, Renewal},
     workers::{Accepted, Workers},
 };
 
-/// How long accepting rests when the process has no descriptor left; connections that end give some back.
-const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(50);
 /// How many that wait in a socket's queue are served yet when it closes: as many as the queue holds.
 const LONGEST_QUEUE: usize = 1024;
 
@@ -131,6 +130,7 @@ impl PublicListener {
         };
         let (first, second) = (self.first, self.second);
         let draining = Draining::new();
+        let mut failures = Failures::new("public");
         tokio::pin!(stop);
         loop {
             tokio::select! {
@@ -144,9 +144,9 @@ impl PublicListener {
                     }
                     let served = accepted.and_then(|accepted| workers.serve(accepted, draining.watcher()));
                     // Neither a client that is gone before it is accepted nor a lack of descriptors ends the loop.
-                    if let Err(error) = served {
-                        tracing::warn!(%error, "cannot accept a connection");
-                        tokio::time::sleep(OUT_OF_DESCRIPTORS).await;
+                    match served {
+                        Ok(()) => failures.none(),
+                        Err(error) => failures.another(&error).await,
                     }
                 }
             }

@@ -10,6 +10,7 @@ mod admin;
 mod connection;
 mod draining;
 mod error;
+mod failures;
 #[cfg(target_os = "linux")]
 mod file_socket;
 mod limits;

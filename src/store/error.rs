@@ -3,6 +3,8 @@
 
 use std::{io, path::PathBuf};
 
+use rustix::io::Errno;
+
 use crate::{
     obstacle::Obstacle,
     types::{BucketName, UploadId},
@@ -63,6 +65,52 @@ pub enum StoreError {
         /// What was to be written.
         path: PathBuf,
     },
+    /// The folder is not there to be used: unmounted, or read-only since an error of its disk. It comes back by itself.
+    #[error("{0}")]
+    OutOfService(String),
+    /// The disk does not answer, or has more to do than it can.
+    #[error("the disk of {path} does not answer: it stalls, or has more to do than it can")]
+    Stalled {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// This process, or the machine, has no descriptor left.
+    #[error(
+        "{path} cannot be opened: there is no file descriptor left; raise the limit (`LimitNOFILE=` of the service, `ulimit -n`), or lower the number of connections"
+    )]
+    OutOfDescriptors {
+        /// What was to be opened.
+        path: PathBuf,
+    },
+}
+
+impl StoreError {
+    /// What cannot be read, by what the system said.
+    pub fn unreadable(path: PathBuf, source: io::Error) -> Self {
+        Self::of(path, source, |path, source| Self::Unreadable { path, source })
+    }
+
+    /// What cannot be written, by what the system said.
+    pub fn unwritable(path: PathBuf, source: io::Error) -> Self {
+        Self::of(path, source, |path, source| Self::Unwritable { path, source })
+    }
+
+    fn of(path: PathBuf, source: io::Error, other: impl FnOnce(PathBuf, io::Error) -> Self) -> Self {
+        if Self::is_want_of_descriptors(&source) {
+            return Self::OutOfDescriptors { path };
+        }
+        // One of ours may have gone through an interface that knows the system's errors alone.
+        match source.downcast::<Self>() {
+            Ok(own) => own,
+            Err(source) => other(path, source),
+        }
+    }
+
+    /// Does it say that there is no descriptor left, which says nothing of what was to be opened?
+    pub fn is_want_of_descriptors(error: &io::Error) -> bool {
+        let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+        matches!(errno, Some(Errno::MFILE | Errno::NFILE))
+    }
 }
 
 /// Why a store could not be opened at start.

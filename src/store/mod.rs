@@ -9,7 +9,7 @@ mod listing;
 mod multipart;
 mod settings;
 
-use std::{fs::File, future::Future, ops::Range, sync::Arc};
+use std::{future::Future, ops::Range};
 
 use bytes::Bytes;
 use time::OffsetDateTime;
@@ -17,8 +17,8 @@ use time::OffsetDateTime;
 use crate::types::{BucketName, ETag, ObjectAttributes, ObjectKey, Properties, Tag, WriteCondition};
 
 pub use disk::{
-    Cached, DiskStore, DiskUpload, FileBody, FolderRoom, Invisible, bucket_names, fetch, invisible,
-    is_cached, look,
+    Cached, DiskStore, DiskUpload, FileBody, FolderRoom, Invisible, ObjectFile, Waiting, bucket_names,
+    invisible, look,
 };
 pub use error::{OpenError, StoreError};
 pub use last_look::LastLook;
@@ -157,6 +157,6 @@ pub struct Object {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Content {
-    /// A file on disk, to be read by position (its cursor is shared, so never by `read`): [`FileBody`] streams a range of it.
-    File(Arc<File>),
+    /// A file on disk: [`FileBody`] streams a range of it.
+    File(ObjectFile),
 }

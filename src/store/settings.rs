@@ -17,6 +17,8 @@ pub struct Settings {
     pub durable: bool,
     /// After how long without a part an upload in parts is aborted.
     pub abort_uploads_after: Span,
+    /// How often every folder is looked at: still there, writable, and answering?
+    pub probe_every: Span,
 }
 
 impl Default for Settings {
@@ -25,6 +27,7 @@ impl Default for Settings {
             root: PathBuf::from("data"),
             durable: true,
             abort_uploads_after: Span::from_seconds(7 * 86_400),
+            probe_every: Span::from_seconds(5),
         }
     }
 }

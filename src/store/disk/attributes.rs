@@ -3,6 +3,7 @@
 
 use std::{
     fs::{File, Metadata},
+    io,
     os::unix::fs::MetadataExt,
 };
 
@@ -18,9 +19,15 @@ use super::metadata::{Bucket, Record};
 const UNKNOWN_TYPE: &str = "binary/octet-stream";
 
 /// The attributes of a regular file: those that are kept with it, and for a file that was dropped in or changed by hand what it says of
-/// itself. The time is cut to whole seconds, as S3 keeps it; the ETag of a dropped-in file tells nanoseconds apart.
-pub(super) fn of(bucket: Bucket<'_>, file: &File, metadata: &Metadata, key: &ObjectKey) -> ObjectAttributes {
-    let (etag, properties) = match Record::of(bucket, file, metadata) {
+/// itself. The time is cut to whole seconds, as S3 keeps it; the ETag of a dropped-in file tells nanoseconds apart. A record
+/// that cannot be read is an error: the object must not look as if it had none.
+pub(super) fn of(
+    bucket: Bucket<'_>,
+    file: &File,
+    metadata: &Metadata,
+    key: &ObjectKey,
+) -> io::Result<ObjectAttributes> {
+    let (etag, properties) = match Record::of(bucket, file, metadata)? {
         Some(record) => (ETag::new(record.etag.clone()), record.properties()),
         None => {
             let properties = Properties {
@@ -30,7 +37,7 @@ pub(super) fn of(bucket: Bucket<'_>, file: &File, metadata: &Metadata, key: &Obj
             (etag(metadata), properties)
         }
     };
-    written(metadata, etag, properties)
+    Ok(written(metadata, etag, properties))
 }
 
 /// The attributes of a file of which everything is known.

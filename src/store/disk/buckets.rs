@@ -13,34 +13,43 @@ use crate::{
     types::BucketName,
 };
 
-use super::{Folders, fault, mapping::OWN_PREFIX};
+use super::{Folders, mapping::OWN_PREFIX, structure};
 
 impl Folders {
     /// Every bucket: the folders below the root that carry a bucket's name, and those elsewhere.
     pub(super) fn buckets(&self) -> Result<Vec<Bucket>, StoreError> {
-        let unreadable = |source| StoreError::Unreadable {
-            path: self.root.path.clone(),
-            source,
-        };
+        let unreadable = |error: Errno| StoreError::unreadable(self.root.path.clone(), error.into());
         let mut buckets: Vec<_> = self
             .mounted
             .iter()
             .map(|(name, folder)| Bucket {
                 name: name.clone(),
-                created: created(folder.opened.metadata().ok()),
+                created: created(folder.kept().ok().and_then(|kept| kept.opened.metadata().ok())),
             })
             .collect();
-        for entry in fs::read_dir(&self.root.path).map_err(unreadable)? {
+        // What was opened is read, not what its path leads to by now.
+        let root = &self.root.kept()?.opened;
+        for entry in rfs::Dir::read_from(root).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
-            let name = entry
-                .file_name()
-                .to_str()
-                .and_then(|name| BucketName::parse(name).ok());
-            if let (Some(name), true) = (name, entry.file_type().is_ok_and(|kind| kind.is_dir()))
-                && !self.mounted.contains_key(&name)
-            {
-                let created = created(entry.metadata().ok());
-                buckets.push(Bucket { name, created });
+            let name = entry.file_name().to_str().ok();
+            let Some(name) = name.and_then(|name| BucketName::parse(name).ok()) else {
+                continue;
+            };
+            if self.mounted.contains_key(&name) {
+                continue;
+            }
+            match structure::open_folder(root.as_fd(), name.as_str()) {
+                Ok(folder) => buckets.push(Bucket {
+                    name,
+                    created: created(folder.metadata().ok()),
+                }),
+                // No folder, or gone by now.
+                Err(Errno::NOTDIR | Errno::NOENT) => {}
+                Err(Errno::ACCESS) => buckets.push(Bucket {
+                    name,
+                    created: created(None),
+                }),
+                Err(error) => return Err(unreadable(error)),
             }
         }
         buckets.sort_by(|a, b| a.name.cmp(&b.name));
@@ -52,14 +61,18 @@ impl Folders {
         if self.mounted.contains_key(bucket) {
             return Ok(false);
         }
-        let failed = |error: Errno| fault(self.root.path.join(bucket.as_str()), error.into());
-        match rfs::mkdirat(&self.root.opened, bucket.as_str(), Mode::from_raw_mode(0o777)) {
+        let root = &self.root.kept()?.opened;
+        let failed = |error: Errno| {
+            let path = self.root.path.join(bucket.as_str());
+            self.fault(&self.root, path, error.into())
+        };
+        match rfs::mkdirat(root, bucket.as_str(), Mode::from_raw_mode(0o777)) {
             Ok(()) => {}
             Err(Errno::EXIST) if self.bucket_folder(bucket)? => return Ok(false),
             Err(error) => return Err(failed(error)),
         }
         if self.durable {
-            rfs::fsync(&self.root.opened).map_err(failed)?;
+            rfs::fsync(root).map_err(failed)?;
         }
         Ok(true)
     }
@@ -69,7 +82,8 @@ impl Folders {
     pub(super) fn delete_bucket(&self, bucket: &BucketName) -> Result<(), StoreError> {
         let opened = self.open_bucket(bucket)?;
         let path = self.path_of(bucket, "");
-        let failed = |error: Errno| fault(path.clone(), error.into());
+        let folder = self.bucket(bucket).0;
+        let failed = |error: Errno| self.fault(folder, path.clone(), error.into());
         let mut own = Vec::new();
         for entry in rfs::Dir::read_from(&opened).map_err(failed)? {
             let entry = entry.map_err(failed)?;
@@ -87,14 +101,14 @@ impl Folders {
             // Gone, or in use by an upload that ends in NoSuchBucket.
             _ = fs::remove_dir_all(path.join(name));
         }
-        match rfs::unlinkat(&self.root.opened, bucket.as_str(), AtFlags::REMOVEDIR) {
+        match rfs::unlinkat(&folder.kept()?.opened, bucket.as_str(), AtFlags::REMOVEDIR) {
             Ok(()) => {}
             Err(Errno::NOTEMPTY | Errno::EXIST) => return Err(StoreError::BucketNotEmpty(bucket.clone())),
             Err(Errno::NOENT) => return Err(StoreError::NoSuchBucket(bucket.clone())),
             Err(error) => return Err(failed(error)),
         }
         if self.durable {
-            rfs::fsync(self.root.opened.as_fd()).map_err(failed)?;
+            rfs::fsync(&folder.kept()?.opened).map_err(failed)?;
         }
         Ok(())
     }

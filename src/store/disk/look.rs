@@ -1,13 +1,13 @@
 //! Is an object there? For commands beside a running gateway: it takes no lock, and changes nothing.
 
-use std::{collections::HashMap, fs::File, path::Path, sync::Mutex, sync::atomic::AtomicBool};
+use std::{path::Path, sync::Arc};
 
 use crate::{
     store::{BucketFolder, Settings, StoreError},
     types::{BucketName, ObjectKey},
 };
 
-use super::{Folder, Folders, list};
+use super::{Folder, Folders};
 
 /// Looks for an object, or with no key for its bucket.
 ///
@@ -20,15 +20,8 @@ pub fn look(
 ) -> Result<(), StoreError> {
     let mounted = buckets.iter().filter(|folder| folder.name == *bucket);
     let mounted = mounted.map(|folder| Ok((folder.name.clone(), opened(&folder.path)?)));
-    let folders = Folders {
-        root: opened(&settings.root)?,
-        mounted: mounted.collect::<Result<HashMap<_, _>, StoreError>>()?,
-        durable: false,
-        exchange: AtomicBool::new(true),
-        listings: list::Listings::new(),
-        asking_for_room: AtomicBool::new(false),
-        locks: std::array::from_fn(|_| Mutex::new(())),
-    };
+    let mounted = mounted.collect::<Result<_, StoreError>>()?;
+    let folders = Folders::new(opened(&settings.root)?, mounted, false);
     match key {
         Some(key) => folders.find_now(bucket, key).map(drop),
         None if folders.bucket_folder(bucket)? => Ok(()),
@@ -36,15 +29,7 @@ pub fn look(
     }
 }
 
-fn opened(path: &Path) -> Result<Folder, StoreError> {
-    let opened = File::open(path).map_err(|source| StoreError::Unreadable {
-        path: path.to_owned(),
-        source,
-    })?;
-    Ok(Folder {
-        path: path.to_owned(),
-        opened,
-        folds: false,
-        lock: None,
-    })
+fn opened(path: &Path) -> Result<Arc<Folder>, StoreError> {
+    let opened = Folder::look(path).map_err(|error| StoreError::OutOfService(error.to_string()))?;
+    Ok(Arc::new(opened))
 }

@@ -30,6 +30,11 @@ use super::{confine, temporary};
 const ATTRIBUTE: &str = "user.postern";
 /// The form of the record. Another one is not understood: the file counts as dropped in.
 const VERSION: u8 = 1;
+/// What the system says of an attribute that a file does not have.
+#[cfg(not(target_vendor = "apple"))]
+const NO_ATTRIBUTE: Errno = Errno::NODATA;
+#[cfg(target_vendor = "apple")]
+const NO_ATTRIBUTE: Errno = Errno::NOATTR;
 /// The longest attribute: ext4 holds about 4 KiB for all of a file's.
 const MAX_ATTRIBUTE_BYTES: usize = 3 * 1024;
 /// The longest spilled record that is read: more than 10,000 parts, each of its own size and with the longest checksum, and the limits on metadata and
@@ -206,26 +211,26 @@ impl Record {
         }
     }
 
-    /// The record of an open file, if there is one that describes it.
-    pub(super) fn of(bucket: Bucket<'_>, file: &File, metadata: &Metadata) -> Option<Self> {
+    /// The record of an open file, if there is one that describes it. An error: the disk does not say.
+    pub(super) fn of(bucket: Bucket<'_>, file: &File, metadata: &Metadata) -> io::Result<Option<Self>> {
         let mut buffer = [0; MAX_ATTRIBUTE_BYTES];
-        let spilled = match rfs::fgetxattr(file, ATTRIBUTE, &mut buffer) {
-            Ok(length) => {
-                let text = buffer.get(..length)?;
-                if text != SPILL_MARK {
-                    let record: Self = serde_json::from_slice(text).ok()?;
-                    return Some(record).filter(|record| record.describes(metadata));
-                }
-                true
-            }
-            Err(Errno::OPNOTSUPP) => true,
-            Err(_) => false,
+        let spilled;
+        let text = match rfs::fgetxattr(file, ATTRIBUTE, &mut buffer) {
+            Ok(length) => Some(buffer.get(..length).unwrap_or_default()).filter(|text| *text != SPILL_MARK),
+            Err(Errno::OPNOTSUPP) => None,
+            // None, or none of ours.
+            Err(NO_ATTRIBUTE | Errno::RANGE | Errno::PERM | Errno::ACCESS) => return Ok(None),
+            Err(error) => return Err(error.into()),
         };
-        if !spilled {
-            return None;
-        }
-        let record: Self = serde_json::from_slice(&bucket.spilled(&spill_name(metadata))?).ok()?;
-        Some(record).filter(|record| record.describes(metadata))
+        let text = match text {
+            Some(text) => text,
+            None => {
+                spilled = bucket.spilled(&spill_name(metadata))?;
+                spilled.as_deref().unwrap_or_default()
+            }
+        };
+        let record: Option<Self> = serde_json::from_slice(text).ok();
+        Ok(record.filter(|record| record.describes(metadata)))
     }
 }
 
@@ -237,15 +242,19 @@ pub(super) struct Bucket<'f> {
 }
 
 impl Bucket<'_> {
-    fn spilled(&self, name: &str) -> Option<Vec<u8>> {
+    fn spilled(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
         let path = match self.path {
             "" => format!("{SPILLED}/{name}"),
             bucket => format!("{bucket}/{SPILLED}/{name}"),
         };
-        let file = confine::open(self.folder, &path, confine::Wait::Allowed).ok()?;
+        let file = match confine::open(self.folder, &path, confine::Wait::Allowed) {
+            Ok(file) => file,
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
         let mut text = Vec::new();
-        file.take(MAX_SPILL_BYTES).read_to_end(&mut text).ok()?;
-        Some(text)
+        file.take(MAX_SPILL_BYTES).read_to_end(&mut text)?;
+        Ok(Some(text))
     }
 }
 

@@ -6,7 +6,9 @@ mod buckets;
 mod buffers;
 mod confine;
 mod documents;
+mod folder;
 mod folding;
+mod gate;
 mod invisible;
 mod list;
 mod lock;
@@ -14,7 +16,9 @@ mod look;
 pub mod mapping;
 mod metadata;
 mod multipart;
+mod opened;
 mod place;
+mod problem;
 pub mod read;
 mod remove;
 mod room;
@@ -22,11 +26,15 @@ mod store;
 mod structure;
 mod sweep;
 mod temporary;
+mod unsynced;
 mod upload;
+mod watch;
 
+pub use gate::Waiting;
 pub use invisible::{Invisible, bucket_names, invisible};
 pub use look::look;
-pub use read::{Cached, FileBody, fetch, is_cached};
+pub use opened::ObjectFile;
+pub use read::{Cached, FileBody};
 pub use room::FolderRoom;
 pub use upload::DiskUpload;
 
@@ -36,10 +44,11 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
     io,
     os::fd::AsFd,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
 };
 
+use arc_swap::ArcSwap;
 use rustix::io::Errno;
 
 use crate::{
@@ -49,33 +58,33 @@ use crate::{
 
 use super::{BucketFolder, OpenError, Settings, StoreError};
 use confine::Wait;
+use folder::Folder;
+use gate::{Gate, Purpose};
 
 /// A store over a folder of folders. A copy is another handle on the same.
 #[derive(Clone)]
-pub struct DiskStore(Arc<Folders>);
+pub struct DiskStore(Arc<Parts>);
+
+struct Parts {
+    /// Swapped whole when a folder goes out of service or comes back.
+    folders: ArcSwap<Folders>,
+    health: watch::Health,
+    /// Is the file system being asked how much room it has?
+    asking_for_room: AtomicBool,
+}
 
 struct Folders {
-    root: Folder,
+    root: Arc<Folder>,
     /// Buckets that are folders elsewhere.
-    mounted: HashMap<BucketName, Folder>,
+    mounted: HashMap<BucketName, Arc<Folder>>,
     /// Is a change on stable storage before it is told?
     durable: bool,
     /// Can the file system exchange two names? It is taken for one that can until it says otherwise.
     exchange: AtomicBool,
     listings: list::Listings,
-    /// Is the file system being asked how much room it has?
-    asking_for_room: AtomicBool,
-    /// One of these is held while what a name stands for changes.
-    locks: [Mutex<()>; 64],
-}
-
-struct Folder {
-    path: PathBuf,
-    opened: File,
-    /// Does the file system take two spellings for one name?
-    folds: bool,
-    /// Held for its lock: this process alone writes here. None where nothing can be written.
-    lock: Option<Arc<File>>,
+    /// One of these is held while what a name stands for changes. They are the same whatever is swapped: what began before may still be at it.
+    locks: Arc<[Mutex<()>; 64]>,
+    unsynced: Arc<unsynced::Unsynced>,
 }
 
 impl DiskStore {
@@ -86,79 +95,76 @@ impl DiskStore {
             path: settings.root.clone(),
             obstacle: Obstacle::new(&settings.root, Wanted::Write, source),
         })?;
-        let mut root = Folder::open(&settings.root)?;
-        root.lock = lock::take(&settings.root)?.map(Arc::new);
-        let mut mounted = HashMap::new();
+        let root = Arc::new(Folder::open(&settings.root, &[], true)?);
+        let mut mounted: HashMap<BucketName, Arc<Folder>> = HashMap::new();
         for bucket in buckets {
-            let mut folder = Folder::open(&bucket.path)?;
-            folder.lock = match mounted
-                .values()
-                .chain([&root])
-                .find(|other| other.is_same(&folder))
-            {
-                // One folder under two names: one lock.
-                Some(other) => other.lock.clone(),
-                None => match lock::take(&bucket.path) {
-                    Ok(lock) => lock.map(Arc::new),
-                    // A folder that this user cannot write to is served for reading.
-                    Err(OpenError::Create { .. }) => None,
-                    Err(error) => return Err(error),
-                },
-            };
-            if mounted.insert(bucket.name.clone(), folder).is_some() {
+            let others: Vec<_> = mounted.values().chain([&root]).map(|folder| &**folder).collect();
+            let folder = Folder::open(&bucket.path, &others, false)?;
+            if mounted.insert(bucket.name.clone(), Arc::new(folder)).is_some() {
                 return Err(OpenError::DuplicateBucket(bucket.name.clone()));
             }
         }
-        let folders = Folders {
-            root,
-            mounted,
-            durable: settings.durable,
-            exchange: AtomicBool::new(true),
-            listings: list::Listings::new(),
-            asking_for_room: AtomicBool::new(false),
-            locks: std::array::from_fn(|_| Mutex::new(())),
-        };
+        let folders = Folders::new(root, mounted, settings.durable);
         folders.sweep();
-        Ok(Self(Arc::new(folders)))
+        let health = watch::Health::default();
+        health.remember(folders.every().filter_map(|folder| folder.lock()));
+        Ok(Self(Arc::new(Parts {
+            folders: ArcSwap::from_pointee(folders),
+            health,
+            asking_for_room: AtomicBool::new(false),
+        })))
+    }
+
+    /// The folders as they are now, for what goes on another thread.
+    fn now(&self) -> Arc<Folders> {
+        self.0.now()
     }
 }
 
-impl Folder {
-    fn open(path: &Path) -> Result<Self, OpenError> {
-        let failed = |source| OpenError::Open {
-            path: path.to_owned(),
-            obstacle: Obstacle::new(path, Wanted::Read, source),
-        };
-        let opened = File::open(path).map_err(failed)?;
-        if !opened.metadata().map_err(failed)?.is_dir() {
-            return Err(failed(io::Error::from(io::ErrorKind::NotADirectory)));
-        }
-        let folds = folding::folds(path);
-        if folds {
-            tracing::warn!(
-                "{} is on a file system that folds letter case or Unicode forms: every name is looked up twice",
-                path.display()
-            );
-        }
-        Ok(Self {
-            path: path.to_owned(),
-            opened,
-            folds,
-            lock: None,
-        })
-    }
-
-    fn is_same(&self, other: &Self) -> bool {
-        use std::os::unix::fs::MetadataExt;
-        let identity = |folder: &Self| {
-            let metadata = folder.opened.metadata().ok()?;
-            Some((metadata.dev(), metadata.ino()))
-        };
-        identity(self).is_some_and(|own| identity(other) == Some(own))
+impl Parts {
+    fn now(&self) -> Arc<Folders> {
+        self.folders.load_full()
     }
 }
 
 impl Folders {
+    fn new(root: Arc<Folder>, mounted: HashMap<BucketName, Arc<Folder>>, durable: bool) -> Self {
+        Self {
+            root,
+            mounted,
+            durable,
+            exchange: AtomicBool::new(true),
+            listings: list::Listings::new(),
+            locks: Arc::new(std::array::from_fn(|_| Mutex::new(()))),
+            unsynced: Arc::default(),
+        }
+    }
+
+    /// The same, with this folder in the place of that of its path. What was known of the one before is not known of it: neither what its file
+    /// system can nor what its folders hold.
+    fn with(&self, folder: Folder) -> Self {
+        let folder = Arc::new(folder);
+        let replaced = |old: &Arc<Folder>| match old.path == folder.path {
+            true => folder.clone(),
+            false => old.clone(),
+        };
+        let mounted = self.mounted.iter();
+        Self {
+            locks: self.locks.clone(),
+            unsynced: self.unsynced.clone(),
+            ..Self::new(
+                replaced(&self.root),
+                mounted.map(|(name, old)| (name.clone(), replaced(old))).collect(),
+                self.durable,
+            )
+        }
+    }
+
+    /// Every folder.
+    fn every(&self) -> impl Iterator<Item = &Arc<Folder>> {
+        [&self.root].into_iter().chain(self.mounted.values())
+    }
+
     /// The folder to open from, the bucket's path below it (empty for a folder that is the bucket).
     fn bucket(&self, bucket: &BucketName) -> (&Folder, String) {
         match self.mounted.get(bucket) {
@@ -168,24 +174,19 @@ impl Folders {
     }
 
     /// Finds an object, waiting for the disk as long as it takes.
-    fn find_now(&self, bucket: &BucketName, key: &ObjectKey) -> Result<(ObjectAttributes, File), StoreError> {
+    fn find_now(&self, bucket: &BucketName, key: &ObjectKey) -> Result<Opened, StoreError> {
         self.find(bucket, key, Wait::Allowed)
             .map_err(|failure| match failure {
                 Failure::Told(error) => error,
-                Failure::WouldWait => StoreError::Unreadable {
-                    path: self.root.path.clone(),
-                    source: io::ErrorKind::WouldBlock.into(),
-                },
+                Failure::WouldWait => {
+                    StoreError::unreadable(self.root.path.clone(), io::ErrorKind::WouldBlock.into())
+                }
             })
     }
 
-    fn find(
-        &self,
-        bucket: &BucketName,
-        key: &ObjectKey,
-        wait: Wait,
-    ) -> Result<(ObjectAttributes, File), Failure> {
+    fn find(&self, bucket: &BucketName, key: &ObjectKey, wait: Wait) -> Result<Opened, Failure> {
         let (folder, bucket_path) = self.bucket(bucket);
+        let kept = folder.kept().map_err(Failure::Told)?;
         let mut path = mapping::to_path(key);
         if !bucket_path.is_empty() {
             path = format!("{bucket_path}/{path}");
@@ -199,7 +200,7 @@ impl Folders {
         if !metadata.is_file() {
             return Err(Failure::Told(StoreError::NoSuchKey));
         }
-        if folder.folds {
+        if kept.folds {
             match wait {
                 Wait::Never => return Err(Failure::WouldWait),
                 Wait::Allowed if folding::is_spelled(&folder.path, &path) => {}
@@ -207,10 +208,20 @@ impl Folders {
             }
         }
         let bucket = metadata::Bucket {
-            folder: folder.opened.as_fd(),
+            folder: kept.opened.as_fd(),
             path: &bucket_path,
         };
-        Ok((attributes::of(bucket, &file, &metadata, key), file))
+        match attributes::of(bucket, &file, &metadata, key) {
+            Ok(attributes) => Ok(Opened {
+                attributes,
+                file,
+                metadata,
+            }),
+            Err(source) => Err(Failure::Told(StoreError::unreadable(
+                folder.path.join(path),
+                source,
+            ))),
+        }
     }
 
     fn open_at(
@@ -220,13 +231,9 @@ impl Folders {
         wait: Wait,
         bucket: &BucketName,
     ) -> Result<(File, fs::Metadata), Failure> {
-        let unreadable = |source| {
-            Failure::Told(StoreError::Unreadable {
-                path: folder.path.join(path),
-                source,
-            })
-        };
-        match confine::open(folder.opened.as_fd(), path, wait) {
+        let unreadable = |source| Failure::Told(StoreError::unreadable(folder.path.join(path), source));
+        let kept = folder.kept().map_err(Failure::Told)?;
+        match confine::open(kept.opened.as_fd(), path, wait) {
             Ok(file) => {
                 let metadata = file.metadata().map_err(unreadable)?;
                 Ok((file, metadata))
@@ -250,23 +257,22 @@ impl Folders {
     fn bucket_folder(&self, bucket: &BucketName) -> Result<bool, StoreError> {
         let (folder, path) = self.bucket(bucket);
         if path.is_empty() {
-            return Ok(true);
+            return folder.kept().map(|_| true);
         }
-        match confine::open(folder.opened.as_fd(), &path, Wait::Allowed) {
-            Ok(file) => Ok(file.metadata().is_ok_and(|metadata| metadata.is_dir())),
+        let unreadable = |source| StoreError::unreadable(folder.path.join(&path), source);
+        match confine::open(folder.kept()?.opened.as_fd(), &path, Wait::Allowed) {
+            Ok(file) => Ok(file.metadata().map_err(unreadable)?.is_dir()),
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => Ok(false),
-            Err(error) => Err(StoreError::Unreadable {
-                path: folder.path.join(path),
-                source: error.into(),
-            }),
+            Err(error) => Err(unreadable(error.into())),
         }
     }
 
     /// Is there a bucket of this name, as far as that can be told without waiting for the disk?
     fn is_cached_bucket(&self, bucket: &BucketName) -> bool {
         let (folder, path) = self.bucket(bucket);
+        let Ok(kept) = folder.kept() else { return false };
         path.is_empty()
-            || confine::open(folder.opened.as_fd(), &path, Wait::Never)
+            || confine::open(kept.opened.as_fd(), &path, Wait::Never)
                 .is_ok_and(|file| file.metadata().is_ok_and(|metadata| metadata.is_dir()))
     }
 
@@ -282,12 +288,19 @@ impl Folders {
         let first = path.split('/').next().unwrap_or_default();
         let mut hash = DefaultHasher::new();
         (bucket, first).hash(&mut hash);
-        let [only, ..] = &self.locks;
+        let [only, ..] = &*self.locks;
         let at = usize::try_from(hash.finish() % self.locks.len() as u64).unwrap_or(0);
         let lock = self.locks.get(at).unwrap_or(only);
         // Nothing is protected but the order of system calls: a panic elsewhere leaves nothing half done in memory.
         lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// An object as it was found.
+struct Opened {
+    attributes: ObjectAttributes,
+    file: File,
+    metadata: fs::Metadata,
 }
 
 /// Why nothing was found, as long as the disk was not waited for.
@@ -305,7 +318,28 @@ fn fault(path: PathBuf, error: io::Error) -> StoreError {
             StoreError::Full { path }
         }
         io::ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly { path },
-        _ => StoreError::Unwritable { path, source: error },
+        _ => StoreError::unwritable(path, error),
+    }
+}
+
+impl Folders {
+    /// The same, of a folder whose beginnings are known: one that was writable then has a fault, and is not meant to be read only.
+    fn fault(&self, folder: &Folder, path: PathBuf, error: io::Error) -> StoreError {
+        let fault = fault(path, error);
+        match &fault {
+            StoreError::ReadOnly { path } if folder.was_writable() => {
+                folder.gate.write_failed();
+                StoreError::OutOfService(format!(
+                    "{} has become read-only: nothing can be uploaded until it is mounted writable again",
+                    path.display()
+                ))
+            }
+            StoreError::Unwritable { .. } => {
+                folder.gate.write_failed();
+                fault
+            }
+            _ => fault,
+        }
     }
 }
 
@@ -320,19 +354,42 @@ fn failpoint(name: &str) {
 #[inline(always)]
 fn failpoint(_name: &str) {}
 
-/// Does what may wait for a disk on the blocking pool.
-async fn off_thread<T: Send + 'static>(
-    folders: &Arc<Folders>,
+/// Looks for something where that may wait for a disk, on the blocking pool. `bucket` says whose disk: none is that of the root.
+async fn look_off_thread<T: Send + 'static>(
+    folders: Arc<Folders>,
+    bucket: Option<&BucketName>,
     work: impl FnOnce(&Folders) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
-    let (folders, path) = (folders.clone(), folders.root.path.clone());
-    let done = tokio::task::spawn_blocking(move || work(&folders)).await;
-    done.unwrap_or_else(|error| {
-        Err(StoreError::Unreadable {
-            path,
-            source: io::Error::other(error),
-        })
-    })
+    let gate = folders.gate(bucket);
+    gate.pass(Purpose::Look, move || work(&folders)).await
+}
+
+/// Changes something, on the blocking pool. Where the folder's path has come to lead elsewhere by the end of it, nobody would find the change: it
+/// is not told as done.
+async fn change_off_thread<T: Send + 'static>(
+    folders: Arc<Folders>,
+    bucket: Option<&BucketName>,
+    work: impl FnOnce(&Folders) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let gate = folders.gate(bucket);
+    let bucket = bucket.cloned();
+    let work = move || {
+        folders.folder(bucket.as_ref()).is_in_place()?;
+        let done = work(&folders)?;
+        folders.folder(bucket.as_ref()).is_in_place()?;
+        Ok(done)
+    };
+    gate.pass(Purpose::Change, work).await
+}
+
+impl Folders {
+    fn folder(&self, bucket: Option<&BucketName>) -> &Folder {
+        bucket.map_or(&self.root, |bucket| self.bucket(bucket).0)
+    }
+
+    fn gate(&self, bucket: Option<&BucketName>) -> Arc<Gate> {
+        self.folder(bucket).gate.clone()
+    }
 }
 
 #[cfg(test)]

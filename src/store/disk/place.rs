@@ -18,7 +18,7 @@ use crate::{
 };
 
 use super::{
-    Folders, attributes, confine, fault, folding,
+    Folders, attributes, confine, folding,
     mapping::{self, OBJECT_OF_FOLDER},
     metadata::{self, Record},
     structure,
@@ -27,6 +27,12 @@ use super::{
 
 /// How often a folder may vanish between its making and its use before that is an error: somebody is deleting by hand.
 const MOST_TRIES: usize = 100;
+
+/// Folders in which an entry is new, the innermost first, and those of them whose own names are.
+struct Changed {
+    folders: Vec<File>,
+    made: Vec<(u64, u64)>,
+}
 
 /// Where an object goes.
 pub(super) struct Placing<'p> {
@@ -60,6 +66,8 @@ impl Placing<'_> {
         super::failpoint("synced");
         let (changed, ended) = {
             let _guard = self.folders.lock(self.bucket, self.key);
+            // Writing and syncing may have taken long, and the folder may have gone meanwhile.
+            self.folders.folder(Some(self.bucket)).is_in_place()?;
             let before = self.holds(condition)?;
             if let Some(upload) = self.ends {
                 self.folders.multipart(upload)?;
@@ -87,9 +95,10 @@ impl Placing<'_> {
             (_, None) | (None, _) => {}
         }
         if self.folders.durable {
-            for folder in &changed {
+            for folder in &changed.folders {
                 rfs::fsync(folder).map_err(|error| failed(error.into()))?;
             }
+            self.folders.unsynced.synced(&changed.made);
         }
         Ok(attributes::written(&written, etag.clone(), properties))
     }
@@ -105,31 +114,32 @@ impl Placing<'_> {
             (WriteCondition::Always, _) | (WriteCondition::Absent, None) => {}
             (WriteCondition::Absent, Some(_)) => return Err(StoreError::ConditionFailed),
             (WriteCondition::Matches(_), None) => return Err(StoreError::NoSuchKey),
-            (WriteCondition::Matches(tag), Some((attributes, _))) => {
-                if tag != "*" && tag != attributes.etag.as_str() {
+            (WriteCondition::Matches(tag), Some(found)) => {
+                if tag != "*" && tag != found.attributes.etag.as_str() {
                     return Err(StoreError::ConditionFailed);
                 }
             }
         }
-        let spilled = found.and_then(|(_, file)| Some(metadata::spill_name(&file.metadata().ok()?)));
-        Ok(spilled)
+        Ok(found.map(|found| metadata::spill_name(&found.metadata)))
     }
 
     /// Renames into place. The folders whose entries have changed come out, the innermost first.
-    fn rename(&self, bucket: BorrowedFd<'_>, file: &Temporary) -> Result<Vec<File>, StoreError> {
+    fn rename(&self, bucket: BorrowedFd<'_>, file: &Temporary) -> Result<Changed, StoreError> {
         let path = mapping::to_path(self.key);
         let failed = |error: Errno| self.folders.unwritable_at(self.bucket, &path, error.into());
         for _ in 0..MOST_TRIES {
             let (front, name) = path.rsplit_once('/').unwrap_or(("", &path));
             let mut changed = self.folder(bucket, front).map_err(failed)?;
-            let Some(parent) = changed.first() else { break };
+            let Some(parent) = changed.folders.first() else {
+                break;
+            };
             self.spelled(parent, name, &path)?;
             let renamed = match kind_of(parent.as_fd(), name).map_err(failed)? {
                 None | Some(FileType::RegularFile) => rfs::renameat(&file.folder, &file.name, parent, name),
                 Some(FileType::Directory) => {
                     let inner = structure::open_folder(parent.as_fd(), name).map_err(failed)?;
                     let renamed = rfs::renameat(&file.folder, &file.name, &inner, OBJECT_OF_FOLDER);
-                    changed.insert(0, inner);
+                    changed.folders.insert(0, inner);
                     renamed
                 }
                 Some(_) => return Err(self.taken(&path)),
@@ -146,7 +156,9 @@ impl Placing<'_> {
 
     /// Opens a folder below the bucket and makes what is missing of it. It comes out first, behind it those above it in which
     /// something was made.
-    fn folder(&self, bucket: BorrowedFd<'_>, path: &str) -> Result<Vec<File>, Errno> {
+    fn folder(&self, bucket: BorrowedFd<'_>, path: &str) -> Result<Changed, Errno> {
+        let unsynced = &self.folders.unsynced;
+        let mut made = Vec::new();
         let mut changed = vec![
             bucket
                 .try_clone_to_owned()
@@ -162,27 +174,37 @@ impl Placing<'_> {
                         Ok(()) | Err(Errno::EXIST) => {}
                         Err(error) => return Err(error),
                     }
-                    made_in.push(at.as_fd().try_clone_to_owned().map_err(|_| Errno::MFILE)?.into());
-                    structure::open_folder(at.as_fd(), name)?
+                    let inner = structure::open_folder(at.as_fd(), name)?;
+                    unsynced.add(&inner).map_err(structure::errno)?;
+                    inner
                 }
                 // An object is in the way: it becomes the object of a folder.
                 Err(Errno::NOTDIR) if kind_of(at.as_fd(), name)? == Some(FileType::RegularFile) => {
                     structure::make_folder_of_object(bucket, at.as_fd(), name, &self.folders.exchange)?;
-                    made_in.push(at.as_fd().try_clone_to_owned().map_err(|_| Errno::MFILE)?.into());
-                    structure::open_folder(at.as_fd(), name)?
+                    let inner = structure::open_folder(at.as_fd(), name)?;
+                    unsynced.add(&inner).map_err(structure::errno)?;
+                    inner
                 }
                 opened => opened?,
             };
+            // Made here, or by somebody else who has not come to sync it.
+            if let Some(identity) = unsynced.find(&inner).map_err(structure::errno)? {
+                made_in.push(at.as_fd().try_clone_to_owned().map_err(|_| Errno::MFILE)?.into());
+                made.push(identity);
+            }
             changed.push(inner);
         }
         changed.extend(made_in.into_iter().rev());
-        Ok(changed)
+        Ok(Changed {
+            folders: changed,
+            made,
+        })
     }
 
     /// Where the file system folds names, another spelling of this one must not be there.
     fn spelled(&self, parent: &File, name: &str, path: &str) -> Result<(), StoreError> {
         let (folder, bucket_path) = self.folders.bucket(self.bucket);
-        if !folder.folds || matches!(kind_of(parent.as_fd(), name), Ok(None)) {
+        if !folder.kept()?.folds || matches!(kind_of(parent.as_fd(), name), Ok(None)) {
             return Ok(());
         }
         let whole = match bucket_path.as_str() {
@@ -215,27 +237,23 @@ impl Folders {
     /// Opens a bucket's folder.
     pub(super) fn open_bucket(&self, bucket: &BucketName) -> Result<File, StoreError> {
         let (folder, path) = self.bucket(bucket);
+        let kept = folder.kept()?;
+        let unreadable = |source| StoreError::unreadable(folder.path.join(&path), source);
         let opened = match path.as_str() {
-            "" => folder.opened.try_clone().map_err(|_| Errno::MFILE),
-            path => confine::open(folder.opened.as_fd(), path, confine::Wait::Allowed),
+            "" => kept.opened.try_clone().map_err(|_| Errno::MFILE),
+            path => confine::open(kept.opened.as_fd(), path, confine::Wait::Allowed),
         };
         match opened {
-            Ok(opened) if opened.metadata().is_ok_and(|metadata| metadata.is_dir()) => Ok(opened),
+            Ok(opened) if opened.metadata().map_err(unreadable)?.is_dir() => Ok(opened),
             Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => {
                 Err(StoreError::NoSuchBucket(bucket.clone()))
             }
-            Err(error) => Err(StoreError::Unreadable {
-                path: folder.path.join(path),
-                source: error.into(),
-            }),
+            Err(error) => Err(unreadable(error.into())),
         }
     }
 
     pub(super) fn unreadable(&self, bucket: &BucketName, path: &str, source: io::Error) -> StoreError {
-        StoreError::Unreadable {
-            path: self.path_of(bucket, path),
-            source,
-        }
+        StoreError::unreadable(self.path_of(bucket, path), source)
     }
 
     pub(super) fn unwritable(&self, bucket: &BucketName, error: io::Error) -> StoreError {
@@ -243,6 +261,6 @@ impl Folders {
     }
 
     pub(super) fn unwritable_at(&self, bucket: &BucketName, path: &str, error: io::Error) -> StoreError {
-        fault(self.path_of(bucket, path), error)
+        self.fault(self.bucket(bucket).0, self.path_of(bucket, path), error)
     }
 }

@@ -2,7 +2,8 @@
 //! one) come out, in constant memory.
 //! Cached pages are read on the async thread (`preadv2` with `RWF_NOWAIT`); a page that must come from the disk is
 //! waited for on the blocking pool, so that a slow disk holds up one transfer and not a runtime thread. A file that
-//! ends before its range is an error: the connection breaks, it is never padded and never ends as if all had been sent.
+//! ends before its range is an error: the connection breaks, it is never padded and never ends as if all had been sent. So is one that was written to
+//! in place: before the last chunk is handed out a look is taken at its size and time. What is read in one go right after opening needs none.
 
 use std::{
     fs::File,
@@ -10,15 +11,16 @@ use std::{
     ops::Range,
     os::unix::fs::FileExt,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
 };
 
+use super::{
+    buffers::{BUFFER_BYTES, Buffer},
+    gate::Waiting,
+    opened::ObjectFile,
+};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use tokio::task::JoinHandle;
-
-use super::buffers::{BUFFER_BYTES, Buffer};
 
 /// The most bytes of one chunk.
 const CHUNK_BYTES: u64 = BUFFER_BYTES as u64;
@@ -30,15 +32,17 @@ const CHUNK_OF_LONG: u64 = 64 * 1024;
 /// A range of a file, as a stream of chunks and as an HTTP body of known length. It must be polled inside a tokio runtime.
 #[derive(Debug)]
 pub struct FileBody {
-    file: Arc<File>,
+    file: ObjectFile,
     offset: u64,
     remaining: u64,
     /// Does the file system know reads that do not wait?
     nowait: bool,
     /// The read that waits for the disk.
-    waiting: Option<JoinHandle<(Chunk, io::Result<()>)>>,
+    waiting: Option<Waiting<Chunk>>,
     /// The most bytes of one chunk.
     chunk: u64,
+    /// Has nothing been read yet?
+    fresh: bool,
     failed: bool,
 }
 
@@ -62,7 +66,7 @@ impl Chunk {
 
 impl FileBody {
     /// The bytes of `range`, which should lie within the file: what is missing when it is read is an error then.
-    pub fn new(file: Arc<File>, range: Range<u64>) -> Self {
+    pub fn new(file: ObjectFile, range: Range<u64>) -> Self {
         let length = range.end.saturating_sub(range.start);
         Self {
             file,
@@ -71,6 +75,7 @@ impl FileBody {
             nowait: cfg!(target_os = "linux"),
             waiting: None,
             chunk: if length > LONG { CHUNK_OF_LONG } else { CHUNK_BYTES },
+            fresh: true,
             failed: false,
         }
     }
@@ -86,7 +91,7 @@ impl FileBody {
     }
 
     /// The file, and what of it is still to come.
-    pub fn into_parts(self) -> (Arc<File>, Range<u64>) {
+    pub fn into_parts(self) -> (ObjectFile, Range<u64>) {
         (self.file, self.offset..self.offset.saturating_add(self.remaining))
     }
 
@@ -100,28 +105,36 @@ impl FileBody {
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+        let fresh = std::mem::replace(&mut self.fresh, false);
         if self.waiting.is_none() {
             let length = usize::try_from(self.remaining.min(self.chunk)).unwrap_or(usize::MAX);
             let mut chunk = Chunk(Buffer::take(), length);
             match self.read_cached(chunk.bytes())? {
                 Found::Bytes(0) => return Poll::Ready(Err(cut_short())),
-                Found::Bytes(count) => return Poll::Ready(Ok(self.pass_on(chunk.0.filled(count)))),
+                Found::Bytes(count) => {
+                    if !fresh && count as u64 >= self.remaining {
+                        self.file.unchanged()?;
+                    }
+                    return Poll::Ready(Ok(self.pass_on(chunk.0.filled(count))));
+                }
                 Found::OnDisk => {}
                 Found::Unsupported => self.nowait = false,
             }
-            let (file, offset) = (Arc::clone(&self.file), self.offset);
-            self.waiting = Some(tokio::task::spawn_blocking(move || {
-                let read = fill(&file, chunk.bytes(), offset);
-                (chunk, read)
+            let (offset, is_last) = (self.offset, length as u64 >= self.remaining);
+            self.waiting = Some(self.file.read(move |file| {
+                fill(file.file(), chunk.bytes(), offset)?;
+                if is_last {
+                    file.unchanged()?;
+                }
+                Ok(chunk)
             }));
         }
-        let Some(task) = &mut self.waiting else {
+        let Some(read) = &mut self.waiting else {
             return Poll::Ready(Err(io::Error::other("no read is under way")));
         };
-        let ended = ready!(Pin::new(task).poll(context));
+        let ended = ready!(Pin::new(read).poll(context));
         self.waiting = None;
-        let (Chunk(buffer, length), read) = ended.map_err(io::Error::other)?;
-        read?;
+        let Chunk(buffer, length) = ended?;
         Poll::Ready(Ok(self.pass_on(buffer.filled(length))))
     }
 
@@ -134,7 +147,7 @@ impl FileBody {
 
     fn read_cached(&self, buffer: &mut [u8]) -> io::Result<Found> {
         match self.nowait {
-            true => read_nowait(&self.file, buffer, self.offset),
+            true => read_nowait(self.file.file(), buffer, self.offset),
             false => Ok(Found::Unsupported),
         }
     }
@@ -170,7 +183,7 @@ pub enum Cached {
 }
 
 /// Looks without waiting.
-pub fn is_cached(file: &File, piece: &Range<u64>) -> Cached {
+pub(super) fn is_cached(file: &File, piece: &Range<u64>) -> Cached {
     let byte = |at: u64| matches!(read_nowait(file, &mut [0], at), Ok(Found::Bytes(1)));
     match byte(piece.start) && byte(piece.end.saturating_sub(1)) {
         true => Cached::Yes,
@@ -179,7 +192,7 @@ pub fn is_cached(file: &File, piece: &Range<u64>) -> Cached {
 }
 
 /// Fetches a piece of a file into the page cache, and waits for it. A file that ends before is an error.
-pub fn fetch(file: &File, piece: &Range<u64>) -> io::Result<()> {
+pub(super) fn fetch(file: &File, piece: &Range<u64>) -> io::Result<()> {
     let mut buffer = vec![0; 64 * 1024];
     let mut at = piece.start;
     while at < piece.end {
@@ -234,10 +247,10 @@ mod tests {
 
     const CHUNK: usize = CHUNK_BYTES as usize;
 
-    fn file_of(content: &[u8]) -> Arc<File> {
+    fn file_of(content: &[u8]) -> ObjectFile {
         let file = tempfile::tempfile().unwrap();
         file.write_all_at(content, 0).unwrap();
-        Arc::new(file)
+        ObjectFile::alone(file).unwrap()
     }
 
     fn pattern(length: usize) -> Vec<u8> {
@@ -272,7 +285,7 @@ mod tests {
         for nowait in [true, false] {
             for start in ends {
                 for end in ends.into_iter().filter(|end| *end >= start) {
-                    let mut body = FileBody::new(Arc::clone(&file), start as u64..end as u64);
+                    let mut body = FileBody::new(file.clone(), start as u64..end as u64);
                     body.nowait &= nowait;
                     assert_eq!(body.size_hint().exact(), Some((end - start) as u64));
                     assert!(
@@ -307,10 +320,10 @@ mod tests {
     async fn a_file_that_shrinks_while_it_is_read_is_an_error_and_nothing_follows() {
         for nowait in [true, false] {
             let file = file_of(&pattern(3 * CHUNK));
-            let mut body = FileBody::new(Arc::clone(&file), 0..3 * CHUNK_BYTES);
+            let mut body = FileBody::new(file.clone(), 0..3 * CHUNK_BYTES);
             body.nowait &= nowait;
             body.next().await.unwrap().unwrap();
-            file.set_len(CHUNK_BYTES + 5).unwrap();
+            file.file().set_len(CHUNK_BYTES + 5).unwrap();
             let error = loop {
                 if let Err(error) = body.next().await.unwrap() {
                     break error;
@@ -323,11 +336,34 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_file_that_is_written_to_in_place_never_ends_as_if_it_were_whole() {
+        for nowait in [true, false] {
+            for length in [2 * CHUNK, 6 * CHUNK] {
+                let file = file_of(&pattern(length));
+                let mut body = FileBody::new(file.clone(), 0..length as u64);
+                body.nowait &= nowait;
+                body.next().await.unwrap().unwrap();
+                // The file system's clock ticks.
+                std::thread::sleep(std::time::Duration::from_millis(50));
+                file.file().write_all_at(b"other", 0).unwrap();
+                let error = loop {
+                    if let Err(error) = body.next().await.unwrap() {
+                        break error;
+                    }
+                };
+                assert!(error.to_string().contains("in place"), "{error}");
+                assert!(body.next().await.is_none());
+                assert!(!body.is_end_stream(), "a broken body must not look whole");
+            }
+        }
+    }
+
+    #[tokio::test]
     async fn a_huge_sparse_file_streams_from_a_few_buffers() {
         let file = tempfile::tempfile().unwrap();
         file.set_len(10 << 30).unwrap();
         let start = (10 << 30) - (64 << 20) - 3;
-        let mut body = FileBody::new(Arc::new(file), start..10 << 30);
+        let mut body = FileBody::new(ObjectFile::alone(file).unwrap(), start..10 << 30);
         let (mut length, mut places) = (0, std::collections::BTreeSet::new());
         while let Some(chunk) = body.next().await {
             let chunk = chunk.unwrap();

@@ -13,7 +13,7 @@ use crate::{
 };
 
 use super::{
-    Folders, confine,
+    Folders, Opened, confine,
     mapping::{self, OBJECT_OF_FOLDER},
     metadata::{self, Record},
     place::Placing,
@@ -41,8 +41,12 @@ impl Folders {
             return Ok(());
         };
         let mut path = mapping::to_path(key);
-        let is_folder = confine::open(opened.as_fd(), &path, confine::Wait::Allowed)
-            .is_ok_and(|file| file.metadata().is_ok_and(|metadata| metadata.is_dir()));
+        let unreadable = |source| self.unreadable(bucket, &path, source);
+        let is_folder = match confine::open(opened.as_fd(), &path, confine::Wait::Allowed) {
+            Ok(file) => file.metadata().map_err(unreadable)?.is_dir(),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => false,
+            Err(error) => return Err(unreadable(error.into())),
+        };
         if is_folder {
             path = format!("{path}/{OBJECT_OF_FOLDER}");
         }
@@ -73,9 +77,12 @@ impl Folders {
     ) -> Result<(), StoreError> {
         let opened = self.open_bucket(bucket)?;
         let _guard = self.lock(bucket, key);
-        let (attributes, file) = self.find_now(bucket, key)?;
+        let Opened {
+            attributes,
+            file,
+            metadata,
+        } = self.find_now(bucket, key)?;
         let failed = |error| self.unwritable_at(bucket, &mapping::to_path(key), error);
-        let metadata = file.metadata().map_err(failed)?;
         let mut properties = attributes.properties;
         properties.tags = tags;
         let record = Record::new(&metadata, &attributes.etag, &properties);

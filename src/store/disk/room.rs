@@ -8,7 +8,10 @@ use std::{
 
 use crate::types::{CacheCounts, Room};
 
-use super::{DiskStore, Folder, Folders};
+use super::{
+    DiskStore, Folders, Parts,
+    folder::{Folder, Kept},
+};
 
 /// The room of the file system that a folder is on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,25 +26,25 @@ impl DiskStore {
     /// The room below the root, then that of each bucket's own folder, on the blocking pool. None while an earlier question is still unanswered:
     /// a file system that does not answer holds one thread, and not one more for each time it is asked.
     pub async fn rooms(&self) -> Option<Vec<FolderRoom>> {
-        let folders = self.0.clone();
-        if folders.asking_for_room.swap(true, Ordering::Acquire) {
+        let parts = self.0.clone();
+        if parts.asking_for_room.swap(true, Ordering::Acquire) {
             return None;
         }
         let asked = tokio::task::spawn_blocking(move || {
-            let asking = Asking(folders);
-            asking.0.rooms()
+            let asking = Asking(parts);
+            asking.0.now().rooms()
         });
         asked.await.ok()
     }
 
     /// How often listings found a sorted folder at hand, and how often they read it, since the start.
     pub fn listings(&self) -> CacheCounts {
-        self.0.listings.counts()
+        self.now().listings.counts()
     }
 }
 
 /// A question under way.
-struct Asking(Arc<Folders>);
+struct Asking(Arc<Parts>);
 
 impl Drop for Asking {
     fn drop(&mut self) {
@@ -53,7 +56,7 @@ impl Folders {
     fn rooms(&self) -> Vec<FolderRoom> {
         let room = |path: &Path, folder: &Folder| FolderRoom {
             path: path.to_owned(),
-            room: room(folder).ok(),
+            room: folder.kept().ok().and_then(|kept| room(kept).ok()),
         };
         let mut rooms: Vec<_> = self
             .mounted
@@ -68,7 +71,7 @@ impl Folders {
 }
 
 /// `statvfs(3)`: blocks are counted in the size of a fragment, and root's reserve is not free to others.
-fn room(folder: &Folder) -> io::Result<Room> {
+fn room(folder: &Kept) -> io::Result<Room> {
     let told = rustix::fs::fstatvfs(&folder.opened)?;
     Ok(Room {
         free_bytes: told.f_bavail.saturating_mul(told.f_frsize),

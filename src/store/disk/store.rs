@@ -10,12 +10,24 @@ use crate::{
     types::{BucketName, ObjectAttributes, ObjectKey, Tag, UploadId, WriteCondition},
 };
 
-use super::{DiskStore, DiskUpload, Failure, Folders, confine::Wait, multipart, off_thread};
+use super::{
+    DiskStore, DiskUpload, Failure, Folders, ObjectFile, Opened, change_off_thread, confine::Wait,
+    gate::Gate, look_off_thread, multipart,
+};
 
 impl DiskStore {
     /// Aborts every upload in parts to which nothing has come since; how many there were comes out.
     pub async fn abort_stale_uploads(&self, since: SystemTime) -> Result<usize, StoreError> {
-        off_thread(&self.0, move |folders| folders.abort_stale(since)).await
+        change_off_thread(self.now(), None, move |folders| folders.abort_stale(since)).await
+    }
+}
+
+impl Opened {
+    fn object(self, gate: Arc<Gate>) -> Object {
+        Object {
+            content: Content::File(ObjectFile::new(self.file, &self.metadata, gate)),
+            attributes: self.attributes,
+        }
     }
 }
 
@@ -27,23 +39,26 @@ impl MultipartStore for DiskStore {
         bucket: &BucketName,
         upload: NewMultipart,
     ) -> Result<UploadId, StoreError> {
-        let bucket = bucket.clone();
-        off_thread(&self.0, move |folders| folders.create_multipart(&bucket, upload)).await
+        let (name, bucket) = (bucket, bucket.clone());
+        change_off_thread(self.now(), Some(name), move |folders| {
+            folders.create_multipart(&bucket, upload)
+        })
+        .await
     }
 
     async fn multipart(&self, upload: &UploadName) -> Result<MultipartUpload, StoreError> {
-        let upload = upload.clone();
-        off_thread(&self.0, move |folders| folders.multipart(&upload)).await
+        let (name, upload) = (&upload.bucket, upload.clone());
+        look_off_thread(self.now(), Some(name), move |folders| folders.multipart(&upload)).await
     }
 
     async fn multiparts(&self, bucket: &BucketName) -> Result<Vec<MultipartUpload>, StoreError> {
-        let bucket = bucket.clone();
-        off_thread(&self.0, move |folders| folders.multiparts(&bucket)).await
+        let (name, bucket) = (bucket, bucket.clone());
+        look_off_thread(self.now(), Some(name), move |folders| folders.multiparts(&bucket)).await
     }
 
     async fn parts(&self, upload: &UploadName) -> Result<Vec<StoredPart>, StoreError> {
-        let upload = upload.clone();
-        off_thread(&self.0, move |folders| folders.parts(&upload)).await
+        let (name, upload) = (&upload.bucket, upload.clone());
+        look_off_thread(self.now(), Some(name), move |folders| folders.parts(&upload)).await
     }
 
     async fn complete_multipart(
@@ -51,30 +66,34 @@ impl MultipartStore for DiskStore {
         upload: &UploadName,
         completion: Completion,
     ) -> Result<ObjectAttributes, StoreError> {
-        multipart::complete(&self.0, upload, completion).await
+        multipart::complete(&self.now(), upload, completion).await
     }
 
     async fn abort_multipart(&self, upload: &UploadName) -> Result<(), StoreError> {
-        let upload = upload.clone();
-        off_thread(&self.0, move |folders| folders.abort_multipart(&upload)).await
+        let (name, upload) = (&upload.bucket, upload.clone());
+        change_off_thread(self.now(), Some(name), move |folders| {
+            folders.abort_multipart(&upload)
+        })
+        .await
     }
 }
 
 impl Store for DiskStore {
     async fn open(&self, bucket: &BucketName, key: &ObjectKey) -> Result<Object, StoreError> {
-        let object = |(attributes, file)| Object {
-            attributes,
-            content: Content::File(Arc::new(file)),
-        };
-        match self.0.find(bucket, key, Wait::Never) {
-            Ok(found) => return Ok(object(found)),
-            Err(Failure::Told(error)) => return Err(error),
-            Err(Failure::WouldWait) => {}
+        {
+            let folders = self.0.folders.load();
+            match folders.find(bucket, key, Wait::Never) {
+                Ok(found) => return Ok(found.object(folders.gate(Some(bucket)))),
+                Err(Failure::Told(error)) => return Err(error),
+                Err(Failure::WouldWait) => {}
+            }
         }
-        let (bucket, key) = (bucket.clone(), key.clone());
-        off_thread(&self.0, move |folders| folders.find_now(&bucket, &key))
-            .await
-            .map(object)
+        let (name, bucket, key) = (bucket, bucket.clone(), key.clone());
+        look_off_thread(self.now(), Some(name), move |folders| {
+            let found = folders.find_now(&bucket, &key)?;
+            Ok(found.object(folders.gate(Some(&bucket))))
+        })
+        .await
     }
 
     async fn upload(
@@ -86,7 +105,7 @@ impl Store for DiskStore {
         if !self.bucket_exists(bucket).await? {
             return Err(StoreError::NoSuchBucket(bucket.clone()));
         }
-        Ok(DiskUpload::new(self.0.clone(), bucket.clone(), last_look))
+        Ok(DiskUpload::new(self.now(), bucket.clone(), last_look))
     }
 
     async fn delete(
@@ -95,8 +114,11 @@ impl Store for DiskStore {
         key: &ObjectKey,
         condition: WriteCondition,
     ) -> Result<(), StoreError> {
-        let (bucket, key) = (bucket.clone(), key.clone());
-        off_thread(&self.0, move |folders| folders.delete(&bucket, &key, &condition)).await
+        let (name, bucket, key) = (bucket, bucket.clone(), key.clone());
+        change_off_thread(self.now(), Some(name), move |folders| {
+            folders.delete(&bucket, &key, &condition)
+        })
+        .await
     }
 
     async fn replace_tags(
@@ -105,30 +127,39 @@ impl Store for DiskStore {
         key: &ObjectKey,
         tags: Vec<Tag>,
     ) -> Result<(), StoreError> {
-        let (bucket, key) = (bucket.clone(), key.clone());
-        off_thread(&self.0, move |folders| folders.replace_tags(&bucket, &key, tags)).await
+        let (name, bucket, key) = (bucket, bucket.clone(), key.clone());
+        change_off_thread(self.now(), Some(name), move |folders| {
+            folders.replace_tags(&bucket, &key, tags)
+        })
+        .await
     }
 
     async fn list(&self, bucket: &BucketName, query: ListQuery) -> Result<Page, StoreError> {
-        let bucket = bucket.clone();
-        off_thread(&self.0, move |folders| folders.list(&bucket, &query)).await
+        let (name, bucket) = (bucket, bucket.clone());
+        look_off_thread(self.now(), Some(name), move |folders| {
+            folders.list(&bucket, &query)
+        })
+        .await
     }
 
     async fn bucket_exists(&self, bucket: &BucketName) -> Result<bool, StoreError> {
-        if self.0.is_cached_bucket(bucket) {
+        if self.0.folders.load().is_cached_bucket(bucket) {
             return Ok(true);
         }
-        let bucket = bucket.clone();
-        off_thread(&self.0, move |folders| folders.bucket_folder(&bucket)).await
+        let (name, bucket) = (bucket, bucket.clone());
+        look_off_thread(self.now(), Some(name), move |folders| {
+            folders.bucket_folder(&bucket)
+        })
+        .await
     }
 
     async fn buckets(&self) -> Result<Vec<Bucket>, StoreError> {
-        off_thread(&self.0, Folders::buckets).await
+        look_off_thread(self.now(), None, Folders::buckets).await
     }
 
     async fn create_bucket(&self, bucket: &BucketName) -> Result<bool, StoreError> {
         let bucket = bucket.clone();
-        off_thread(&self.0, move |folders| folders.create_bucket(&bucket)).await
+        change_off_thread(self.now(), None, move |folders| folders.create_bucket(&bucket)).await
     }
 
     async fn bucket_document(
@@ -136,8 +167,11 @@ impl Store for DiskStore {
         bucket: &BucketName,
         document: BucketDocument,
     ) -> Result<Option<Vec<u8>>, StoreError> {
-        let bucket = bucket.clone();
-        off_thread(&self.0, move |folders| folders.bucket_document(&bucket, document)).await
+        let (name, bucket) = (bucket, bucket.clone());
+        look_off_thread(self.now(), Some(name), move |folders| {
+            folders.bucket_document(&bucket, document)
+        })
+        .await
     }
 
     async fn keep_bucket_document(
@@ -146,15 +180,18 @@ impl Store for DiskStore {
         document: BucketDocument,
         content: Option<Vec<u8>>,
     ) -> Result<(), StoreError> {
-        let bucket = bucket.clone();
-        off_thread(&self.0, move |folders| {
+        let (name, bucket) = (bucket, bucket.clone());
+        change_off_thread(self.now(), Some(name), move |folders| {
             folders.keep_bucket_document(&bucket, document, content.as_deref())
         })
         .await
     }
 
     async fn delete_bucket(&self, bucket: &BucketName) -> Result<(), StoreError> {
-        let bucket = bucket.clone();
-        off_thread(&self.0, move |folders| folders.delete_bucket(&bucket)).await
+        let (name, bucket) = (bucket, bucket.clone());
+        change_off_thread(self.now(), Some(name), move |folders| {
+            folders.delete_bucket(&bucket)
+        })
+        .await
     }
 }

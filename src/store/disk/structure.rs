@@ -35,8 +35,8 @@ pub(super) fn make_folder_of_object(
     name: &str,
     exchange: &AtomicBool,
 ) -> Result<(), Errno> {
-    let temporary = temporary::folder(bucket).map_err(|_| Errno::IO)?;
-    let beside = temporary::name().map_err(|_| Errno::IO)?;
+    let temporary = temporary::folder(bucket).map_err(errno)?;
+    let beside = temporary::name().map_err(errno)?;
     rfs::mkdirat(&temporary, &beside, Mode::from_raw_mode(0o777))?;
     let folder = open_folder(temporary.as_fd(), &beside)?;
     rfs::linkat(parent, name, &folder, OBJECT_OF_FOLDER, AtFlags::empty())?;
@@ -62,6 +62,11 @@ pub(super) fn make_folder_of_object(
     rfs::unlinkat(&folder, JOURNAL, AtFlags::empty())
 }
 
+/// The system's number of an error.
+pub(super) fn errno(error: std::io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error)
+}
+
 #[cfg(target_os = "linux")]
 fn exchanged(from: BorrowedFd<'_>, name: &str, to: BorrowedFd<'_>, other: &str) -> Result<(), Errno> {
     rfs::renameat_with(from, name, to, other, rfs::RenameFlags::EXCHANGE)
@@ -78,7 +83,7 @@ fn journal(folder: &File, parent: BorrowedFd<'_>, name: &str) -> Result<(), Errn
     let mut file = File::from(rfs::openat(folder, JOURNAL, flags, Mode::from_raw_mode(0o600))?);
     let place = format!("{}\n{name}", rfs::fstat(parent)?.st_ino);
     let written = file.write_all(place.as_bytes()).and_then(|()| file.sync_all());
-    written.map_err(|error| error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error))?;
+    written.map_err(errno)?;
     rfs::fsync(folder)
 }
 

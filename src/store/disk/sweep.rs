@@ -11,7 +11,10 @@ use std::{
 
 use rustix::fs::{self as rfs, AtFlags};
 
-use crate::types::{BucketName, ObjectKey};
+use crate::{
+    store::StoreError,
+    types::{BucketName, ObjectKey},
+};
 
 use super::{
     Folders,
@@ -29,7 +32,7 @@ impl Folders {
     /// Sweeps every bucket that can be written to.
     pub(super) fn sweep(&self) {
         for bucket in self.buckets().unwrap_or_default() {
-            if self.bucket(&bucket.name).0.lock.is_none() {
+            if self.bucket(&bucket.name).0.lock().is_none() {
                 continue;
             }
             if let Err(error) = self.sweep_bucket(&bucket.name)
@@ -65,14 +68,23 @@ impl Folders {
         Ok(())
     }
 
-    /// Is the file that the record describes still there?
+    /// Is the file that the record describes still there? A record that cannot be looked into is kept: a disk that fails must not make objects lose what
+    /// is said of them.
     fn is_described(&self, bucket: &BucketName, entry: &fs::DirEntry) -> bool {
         let mut text = Vec::new();
         let read = File::open(entry.path()).and_then(|file| file.take(1 << 21).read_to_end(&mut text));
-        let key: Option<ObjectKey> = read.ok().and_then(|_| metadata::key_of_spilled(&text));
-        let file = key.and_then(|key| self.find_now(bucket, &key).ok());
-        let name = file.and_then(|(_, file)| Some(metadata::spill_name(&file.metadata().ok()?)));
-        name.is_some_and(|name| entry.file_name().to_str() == Some(name.as_str()))
+        if read.is_err() {
+            return true;
+        }
+        let key: Option<ObjectKey> = metadata::key_of_spilled(&text);
+        match key.map(|key| self.find_now(bucket, &key)) {
+            None | Some(Err(StoreError::NoSuchKey)) => false,
+            Some(Err(_)) => true,
+            Some(Ok(found)) => {
+                let name = metadata::spill_name(&found.metadata);
+                entry.file_name().to_str() == Some(name.as_str())
+            }
+        }
     }
 }
 

@@ -90,7 +90,11 @@ pub(super) fn own_folder(bucket: BorrowedFd<'_>, name: &str) -> io::Result<File>
         Ok(()) | Err(Errno::EXIST) => {}
         Err(error) => return Err(error.into()),
     }
-    rfs::fsync(bucket.as_fd())?;
+    if let Err(error) = rfs::fsync(bucket.as_fd()) {
+        // Whoever comes next must not find it and take it for kept.
+        _ = rfs::unlinkat(bucket, name, AtFlags::REMOVEDIR);
+        return Err(error.into());
+    }
     Ok(confine::open(bucket, name, confine::Wait::Allowed)?)
 }
 

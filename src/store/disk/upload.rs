@@ -18,7 +18,7 @@ use crate::{
     types::{BucketName, ETag, ObjectAttributes, ObjectKey, Properties, WriteCondition},
 };
 
-use super::{Folders, off_thread, place::Placing, temporary::Temporary};
+use super::{Folders, change_off_thread, place::Placing, temporary::Temporary};
 
 /// The most bytes that are gathered before they are written: at most twice as many are in memory.
 const BATCH_BYTES: usize = 1024 * 1024;
@@ -94,10 +94,13 @@ impl DiskUpload {
     /// Begins to write what is gathered.
     async fn flush(&mut self) -> Result<(), StoreError> {
         let file = self.file().await?;
+        // A file whose turn does not come is dropped, and with it its bytes: the upload has failed.
+        let turn = self.folders.gate(Some(&self.bucket)).turn().await?;
         let batch = std::mem::take(&mut self.gathered);
         self.gathered_bytes = 0;
         let (folders, bucket) = (self.folders.clone(), self.bucket.clone());
         self.file = Target::Writing(tokio::task::spawn_blocking(move || {
+            let _turn = turn;
             write_all(&folders, &bucket, file, &batch)
         }));
         Ok(())
@@ -123,9 +126,12 @@ impl Upload for DiskUpload {
             let source = source.clone();
             let length = range.end.saturating_sub(from).min(COPIED_AT_ONCE);
             let bucket = self.bucket.clone();
-            let file = off_thread(&self.folders, move |folders| {
-                copy(&source, from, length, &file.file)
+            let file = change_off_thread(self.folders.clone(), Some(&self.bucket), move |folders| {
+                copy(source.file(), from, length, &file.file)
                     .map_err(|error| folders.unwritable(&bucket, error))?;
+                source
+                    .unchanged()
+                    .map_err(|error| folders.unreadable(&bucket, "", error))?;
                 Ok(file)
             })
             .await?;
@@ -138,9 +144,9 @@ impl Upload for DiskUpload {
     async fn keep_as_part(mut self, upload: &UploadName, part: Part) -> Result<StoredPart, StoreError> {
         let file = self.file().await?;
         let batch = std::mem::take(&mut self.gathered);
-        let (bucket, upload) = (self.bucket.clone(), upload.clone());
+        let (name, bucket, upload) = (self.bucket.clone(), self.bucket.clone(), upload.clone());
         let last_look = self.last_look.clone();
-        off_thread(&self.folders.clone(), move |folders| {
+        change_off_thread(self.folders.clone(), Some(&name), move |folders| {
             let file = write_all(folders, &bucket, file, &batch)?;
             folders.place_part(file, &upload, part, &last_look)
         })
@@ -156,9 +162,10 @@ impl Upload for DiskUpload {
     ) -> Result<ObjectAttributes, StoreError> {
         let file = self.file().await?;
         let batch = std::mem::take(&mut self.gathered);
+        let name = self.bucket.clone();
         let (bucket, key, ends) = (self.bucket.clone(), key.clone(), self.ends.take());
         let last_look = self.last_look.clone();
-        off_thread(&self.folders.clone(), move |folders| {
+        change_off_thread(self.folders.clone(), Some(&name), move |folders| {
             let file = write_all(folders, &bucket, file, &batch)?;
             Placing {
                 folders,

@@ -172,7 +172,7 @@ impl<'w> Walk<'w> {
             return ControlFlow::Continue(());
         };
         match self.folders.find_now(self.bucket, &key) {
-            Ok((attributes, _)) => self.add(Listed::Object(key, Box::new(attributes))),
+            Ok(found) => self.add(Listed::Object(key, Box::new(found.attributes))),
             // Gone in between, or no object at a second look.
             Err(StoreError::NoSuchKey) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(Stop::Failed(error)),
@@ -241,7 +241,7 @@ impl<'w> Walk<'w> {
 
     fn unreadable(&self, base: &str, source: io::Error) -> Stop {
         let path: PathBuf = self.folders.path_of(self.bucket, base);
-        Stop::Failed(StoreError::Unreadable { path, source })
+        Stop::Failed(StoreError::unreadable(path, source))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     types::ObjectAttributes,
 };
 
-use super::super::{DiskUpload, Folders, off_thread};
+use super::super::{DiskUpload, Folders, ObjectFile, change_off_thread, look_off_thread};
 
 /// Joins the parts and places the object. The parts' bytes are shared where the file system can, else copied by the kernel; one part alone
 /// is the object's file as it is.
@@ -19,7 +19,8 @@ pub(in crate::store::disk) async fn complete(
     let mut object = match completion.parts.as_slice() {
         [only] => {
             let (name, only) = (upload.clone(), only.clone());
-            let file = off_thread(folders, move |folders| folders.link_part(&name, &only.part)).await?;
+            let work = move |folders: &Folders| folders.link_part(&name, &only.part);
+            let file = change_off_thread(folders.clone(), Some(&upload.bucket), work).await?;
             let file = file.ok_or_else(|| gone(upload))?;
             DiskUpload::with(
                 folders.clone(),
@@ -54,8 +55,17 @@ pub(in crate::store::disk) async fn complete(
 
 async fn open(folders: &Arc<Folders>, upload: &UploadName, part: &StoredPart) -> Result<Content, StoreError> {
     let (name, part) = (upload.clone(), part.part.clone());
-    let file = off_thread(folders, move |folders| folders.open_part(&name, &part)).await?;
-    Ok(Content::File(Arc::new(file.ok_or_else(|| gone(upload))?)))
+    let work = move |folders: &Folders| {
+        let file = folders.open_part(&name, &part)?;
+        let Some(file) = file else { return Ok(None) };
+        let metadata = file
+            .metadata()
+            .map_err(|error| folders.unreadable(&name.bucket, "", error))?;
+        let gate = folders.gate(Some(&name.bucket));
+        Ok(Some(ObjectFile::new(file, &metadata, gate)))
+    };
+    let file = look_off_thread(folders.clone(), Some(&upload.bucket), work).await?;
+    Ok(Content::File(file.ok_or_else(|| gone(upload))?))
 }
 
 /// A part was replaced while the upload was being completed: what the client named is not there.

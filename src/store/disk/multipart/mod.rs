@@ -167,11 +167,16 @@ impl Folders {
             let Some(id) = UploadId::parse(&name) else {
                 continue;
             };
-            // One that ends meanwhile is not there any more.
-            if let Ok(folder) = structure::open_folder(uploads.as_fd(), &name)
-                && let Ok(Some(upload)) = describe(&folder, id)
-            {
-                found.push(upload);
+            let folder = structure::open_folder(uploads.as_fd(), &name).map_err(io::Error::from);
+            match folder.and_then(|folder| describe(&folder, id)) {
+                Ok(upload) => found.extend(upload),
+                // One that ends meanwhile is not there any more.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                    ) => {}
+                Err(error) => return Err(self.unreadable(bucket, UPLOADS, error)),
             }
         }
         found.sort_by(|a, b| {

@@ -28,7 +28,7 @@ impl Folders {
     }
 
     fn abort_stale_of(&self, bucket: &BucketName, since: SystemTime) -> Result<usize, StoreError> {
-        if self.bucket(bucket).0.lock.is_none() {
+        if self.bucket(bucket).0.lock().is_none() {
             return Ok(0);
         }
         let opened = self.open_bucket(bucket)?;

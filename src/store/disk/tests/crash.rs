@@ -53,7 +53,7 @@ fn the_child_that_is_killed() {
         "large" => write(&store, "old", &vec![b'n'; 3_000_000], Properties::default()),
         "folder" => write(&store, "old/below", b"new", Properties::default()),
         "folder without exchange" => {
-            store.0.exchange.store(false, Ordering::Relaxed);
+            store.now().exchange.store(false, Ordering::Relaxed);
             write(&store, "old/below", b"new", Properties::default());
         }
         "part" | "completed" | "one part" | "aborted" => super::multipart::scenario(&store),
@@ -76,10 +76,13 @@ pub(super) fn killed(root: &Path, scenario: &str, failpoint: &str) -> bool {
 
 pub(super) fn content(store: &DiskStore, key: &str) -> Option<(String, Vec<u8>)> {
     let key = ObjectKey::parse(key).unwrap();
-    let (attributes, file) = store.0.find_now(&BucketName::parse("abc").unwrap(), &key).ok()?;
+    let found = store
+        .now()
+        .find_now(&BucketName::parse("abc").unwrap(), &key)
+        .ok()?;
     let mut content = Vec::new();
-    io::Read::read_to_end(&mut { file }, &mut content).unwrap();
-    Some((attributes.etag.as_str().to_owned(), content))
+    io::Read::read_to_end(&mut { found.file }, &mut content).unwrap();
+    Some((found.attributes.etag.as_str().to_owned(), content))
 }
 
 #[test]

@@ -53,7 +53,8 @@ fn store_of(keys: &BTreeSet<String>, budget: Option<u64>) -> (tempfile::TempDir,
     for key in keys {
         put(&store, key, b"x");
     }
-    let mut folders = Arc::into_inner(store.0).unwrap();
+    let parts = Arc::into_inner(store.0).unwrap();
+    let mut folders = Arc::into_inner(parts.folders.into_inner()).unwrap();
     if let Some(budget) = budget {
         folders.listings = Listings::with_budget(budget);
     }

@@ -1,12 +1,13 @@
 pub(super) mod crash;
 mod full;
+mod gone;
 mod kept;
 mod listing;
 mod model;
 mod multipart;
 mod races;
 
-use std::os::unix::fs::symlink;
+use std::{os::unix::fs::symlink, path::Path};
 
 use bytes::Bytes;
 

@@ -61,7 +61,7 @@ fn look(store: &DiskStore, keys: &Model) -> Result<(), TestCaseError> {
         limit: 1000,
         ..ListQuery::default()
     };
-    let listed: Vec<_> = store.0.list(&bucket, &query).unwrap().entries;
+    let listed: Vec<_> = store.now().list(&bucket, &query).unwrap().entries;
     let names: Vec<_> = listed
         .iter()
         .map(|entry| match entry {
@@ -81,7 +81,7 @@ fn look(store: &DiskStore, keys: &Model) -> Result<(), TestCaseError> {
             expected.push(entry);
         }
     }
-    let page = store.0.list(&bucket, &rolled).unwrap();
+    let page = store.now().list(&bucket, &rolled).unwrap();
     let found: Vec<_> = page
         .entries
         .iter()
@@ -92,8 +92,8 @@ fn look(store: &DiskStore, keys: &Model) -> Result<(), TestCaseError> {
         .collect();
     prop_assert_eq!(found, expected);
     for (key, (content, tags)) in keys {
-        let (attributes, file) = store
-            .0
+        let Opened { attributes, file, .. } = store
+            .now()
             .find_now(&bucket, &ObjectKey::parse(key).unwrap())
             .unwrap();
         let mut read = Vec::new();
@@ -115,7 +115,7 @@ proptest! {
         let open = || {
             let settings = Settings { durable: false, ..settings(folder.path()) };
             let store = reopened(&settings);
-            store.0.exchange.store(exchange, std::sync::atomic::Ordering::Relaxed);
+            store.now().exchange.store(exchange, std::sync::atomic::Ordering::Relaxed);
             store
         };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

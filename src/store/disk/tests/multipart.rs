@@ -184,7 +184,7 @@ async fn one_of_two_completions_wins_and_an_abort_beside_it_ends_in_one_of_two_w
             Err(_) => assert_eq!(object.unwrap(), "one two"),
         }
         // What lost removes its file beside everything else.
-        let own = || sweep::own_names(&store.0.path_of(&bucket(), ""));
+        let own = || sweep::own_names(&store.now().path_of(&bucket(), ""));
         for _ in 0..2_000 {
             if own().is_empty() {
                 break;
@@ -204,15 +204,35 @@ async fn the_last_of_two_parts_of_a_number_counts_and_one_file_is_left() {
     }
     let parts = store.parts(&upload).await.unwrap();
     assert_eq!(parts.iter().map(|part| part.size).collect::<Vec<_>>(), [5]);
-    let group = store.0.path_of(&bucket(), &format!("~!uploads/{}/01", upload.id));
+    let group = store
+        .now()
+        .path_of(&bucket(), &format!("~!uploads/{}/01", upload.id));
     assert_eq!(fs::read_dir(group).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn a_clock_that_steps_backwards_aborts_no_upload() {
+    let Sample { store, .. } = &sample(&[]);
+    let upload = begin(store).await;
+    // The gateway's clock is behind the times of the files, as far as it can be.
+    for since in [
+        std::time::SystemTime::UNIX_EPOCH,
+        std::time::SystemTime::UNIX_EPOCH - Duration::from_secs(1 << 33),
+    ] {
+        assert_eq!(store.abort_stale_uploads(since).await.unwrap(), 0);
+    }
+    part(store, &upload, 1, b"one").await.unwrap();
 }
 
 #[tokio::test]
 async fn only_uploads_to_which_nothing_came_for_long_are_aborted() {
     let Sample { store, .. } = &sample(&[]);
     let (old, used, fresh) = (begin(store).await, begin(store).await, begin(store).await);
-    let file = |upload: &UploadName| store.0.path_of(&bucket(), &format!("~!uploads/{}", upload.id));
+    let file = |upload: &UploadName| {
+        store
+            .now()
+            .path_of(&bucket(), &format!("~!uploads/{}", upload.id))
+    };
     let now = fs::metadata(file(&fresh)).unwrap().modified().unwrap();
     let long_ago = now - Duration::from_secs(1_000);
     part(store, &used, 1, b"one").await.unwrap();
@@ -233,7 +253,7 @@ async fn only_uploads_to_which_nothing_came_for_long_are_aborted() {
         part(store, &old, 1, b"late").await,
         Err(StoreError::NoSuchUpload(_))
     ));
-    assert!(sweep::own_names(&store.0.path_of(&bucket(), "")).is_empty());
+    assert!(sweep::own_names(&store.now().path_of(&bucket(), "")).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

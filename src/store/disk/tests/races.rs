@@ -28,7 +28,7 @@ async fn whole(store: &DiskStore, key: &str) -> bool {
     };
     let Content::File(file) = object.content;
     let mut content = vec![0; usize::try_from(object.attributes.size).unwrap()];
-    std::os::unix::fs::FileExt::read_exact_at(&*file, &mut content, 0).unwrap();
+    std::os::unix::fs::FileExt::read_exact_at(file.file(), &mut content, 0).unwrap();
     let expected = format!("tag-of-{}", content.len());
     assert_eq!(object.attributes.etag.as_str(), expected);
     assert!(

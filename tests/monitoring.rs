@@ -36,7 +36,15 @@ type Told = BTreeMap<String, BTreeSet<String>>;
 /// What the program tells once it has served and refused something.
 async fn told() -> (Told, String) {
     let program = Program::new();
-    let serving = Serving::start(program.command(&["serve"]));
+    assert!(program.command(&["dev-cert"]).output().unwrap().status.success());
+    let mut serve = program.command(&["serve"]);
+    // HTTPS besides, so that what is told of certificates is there.
+    serve.envs([
+        ("POSTERN_SERVER__TLS__CERTIFICATE", "tls/cert.pem"),
+        ("POSTERN_SERVER__TLS__PRIVATE_KEY", "tls/key.pem"),
+        ("POSTERN_SERVER__TLS__LISTEN", "127.0.0.1:0"),
+    ]);
+    let serving = Serving::start(serve);
     let admin = serving
         .said
         .iter()

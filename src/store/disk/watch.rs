@@ -175,10 +175,12 @@ impl Parts {
 
     /// One line of the log when something goes wrong, or wrong in another way, and one when it is well again.
     fn turn(&self, path: &Path, problem: Option<Arc<Problem>>) {
-        let mut problems = locked(&self.health.problems);
-        let before = match &problem {
-            Some(problem) => problems.insert(path.to_owned(), problem.clone()),
-            None => problems.remove(path),
+        let before = {
+            let mut problems = locked(&self.health.problems);
+            match &problem {
+                Some(problem) => problems.insert(path.to_owned(), problem.clone()),
+                None => problems.remove(path),
+            }
         };
         match (before, problem) {
             (None, Some(problem)) => tracing::error!("{problem}"),

@@ -33,6 +33,10 @@ instructions:
 fuzz SECONDS="30":
     bash fuzz/run {{SECONDS}}
 
+# A mixed load for SECONDS, every byte compared.
+soak SECONDS="1800":
+    tests/soak/run --seconds {{SECONDS}}
+
 # The Debian package.
 deb:
     packaging/deb/build

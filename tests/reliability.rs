@@ -14,6 +14,7 @@ use tokio::{
 };
 
 use crate::{
+    logs::{Program, Serving},
     support::{NOON, TestGateway, Wishes, client},
     transport::connect,
 };
@@ -266,4 +267,21 @@ fn every_row_of_the_fault_table_names_a_test_that_is_there_and_every_fault_has_a
             "{name} has no row in docs/RELIABILITY.md"
         );
     }
+}
+
+/// A service manager that stops reading, or a disk that is busy.
+#[tokio::test]
+async fn a_log_that_nobody_takes_holds_up_no_request() {
+    let program = Program::new();
+    let serving = Serving::start(program.command(&["serve"]));
+    // Some hundred lines fill the pipe (64 KiB on Linux); nobody reads one of them until the end.
+    for _ in 0..800 {
+        let answer = client::send(serving.address(), Method::GET, serving.link(), &[]).await;
+        assert_eq!(answer.status, StatusCode::OK);
+    }
+    let log = serving.stop();
+    assert!(
+        log.lines().filter(|line| line.contains("GetObject")).count() > 200,
+        "{log}"
+    );
 }

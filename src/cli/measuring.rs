@@ -12,6 +12,8 @@ use crate::{
     traces::Traces,
 };
 
+use super::logging::Log;
+
 /// How long a file system may take to say how much room it has. Prometheus waits ten seconds for all of it.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -21,6 +23,7 @@ pub(super) struct Measuring {
     pub(super) policy: Live,
     pub(super) telemetry: Telemetry,
     pub(super) certificates: Option<Certificates>,
+    pub(super) log: Log,
     pub(super) clock: Clock,
     /// When the process began, in seconds since 1970.
     pub(super) started: f64,
@@ -58,6 +61,7 @@ impl Measuring {
                 lost: trail.lost,
             },
             certificates: self.certificates.as_ref().map(certificates),
+            log_lines_lost: self.log.lost(),
             signing_keys: self.policy.signing_keys(),
             listings: self.store.listings(),
             storage_healthy: self.store.problem().is_none(),

@@ -35,7 +35,7 @@ use crate::{
 use super::{
     Cli, Outcome, Problem, confinement,
     environment::Environment,
-    logging,
+    logging::{self, Log},
     measuring::{self, Measuring},
     seed,
 };
@@ -84,7 +84,7 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
         Some(folder) => Some(serve_folder(folder, args.bucket.as_deref(), &mut config)?),
         None => None,
     };
-    logging::start(&config.log);
+    let log = logging::start(&config.log);
     // Sockets come first: whoever connects while the store is waited for is kept in their queues.
     sockets.open(&config.server, &config.admin)?;
     let store = opening::open(&config)?;
@@ -93,7 +93,9 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
     let policy = policy(&who, &config, &clock)?;
     let seed = args.seed.clone().or(environment.seed.take());
     confinement::enter(&config, &policy, seed.as_deref(), scratch.as_ref())?;
+    let _written = log.in_background();
     let prepared = Prepared {
+        log,
         who,
         policy,
         store,
@@ -178,6 +180,7 @@ fn policy(who: &Who, config: &Config, clock: &Clock) -> Result<Live, Problem> {
 
 /// What was opened before the process confined itself, when it had one thread.
 struct Prepared {
+    log: Log,
     who: Who,
     policy: Live,
     store: DiskStore,
@@ -192,6 +195,7 @@ struct Prepared {
 async fn serve(config: Config, prepared: Prepared) -> Result<Outcome, Problem> {
     let stop = server::termination()?;
     let Prepared {
+        log,
         who,
         policy,
         store,
@@ -275,6 +279,7 @@ async fn serve(config: Config, prepared: Prepared) -> Result<Outcome, Problem> {
             policy,
             telemetry: telemetry.clone(),
             certificates,
+            log,
             clock: clock.clone(),
             started,
         },

@@ -24,6 +24,8 @@ pub struct Now {
     pub policy: Policy,
     /// The audit trail.
     pub audit: Trail,
+    /// Lines of the log that found no room, since the start.
+    pub log_lines_lost: u64,
     /// The certificates, where HTTPS is spoken.
     pub certificates: Option<Certificates>,
     /// Signing keys that were at hand or had to be derived.
@@ -99,6 +101,11 @@ impl Now {
         self.policy.register(registry);
         self.audit.register(registry);
         self.spans.register(registry);
+        registry.register(
+            "log_lines_lost",
+            "Lines of the log that were lost while standard error took none",
+            ConstCounter::new(self.log_lines_lost),
+        );
         if let Some(certificates) = &self.certificates {
             certificates.register(registry);
         }

@@ -12,7 +12,7 @@ use crate::{
     traces::Traces,
 };
 
-use super::logging::Log;
+use super::super::logging::Log;
 
 /// How long a file system may take to say how much room it has. Prometheus waits ten seconds for all of it.
 const PATIENCE: Duration = Duration::from_secs(2);

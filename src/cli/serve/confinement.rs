@@ -14,7 +14,7 @@ use crate::{
     live::Live,
 };
 
-use super::Problem;
+use super::super::Problem;
 
 /// What the system's own libraries read while names are looked up (`listen = "localhost:9000"`), processors counted and modules loaded. Nothing
 /// secret is in any of it.

@@ -18,7 +18,7 @@ const AT_ONCE: u64 = 64 * 1024;
 
 /// Up to here copying a file through memory that stays in the processor's cache costs no more than having the kernel send its pages, with fewer
 /// calls (docs/PERFORMANCE.md).
-const COPIED: u64 = 1024 * 1024;
+const COPIED: u64 = 32 * 1024;
 
 /// The body of an answer: nothing, a short text, or an object streamed from the store in constant memory.
 pub(super) enum Body {

@@ -57,7 +57,8 @@ impl Serving {
         });
         // Without this the last part of a small answer waits for an acknowledgement.
         let _ = stream.set_nodelay(true);
-        let Some(peer) = proxy_protocol::begin(&mut stream, peer, settings).await else {
+        // What is boxed is given back once it is over: a connection that waits for years carries none of it along.
+        let Some(peer) = Box::pin(proxy_protocol::begin(&mut stream, peer, settings)).await else {
             return;
         };
         let Some(_place) = self.addresses.take(&peer, &settings.trusted_proxies) else {
@@ -66,7 +67,7 @@ impl Serving {
         let Some(tls) = tls else {
             let (stream, connection) = plain(stream);
             let client = Client::new(peer, connection);
-            return self.http1(stream, client, handler, watcher).await;
+            return Box::pin(self.http1(stream, client, handler, watcher)).await;
         };
         let connection = Connection::new();
         let handshake = async {
@@ -76,7 +77,7 @@ impl Serving {
             let stream = Abortable::new(stream, connection.clone());
             tls.accept(stream).await.map(Some)
         };
-        let handshake = tokio::time::timeout(settings.head_timeout.duration(), handshake);
+        let handshake = tokio::time::timeout(settings.head_timeout.duration(), Box::pin(handshake));
         let Ok(handshake) = handshake.await else {
             return self.metrics.limited(Limit::HeadTimeout);
         };
@@ -90,9 +91,9 @@ impl Serving {
         };
         let client = Client::new(peer, connection);
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-            self.http2(stream, client, handler, watcher).await;
+            Box::pin(self.http2(stream, client, handler, watcher)).await;
         } else {
-            self.http1(stream, client, handler, watcher).await;
+            Box::pin(self.http1(stream, client, handler, watcher)).await;
         }
     }
 

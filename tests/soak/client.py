@@ -267,8 +267,7 @@ def read(response, tally, sent=0, pause=None):
     while piece := response.read(PIECE if pause is None else 64 * 1024):
         digest.update(piece)
         size += len(piece)
-        if size <= PIECE:
-            kept += piece
+        kept += piece if size <= PIECE else b""
         if pause:
             pause()
     # http.client takes a body that is too short for a whole one where it is read in pieces.

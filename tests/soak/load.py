@@ -189,9 +189,10 @@ class Slow:
         return connection
 
     def dawdle(self):
+        """Between two pieces; now and then a longer stop. Once the load is over, no more."""
         stops = 1.5 if self.random.random() < 0.02 else 0
         self.soak.pacer.pay(64 * 1024)
-        time.sleep(stops or self.random.uniform(0.0, 0.06))
+        slept(self.soak, stops or self.random.uniform(0.0, 0.06))
 
     def read_slowly(self, scheme):
         key = self.random.choice([k for k in self.soak.static if MIB <= k.now().size <= 8 * MIB] + self.soak.written)
@@ -248,7 +249,7 @@ class Slow:
         try:
             for at in range(0, version.size, 16 * 1024):
                 connection.send(body[at : at + 16 * 1024])
-                time.sleep(self.random.uniform(0.02, 0.2))
+                slept(self.soak, self.random.uniform(0.02, 0.2))
             ok(read(connection.getresponse(), self.soak.tally, version.size), "a slow upload")
             written.done()
         finally:

@@ -128,7 +128,7 @@ class Operator:
 
 
 class Running:
-    """A slow download of a link, until it ends."""
+    """A download of a link, so slow that it is still running when the link is revoked."""
 
     def __init__(self, soak, link):
         self.soak, self.size, self.error, self.enough = soak, 0, None, threading.Event()
@@ -136,17 +136,9 @@ class Running:
         soak.tally.begin("GET, to be cut")
         self.connection.request("GET", link[1], headers={"Connection": "close"})
         self.response = self.connection.getresponse()
-        ok(self.response_or(), "a download to be cut")
+        assert self.response.status == 200, f"a download to be cut: status {self.response.status}"
         self.thread = threading.Thread(target=self.read, daemon=True)
         self.thread.start()
-
-    def response_or(self):
-        self.body = b"" if self.response.status == 200 else self.response.read()
-        return self
-
-    @property
-    def status(self):
-        return self.response.status
 
     def read(self):
         try:

@@ -230,6 +230,8 @@ async fn objects_and_ranges_of_every_size_arrive_to_the_byte_by_every_way_and_on
         0,
         1,
         4 * KIB,
+        32 * KIB,
+        32 * KIB + 1,
         64 * KIB + 1,
         256 * KIB,
         1024 * KIB,

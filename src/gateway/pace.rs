@@ -24,7 +24,8 @@ impl Default for LowestRate {
     fn default() -> Self {
         Self {
             bytes_per_second: 1024,
-            over: Span::from_seconds(60),
+            // What counts as taken is what the kernel takes, in steps of up to a third of a socket's buffer (4 MiB on Linux).
+            over: Span::from_seconds(120),
         }
     }
 }

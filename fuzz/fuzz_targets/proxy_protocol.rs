@@ -2,14 +2,14 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use postern::server::parse_proxy_header;
+use postern::types::ProxyHeader;
 
 fuzz_target!(|data: &[u8]| {
-    let whole = parse_proxy_header(data);
+    let whole = ProxyHeader::parse(data);
     // The longest text that may still become a header has 106 bytes, and the longest binary one that is not decided 51.
     assert!(whole != Ok(None) || data.len() < 107);
     for cut in 0..data.len().min(300) {
-        match (parse_proxy_header(&data[..cut]), whole) {
+        match (ProxyHeader::parse(&data[..cut]), whole) {
             (Ok(None), _) => {}
             // What was decided stays.
             (Ok(Some(early)), Ok(Some(whole))) => assert_eq!(early, whole),

@@ -29,7 +29,6 @@ pub use admin::{AdminListener, Readiness, Source};
 pub use error::ServerError;
 pub use limits::Limits;
 pub use listener::PublicListener;
-pub use proxy_protocol::{ProxyHeader, ProxyHeaderError, parse as parse_proxy_header};
 pub use settings::{AdminSettings, CertificateFiles, ProxyProtocol, Settings, TlsSettings};
 pub use shutdown::{reload_signals, termination};
 pub use sockets::Sockets;

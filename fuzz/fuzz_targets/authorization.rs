@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use postern::{
     policy::{PolicyFile, References, Snapshot},
     sigv4::{AddressingStyle, Endpoint, SignRequest, sign_header},
-    types::{AccessKeyId, BucketName, ObjectKey, Peer, Region, RequestHead, Scheme, SecretKey},
+    types::{Client, AccessKeyId, BucketName, ObjectKey, Peer, Region, RequestHead, Scheme, SecretKey},
     verdict::{Circumstances, Settings, decide},
 };
 use time::{OffsetDateTime, macros::datetime};
@@ -46,7 +46,7 @@ fn passes(headers: HeaderMap) -> bool {
     let settings = Settings::default();
     let circumstances = Circumstances {
         head: &Arc::new(head),
-        peer: Peer { address: ([127, 0, 0, 1], 1).into(), tls: None },
+        client: Client::from(Peer::plain(([127, 0, 0, 1], 1).into())),
         snapshot: &SNAPSHOT,
         settings: &settings,
         now: NOW,

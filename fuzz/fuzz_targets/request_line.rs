@@ -10,7 +10,7 @@ use postern::{
     policy::{PolicyFile, References, Snapshot},
     s3::{Call, Target},
     sigv4::{AddressingStyle, Endpoint, SignRequest, presign},
-    types::{AccessKeyId, Peer, Region, RequestHead, Scheme, SecretKey, Span},
+    types::{Client, AccessKeyId, Peer, Region, RequestHead, Scheme, SecretKey, Span},
     verdict::{Circumstances, Settings, asked_for, decide},
 };
 use time::macros::datetime;
@@ -74,7 +74,7 @@ fuzz_target!(|data: &[u8]| {
     }
     let circumstances = Circumstances {
         head: &Arc::new(head),
-        peer: Peer { address: ([127, 0, 0, 1], 1).into(), tls: None },
+        client: Client::from(Peer::plain(([127, 0, 0, 1], 1).into())),
         snapshot: &NOBODY,
         settings: &settings,
         now: datetime!(2026-11-24 12:00 UTC),

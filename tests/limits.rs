@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    support::{BUCKET, TestGateway, Wishes, client, policy},
+    support::{BUCKET, TestGateway, Wishes, client, form::TestForm, policy},
     transport::connect,
 };
 
@@ -340,6 +340,16 @@ async fn a_body_that_is_too_long_is_refused_before_it_comes() {
     let forged = put.replace("X-Amz-Expires=900", "X-Amz-Expires=901");
     let refused = client::send_body(gateway.address, Method::PUT, &forged, &[], "12345678901".into()).await;
     assert_eq!(refused.status, 403, "a stranger does not learn what the limit is");
+    let form = TestForm::signed(
+        "2026-11-24T12:10:00Z",
+        r#"["eq", "$key", "form"]"#,
+        &[("key", "form")],
+    );
+    assert_eq!(form.send(&gateway).await.code(), "EntityTooLarge");
+    let forged = form
+        .without("x-amz-signature")
+        .with("x-amz-signature", &"0".repeat(64));
+    assert_eq!(forged.send(&gateway).await.code(), "SignatureDoesNotMatch");
 }
 
 #[tokio::test]

@@ -173,7 +173,20 @@ impl Failure {
             Self::TooManyFailures => Some(Limit::FailedAuthentications),
             Self::TooLong(_) => Some(Limit::UploadBytes),
             Self::SlowBody => Some(Limit::LowestRateSending),
-            _ => None,
+            Self::Head(_)
+            | Self::Refused(_)
+            | Self::Withdrawn(..)
+            | Self::Unrecorded
+            | Self::PayloadHash { .. }
+            | Self::UnwantedBody
+            | Self::CutBody
+            | Self::SilentBody
+            | Self::DocumentTooLong { .. }
+            | Self::Interrupted
+            | Self::Call(_)
+            | Self::NoSuchKey(_)
+            | Self::HiddenKey
+            | Self::Store(_) => None,
         }
     }
 

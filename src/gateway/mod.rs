@@ -273,11 +273,11 @@ impl<S: Store> Gateway<S> {
         B: http_body::Body<Data = Bytes> + Unpin,
     {
         let gateway = &*self.0;
-        limits::upload(head, gateway.settings.limits.upload_bytes)?;
         let (form, mut file) = form::read(head, body).await?;
         let permit = self.decide(head, course, |circumstances| {
             verdict::decide_form(circumstances, &form)
         })?;
+        limits::upload(head, gateway.settings.limits.upload_bytes)?;
         file.body()
             .ends_with(course.begin(&gateway.transfers, permit.grounds(), End::Wake));
         let grounds = permit.grounds().clone();

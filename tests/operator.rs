@@ -224,6 +224,20 @@ fn ask(program: &Program, admin: &str, arguments: &[&str]) -> (Option<i32>, Stri
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_no_longer_runs_is_in_the_trail_once_the_transfers_have_been_told() {
+    let program = Program::new();
+    let (serving, admin) = serving(&program);
+    let transfers = format!("http://{admin}/transfers");
+    for requests in 1..=10 {
+        let answer = client::send(serving.address(), http::Method::GET, serving.link(), &[]).await;
+        assert_eq!(answer.status, 200);
+        client::send(admin.parse().unwrap(), http::Method::GET, &transfers, &[]).await;
+        let trail = fs::read_to_string(program.folder.path().join("audit.jsonl")).unwrap();
+        assert_eq!(trail.lines().count(), requests, "{trail}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_leaked_link_is_found_revoked_proved_and_given_back() {
     let program = Program::new();
     let (serving, admin) = serving(&program);

@@ -53,8 +53,8 @@ pub trait Source: Send + Sync + 'static {
     /// What `/readyz` tells.
     fn readiness(&self) -> Readiness;
 
-    /// What `/transfers` tells: those in flight, as a JSON list of audit records.
-    fn transfers(&self) -> String;
+    /// What `/transfers` tells: those in flight, as a JSON list of audit records. What ended before it is in the audit trail by then.
+    fn transfers(&self) -> impl Future<Output = String> + Send;
 
     /// What `/metrics` tells, in the OpenMetrics form.
     fn metrics(&self) -> impl Future<Output = String> + Send;
@@ -150,7 +150,9 @@ where
             (status, JSON, text)
         }
         (&Method::GET | &Method::HEAD, "/metrics") => (StatusCode::OK, OPENMETRICS, source.metrics().await),
-        (&Method::GET | &Method::HEAD, "/transfers") => (StatusCode::OK, JSON, source.transfers() + "\n"),
+        (&Method::GET | &Method::HEAD, "/transfers") => {
+            (StatusCode::OK, JSON, source.transfers().await + "\n")
+        }
         // A page of another origin cannot send this type without asking first, and is not answered then.
         (&Method::POST, "/explain") if !is_json(&request) => plain(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -233,7 +235,7 @@ mod tests {
             }
         }
 
-        fn transfers(&self) -> String {
+        async fn transfers(&self) -> String {
             "[]".to_owned()
         }
 

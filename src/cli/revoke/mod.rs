@@ -55,10 +55,11 @@ pub(super) fn run(cli: &Cli, args: &Args, direction: Direction) -> Result<Outcom
     }
     let config = cli.config()?;
     let (will_stop, will_cut) = match direction {
-        Direction::Revoke => (
-            audit::will_stop(&config, &selector),
-            audit::will_cut(&config, &selector),
-        ),
+        Direction::Revoke => {
+            // In this order: by the time the gateway answers, what it does not name as running is in the trail.
+            let will_cut = audit::will_cut(&config, &selector);
+            (audit::will_stop(&config, &selector), will_cut)
+        }
         Direction::Restore => (Ok(Vec::new()), Vec::new()),
     };
     if let (Selector::Link { until, .. }, Ok(links)) = (&mut selector, &will_stop) {

@@ -40,8 +40,12 @@ impl server::Source for Operators {
         }
     }
 
-    fn transfers(&self) -> String {
-        serde_json::to_string(&self.gateway.transfers()).unwrap_or_default()
+    async fn transfers(&self) -> String {
+        let running = self.gateway.transfers();
+        // Who asks reads the trail next: a transfer that has just ended must be told of in one of the two.
+        let audit = self.audit.clone();
+        _ = tokio::task::spawn_blocking(move || audit.flush()).await;
+        serde_json::to_string(&running).unwrap_or_default()
     }
 
     async fn metrics(&self) -> String {

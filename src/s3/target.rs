@@ -1,9 +1,9 @@
 //! What a host and a path name: a bucket and a key, in path style and in virtual-host style.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html>
 
-use percent_encoding::percent_decode_str;
+use std::borrow::Cow;
 
-use crate::types::{BucketName, ObjectKey, ObjectKeyError};
+use crate::types::{BucketName, ObjectKey, ObjectKeyError, decode_path};
 
 use super::{ErrorCode, S3Error};
 
@@ -39,7 +39,7 @@ impl Target {
             return Ok(Self::Service);
         }
         let bucket = BucketName::parse(&bucket)
-            .map_err(|_| S3Error::new(ErrorCode::InvalidBucketName).with("BucketName", bucket.as_str()))?;
+            .map_err(|_| S3Error::new(ErrorCode::InvalidBucketName).with("BucketName", &*bucket))?;
         match ObjectKey::parse(&key) {
             Ok(key) => Ok(Self::Object(bucket, key)),
             Err(ObjectKeyError::Empty) => Ok(Self::Bucket(bucket)),
@@ -57,34 +57,45 @@ impl Target {
 }
 
 /// The bucket in a host. The longest domain counts where one is below another.
-fn virtual_bucket(authority: &str, domains: &[String]) -> Option<String> {
+fn virtual_bucket<'h>(authority: &'h str, domains: &[String]) -> Option<Cow<'h, str>> {
     let host = match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
         Some(_) | None => authority,
     };
-    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-    let below = |domain: &&String| {
-        host.strip_suffix(domain.as_str())
-            .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
-    };
-    let domain = domains.iter().filter(below).max_by_key(|domain| domain.len())?;
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let bucket = domains
+        .iter()
+        .filter_map(|domain| label_before(host, domain))
+        .min_by_key(|bucket| bucket.len())?;
     // The configured domain itself may lie below a shorter one: it is a host for path style, not a bucket.
-    if domains.contains(&host) {
+    if domains.iter().any(|domain| is_lowered(host, domain)) {
         return None;
     }
-    host.strip_suffix(domain.as_str())?
-        .strip_suffix('.')
-        .map(str::to_owned)
+    Some(match bucket.bytes().any(|b| b.is_ascii_uppercase()) {
+        true => Cow::Owned(bucket.to_ascii_lowercase()),
+        false => Cow::Borrowed(bucket),
+    })
 }
 
-fn decode(text: &str) -> Result<String, S3Error> {
-    if !crate::types::escapes_are_whole(text) {
-        return Err(S3Error::new(ErrorCode::InvalidURI));
-    }
-    let decoded = percent_decode_str(text)
-        .decode_utf8()
-        .map_err(|_| S3Error::new(ErrorCode::InvalidURI))?;
-    Ok(decoded.into_owned())
+/// What stands before a dot and the domain, where something does.
+fn label_before<'h>(host: &'h str, domain: &str) -> Option<&'h str> {
+    let length = host.len().checked_sub(domain.len())?;
+    let (front, end) = host.split_at_checked(length)?;
+    let label = front.strip_suffix('.').filter(|label| !label.is_empty())?;
+    is_lowered(end, domain).then_some(label)
+}
+
+/// Is this the text in lower case?
+fn is_lowered(text: &str, lower: &str) -> bool {
+    text.len() == lower.len()
+        && text
+            .bytes()
+            .zip(lower.bytes())
+            .all(|(a, b)| a.to_ascii_lowercase() == b)
+}
+
+fn decode(text: &str) -> Result<Cow<'_, str>, S3Error> {
+    decode_path(text).map_err(|_| S3Error::new(ErrorCode::InvalidURI))
 }
 
 #[cfg(test)]

@@ -3,17 +3,20 @@
 //!
 //! The whole is built in one buffer and hashed once: what a mismatch shows is then exactly what was hashed.
 
-use std::ops::Range;
+use std::{borrow::Cow, cmp::Ordering};
 
 use http::{HeaderMap, Method};
 use sha2::{Digest, Sha256};
 
 use super::{
     ALGORITHM, SERVICE, TERMINATOR,
-    encode::{BrokenEscape, put_component, put_path},
+    encode::{BrokenEscape, is_unreserved, put_component, put_path},
     signing_key::mac,
 };
-use crate::types::{Query, SigningKey};
+use crate::types::{
+    Parameter, Query, SigningKey,
+    hex::{self, Digits},
+};
 
 /// The parts of a request that a signature covers.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>
@@ -42,14 +45,14 @@ impl CanonicalRequest<'_> {
         put_query(&mut out, self.query);
         out.push(b'\n');
         let names = signed_names(self.signed_headers);
-        for name in &names {
+        for name in split(&names) {
             out.extend_from_slice(name.as_bytes());
             out.push(b':');
             self.put_value(&mut out, name);
             out.push(b'\n');
         }
         out.push(b'\n');
-        out.extend_from_slice(names.join(";").as_bytes());
+        out.extend_from_slice(names.as_bytes());
         out.push(b'\n');
         out.extend_from_slice(self.payload.as_bytes());
         Ok(out)
@@ -79,12 +82,27 @@ impl CanonicalRequest<'_> {
     }
 }
 
-/// The names of `X-Amz-SignedHeaders` in lower case, sorted. AWS sorts them itself: its PHP SDK lists them unsorted in the
-/// URL and signs them sorted (<https://github.com/aws/aws-sdk-php/issues/3241>).
-pub(super) fn signed_names(list: &str) -> Vec<String> {
-    let mut names: Vec<_> = list.split(';').map(str::to_ascii_lowercase).collect();
+/// The names of `X-Amz-SignedHeaders` in lower case, sorted, joined with `;` as they came. AWS sorts them itself: its PHP SDK lists them
+/// unsorted in the URL and signs them sorted (<https://github.com/aws/aws-sdk-php/issues/3241>).
+fn signed_names(list: &str) -> Cow<'_, str> {
+    if split(list).is_sorted() && !list.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Cow::Borrowed(list);
+    }
+    let lower = list.to_ascii_lowercase();
+    let mut names: Vec<_> = split(&lower).collect();
     names.sort_unstable();
-    names
+    Cow::Owned(names.join(";"))
+}
+
+/// The names of such a list.
+pub(super) fn split(list: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(list);
+    std::iter::from_fn(move || {
+        let text = rest.take()?;
+        let end = memchr::memchr(b';', text.as_bytes()).unwrap_or(text.len());
+        rest = text.get(end + 1..);
+        text.get(..end)
+    })
 }
 
 /// Ends trimmed, runs of spaces folded to one.
@@ -102,30 +120,43 @@ fn put_folded(out: &mut Vec<u8>, value: &[u8]) {
 /// Every parameter but the signature itself, sorted by encoded name, then encoded value. Only the first `X-Amz-Signature` is
 /// left out: it is the one that counts, and a further copy is an unsigned parameter as any other.
 pub(super) fn put_query(out: &mut Vec<u8>, query: &Query<'_>) {
-    let mut encoded = Vec::with_capacity(512);
-    let mut pairs: Vec<(Range<usize>, Range<usize>)> = Vec::with_capacity(16);
-    let mut signature_seen = false;
-    for parameter in query.iter() {
-        if !signature_seen && parameter.name == "X-Amz-Signature" {
-            signature_seen = true;
-            continue;
-        }
-        let start = encoded.len();
-        put_component(&mut encoded, &parameter.name);
-        let middle = encoded.len();
-        put_component(&mut encoded, &parameter.value);
-        pairs.push((start..middle, middle..encoded.len()));
+    let signature = query
+        .iter()
+        .position(|parameter| parameter.name == "X-Amz-Signature");
+    let signed = query.iter().enumerate().filter(|(at, _)| Some(*at) != signature);
+    let signed = signed.map(|(_, parameter)| parameter);
+    // Most signers write them in this order.
+    if signed.clone().is_sorted_by(|a, b| in_order(a, b).is_le()) {
+        return put_parameters(out, signed);
     }
-    let text = |range: &Range<usize>| encoded.get(range.clone()).unwrap_or_default();
-    pairs.sort_unstable_by(|a, b| (text(&a.0), text(&a.1)).cmp(&(text(&b.0), text(&b.1))));
-    for (at, (name, value)) in pairs.iter().enumerate() {
+    let mut sorted: Vec<_> = signed.collect();
+    sorted.sort_unstable_by(|a, b| in_order(a, b));
+    put_parameters(out, sorted.into_iter());
+}
+
+fn put_parameters<'q>(out: &mut Vec<u8>, parameters: impl Iterator<Item = &'q Parameter<'q>>) {
+    for (at, Parameter { name, value }) in parameters.enumerate() {
         if at > 0 {
             out.push(b'&');
         }
-        out.extend_from_slice(text(name));
+        put_component(out, name);
         out.push(b'=');
-        out.extend_from_slice(text(value));
+        put_component(out, value);
     }
+}
+
+fn in_order(a: &Parameter<'_>, b: &Parameter<'_>) -> Ordering {
+    as_encoded(&a.name, &b.name).then_with(|| as_encoded(&a.value, &b.value))
+}
+
+/// Orders two texts as their encoded forms are ordered, without encoding them: the first byte that differs decides, and `%` stands before every byte
+/// that stands for itself.
+fn as_encoded(a: &str, b: &str) -> Ordering {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let differing = a.iter().zip(b).find(|(a, b)| a != b);
+    differing.map_or(a.len().cmp(&b.len()), |(a, b)| {
+        (is_unreserved(*a), a).cmp(&(is_unreserved(*b), b))
+    })
 }
 
 /// What the signing key signs.
@@ -149,8 +180,8 @@ impl StringToSign<'_> {
 }
 
 /// The hash of a canonical request, in hexadecimal.
-pub(super) fn hash(canonical_request: &[u8]) -> String {
-    hex::encode(Sha256::digest(canonical_request))
+pub(super) fn hash(canonical_request: &[u8]) -> Digits {
+    hex::digits(&Sha256::digest(canonical_request).into())
 }
 
 /// Appends a string to sign.
@@ -158,13 +189,14 @@ pub(super) fn put_string_to_sign(
     out: &mut Vec<u8>,
     date: &str,
     (scope_date, region): (&str, &str),
-    hash: &str,
+    hash: &Digits,
 ) {
     for part in [
-        ALGORITHM, "\n", date, "\n", scope_date, "/", region, "/", SERVICE, "/", TERMINATOR, "\n", hash,
+        ALGORITHM, "\n", date, "\n", scope_date, "/", region, "/", SERVICE, "/", TERMINATOR, "\n",
     ] {
         out.extend_from_slice(part.as_bytes());
     }
+    out.extend_from_slice(hash.as_bytes());
 }
 
 /// The MAC over a string to sign, ready to give a signature or to compare with one.
@@ -177,6 +209,8 @@ pub(super) fn signed(key: &SigningKey, string_to_sign: &[u8]) -> hmac::Hmac<Sha2
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn canonical_query(raw: &str) -> String {
@@ -201,6 +235,48 @@ mod tests {
             ("X-Amz-Date=1&X-Amz-Date=2", "X-Amz-Date=1&X-Amz-Date=2"),
         ] {
             assert_eq!(canonical_query(raw), canonical, "{raw}");
+        }
+    }
+
+    /// The same as it is defined: everything encoded, by a library, and then sorted.
+    fn plain_query(query: &Query<'_>) -> String {
+        use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+        const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+            .remove(b'-')
+            .remove(b'.')
+            .remove(b'_')
+            .remove(b'~');
+        let encoded = |text| utf8_percent_encode(text, RESERVED).to_string();
+        let mut pairs: Vec<_> = query
+            .iter()
+            .map(|p| (encoded(&p.name), encoded(&p.value)))
+            .collect();
+        if let Some(at) = query.iter().position(|p| p.name == "X-Amz-Signature") {
+            pairs.remove(at);
+        }
+        pairs.sort();
+        let joined: Vec<_> = pairs
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        joined.join("&")
+    }
+
+    proptest! {
+        #[test]
+        fn any_query_is_canonical_as_it_is_defined(
+            raw in "(([a-cZ~_.-]|%[0-7][0-9A-F]|é|X-Amz-Signature){0,4}(=([a-cZ~ /+-]|%[0-7][0-9A-F]|é){0,4})?&?){0,8}"
+        ) {
+            let query = Query::parse(&raw).unwrap();
+            prop_assert_eq!(canonical_query(&raw), plain_query(&query));
+        }
+
+        #[test]
+        fn any_list_of_names_is_lowered_and_sorted(list in "[a-cA-C;-]{0,12}") {
+            let mut names: Vec<_> = list.split(';').map(str::to_ascii_lowercase).collect();
+            names.sort();
+            prop_assert_eq!(signed_names(&list), names.join(";"));
+            prop_assert!(split(&list).eq(list.split(';')));
         }
     }
 
@@ -337,7 +413,7 @@ mod tests {
                 crate::types::SecretKey::parse("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned());
             let key = super::super::signing_key(&secret.unwrap(), "20130524", "us-east-1");
             let signature = signed(&key, &string_to_sign.bytes()).finalize().into_bytes();
-            assert_eq!(hex::encode(signature), expected, "{method} {path}");
+            assert_eq!(::hex::encode(signature), expected, "{method} {path}");
         }
     }
 }

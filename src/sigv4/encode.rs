@@ -6,8 +6,19 @@
 pub(super) struct BrokenEscape;
 
 /// Letters, digits and `-._~` stand for themselves (RFC 3986, section 2.3).
-fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+#[allow(clippy::indexing_slicing)] // the compiler does it, within the bounds
+const UNRESERVED: [bool; 256] = {
+    let mut unreserved = [false; 256];
+    let mut byte: u8 = 0;
+    while byte < 128 {
+        unreserved[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+        byte += 1;
+    }
+    unreserved
+};
+
+pub(super) fn is_unreserved(byte: u8) -> bool {
+    UNRESERVED.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
 fn put_byte(out: &mut Vec<u8>, byte: u8) {
@@ -27,11 +38,21 @@ fn put_byte(out: &mut Vec<u8>, byte: u8) {
 
 /// Appends a query name or value, `/` encoded too.
 pub(super) fn put_component(out: &mut Vec<u8>, text: &str) {
-    if text.bytes().all(is_unreserved) {
-        out.extend_from_slice(text.as_bytes());
-    } else {
-        text.bytes().for_each(|byte| put_byte(out, byte));
+    let mut rest = text.as_bytes();
+    while let Some((plain, byte, behind)) = split_at(rest, |byte| !is_unreserved(byte)) {
+        out.extend_from_slice(plain);
+        put_byte(out, byte);
+        rest = behind;
     }
+    out.extend_from_slice(rest);
+}
+
+/// What is before the first such byte, the byte, and what is behind it.
+fn split_at(bytes: &[u8], such: impl Fn(u8) -> bool) -> Option<(&[u8], u8, &[u8])> {
+    let at = bytes.iter().position(|byte| such(*byte))?;
+    let (front, behind) = bytes.split_at_checked(at)?;
+    let (byte, behind) = behind.split_first()?;
+    Some((front, *byte, behind))
 }
 
 /// Appends a decoded key, `/` kept.

@@ -22,10 +22,30 @@ pub enum Mechanism {
     Anonymous,
 }
 
-/// The parameters that claim a presigned request even beside an Authorization header.
-const CLAIMS: [&str; 3] = ["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature"];
-/// Those that a header-signed request may also carry, to no effect.
-const DETAILS: [&str; 3] = ["X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders"];
+/// What the names of a query's parameters claim.
+#[derive(Default)]
+struct Claims {
+    /// A presigned request, even beside an Authorization header.
+    version_4: bool,
+    /// A presigned request, but for those that a header-signed one may also carry, to no effect.
+    detail: bool,
+    version_2: bool,
+}
+
+impl Claims {
+    fn of(query: &Query<'_>) -> Self {
+        let mut claims = Self::default();
+        for parameter in query.iter() {
+            match parameter.name.as_ref() {
+                "X-Amz-Algorithm" | "X-Amz-Credential" | "X-Amz-Signature" => claims.version_4 = true,
+                "X-Amz-Date" | "X-Amz-Expires" | "X-Amz-SignedHeaders" => claims.detail = true,
+                "Signature" | "AWSAccessKeyId" => claims.version_2 = true,
+                _ => {}
+            }
+        }
+        claims
+    }
+}
 
 impl Mechanism {
     /// Decides from the Authorization header, whatever its scheme, and the names of the query parameters. The errors are
@@ -34,8 +54,11 @@ impl Mechanism {
         let mut authorizations = head.headers().get_all(AUTHORIZATION).iter();
         let authorization = authorizations.next();
         let text = || authorization.map(|value| ErrorText::new(value.as_bytes()));
-        let version_4 = CLAIMS.iter().any(|name| query.has(name));
-        let version_2 = query.has("Signature") || query.has("AWSAccessKeyId");
+        let Claims {
+            version_4,
+            detail,
+            version_2,
+        } = Claims::of(query);
         let claims = [
             version_4,
             version_2,
@@ -51,8 +74,7 @@ impl Mechanism {
             return Err(Reject::SignatureVersion2);
         }
         let Some(authorization) = authorization.map(|value| value.as_bytes()) else {
-            let presigned = version_4 || DETAILS.iter().any(|name| query.has(name));
-            return Ok(if presigned {
+            return Ok(if version_4 || detail {
                 Self::Presigned
             } else {
                 Self::Anonymous

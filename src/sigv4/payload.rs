@@ -5,8 +5,10 @@
 
 use std::borrow::Cow;
 
+use http::HeaderName;
+
 use super::reject::{ErrorText, Reject};
-use crate::types::{Query, RequestHead};
+use crate::types::{Query, RequestHead, hex};
 
 /// What the signature says of the body, to be held against the body by whoever reads it.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>
@@ -48,6 +50,9 @@ impl Streaming {
     }
 }
 
+/// The header that declares it.
+pub(super) static X_AMZ_CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
+
 /// What a request without a declaration is signed as.
 pub(super) const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 
@@ -61,11 +66,7 @@ impl Payload {
             "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER" => Self::Streaming(Streaming::HmacTrailer),
             "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD" => Self::Streaming(Streaming::Ecdsa),
             "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER" => Self::Streaming(Streaming::EcdsaTrailer),
-            digits => {
-                let mut hash = [0; 32];
-                hex::decode_to_slice(digits, &mut hash).ok()?;
-                Self::Sha256(hash)
-            }
+            digits => Self::Sha256(hex::bytes(digits)?),
         })
     }
 }
@@ -76,7 +77,7 @@ pub(super) fn declared<'h>(
     head: &'h RequestHead,
     query: &'h Query<'_>,
 ) -> Result<(Cow<'h, str>, Payload), Reject> {
-    let mut headers = head.headers().get_all("x-amz-content-sha256").iter();
+    let mut headers = head.headers().get_all(&X_AMZ_CONTENT_SHA256).iter();
     let line = match (headers.next(), headers.next()) {
         (Some(first), Some(second)) => {
             let both = [first.as_bytes(), b",", second.as_bytes()].concat();

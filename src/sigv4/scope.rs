@@ -39,16 +39,17 @@ impl<'h> Scope<'h> {
     /// Checks date, region, service and terminator, in this order. `signed` is `X-Amz-Date`. The region that fits comes out.
     pub(super) fn check(&self, signed: &str, terms: &Terms<'_>) -> Result<Region, ScopeReject> {
         let given = |part: &str| part.to_owned();
-        if date_of(self.date).is_none() {
-            return Err(ScopeReject::DateMalformed {
-                given: given(self.date),
-            });
-        }
+        // What was signed is a date: it was read already.
         let expected = signed.get(..8).unwrap_or_default();
         if self.date != expected {
-            return Err(ScopeReject::DateDiffers {
-                given: given(self.date),
-                expected: given(expected),
+            return Err(match date_of(self.date) {
+                None => ScopeReject::DateMalformed {
+                    given: given(self.date),
+                },
+                Some(_) => ScopeReject::DateDiffers {
+                    given: given(self.date),
+                    expected: given(expected),
+                },
             });
         }
         let region = terms.regions.iter().find(|r| r.as_str() == self.region);

@@ -9,7 +9,7 @@ use super::{
     reject::Mismatch,
     signing_key::derive,
 };
-use crate::types::{Signature, SigningKey};
+use crate::types::{Signature, SigningKey, hex::Digits};
 
 /// A signature that did not match, held against other texts. It cannot be printed.
 pub struct Trial {
@@ -31,7 +31,7 @@ pub struct TrialScope {
 
 /// The hash of a canonical request: what enters a string to sign.
 #[derive(Clone)]
-pub struct TrialHash(String);
+pub struct TrialHash(Digits);
 
 impl TrialHash {
     /// Of these bytes.

@@ -7,18 +7,21 @@
 use std::fmt;
 
 use hmac::Mac;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use time::OffsetDateTime;
 
 use super::{
     Mechanism,
-    canonical::{CanonicalRequest, StringToSign, signed},
+    canonical::{CanonicalRequest, StringToSign, signed, split},
     chunked::{Chain, ChunkedDecoder, ChunkedReject},
     payload::{self, Payload},
     reject::{ErrorText, Mismatch, Reject},
     window::InForce,
 };
 use crate::types::{AccessKeyId, LinkId, Region, RequestHead, Signature, SigningKey};
+
+/// The token of a temporary key.
+static X_AMZ_SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
 /// The origin's host and path under which a request is tried: those of its head, or of another public name of the gateway
 /// (a proxy or a container changed the host, or took a path prefix away).
@@ -28,6 +31,28 @@ pub struct Target<'a> {
     pub authority: &'a str,
     /// The path, percent-encoded as sent, path prefix included.
     pub path: &'a str,
+}
+
+/// A [`Target`] that is kept: host and path in one piece.
+#[derive(Clone)]
+struct SignedFor {
+    text: Box<str>,
+    authority_length: usize,
+}
+
+impl SignedFor {
+    fn new(Target { authority, path }: Target<'_>) -> Self {
+        Self {
+            text: [authority, path].concat().into(),
+            authority_length: authority.len(),
+        }
+    }
+
+    fn target(&self) -> Target<'_> {
+        let halves = self.text.split_at_checked(self.authority_length);
+        let (authority, path) = halves.unwrap_or((&self.text, ""));
+        Target { authority, path }
+    }
 }
 
 /// The texts behind a signature, as the gateway computes them. They hold the query string, so they are for an answer and not for a log.
@@ -49,8 +74,7 @@ pub struct ToSign {
 #[derive(Clone)]
 pub struct Verified {
     access_key_id: AccessKeyId,
-    authority: String,
-    path: String,
+    signed_for: SignedFor,
     region: Region,
     signed_at: OffsetDateTime,
     expires_at: OffsetDateTime,
@@ -94,8 +118,7 @@ impl InForce<'_> {
         }
         Ok(Verified {
             access_key_id: claim.access_key_id.clone(),
-            authority: target.authority.to_owned(),
-            path: target.path.to_owned(),
+            signed_for: SignedFor::new(target),
             region: self.region.clone(),
             signed_at: claim.signed_at,
             expires_at: self.expires_at,
@@ -119,7 +142,9 @@ impl InForce<'_> {
         let claim = &self.claim;
         every_needed_header_is_signed(head.headers(), claim.signed_headers)?;
         let (line, payload) = payload::declared(head, claim.query)?;
-        if claim.mechanism == Mechanism::Header && !head.headers().contains_key("x-amz-content-sha256") {
+        if claim.mechanism == Mechanism::Header
+            && !head.headers().contains_key(&payload::X_AMZ_CONTENT_SHA256)
+        {
             return Err(Reject::PayloadHashMissing);
         }
         let canonical_request = CanonicalRequest {
@@ -147,7 +172,7 @@ impl InForce<'_> {
 
     fn session_token(&self, headers: &HeaderMap) -> Option<ErrorText> {
         let in_query = self.claim.query.first("X-Amz-Security-Token");
-        let in_header = headers.get("x-amz-security-token");
+        let in_header = headers.get(&X_AMZ_SECURITY_TOKEN);
         in_query
             .map(ErrorText::new)
             .or_else(|| in_header.map(|token| ErrorText::new(token.as_bytes())))
@@ -157,8 +182,8 @@ impl InForce<'_> {
 /// `host` and every `x-amz-*` header must be signed, save `x-amz-content-sha256`, whose value is the payload line anyway. An
 /// unsigned `x-amz-copy-source` would turn a presigned PUT into a copy made as the signer.
 fn every_needed_header_is_signed(headers: &HeaderMap, list: &str) -> Result<(), Reject> {
-    let is_signed = |name: &str| list.split(';').any(|listed| listed.eq_ignore_ascii_case(name));
-    let needed = |name: &&str| name.starts_with("x-amz-") && *name != "x-amz-content-sha256";
+    let is_signed = |name: &str| split(list).any(|listed| listed.eq_ignore_ascii_case(name));
+    let needed = |name: &&str| name.starts_with("x-amz-") && *name != payload::X_AMZ_CONTENT_SHA256;
     let amz = headers.keys().map(|name| name.as_str()).filter(needed);
     let mut names: Vec<_> = std::iter::once("host")
         .chain(amz)
@@ -184,8 +209,7 @@ impl Verified {
     ) -> Self {
         Self {
             access_key_id,
-            authority: target.authority.to_owned(),
-            path: target.path.to_owned(),
+            signed_for: SignedFor::new(target),
             region,
             signed_at,
             expires_at,
@@ -204,10 +228,7 @@ impl Verified {
 
     /// What was signed for: the only host and path from which bucket and key may be read.
     pub fn target(&self) -> Target<'_> {
-        Target {
-            authority: &self.authority,
-            path: &self.path,
-        }
+        self.signed_for.target()
     }
 
     /// The scope's region.

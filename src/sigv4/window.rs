@@ -118,30 +118,28 @@ impl InForce<'_> {
 
 /// Takes `yyyyMMdd'T'HHmmss'Z'`, 16 ASCII characters and no other form.
 pub(super) fn parse_date(text: &str) -> Option<OffsetDateTime> {
-    let (date, rest) = text.split_at_checked(8)?;
-    let time = rest.strip_prefix('T')?.strip_suffix('Z')?;
-    let two = |at: usize| number(time.get(at..at + 2)?).and_then(|n| u8::try_from(n).ok());
-    if time.len() != 6 {
+    let [date @ .., b'T', h, h1, m, m1, s, s1, b'Z'] = text.as_bytes() else {
         return None;
-    }
-    let time = Time::from_hms(two(0)?, two(2)?, two(4)?).ok()?;
-    Some(PrimitiveDateTime::new(date_of(date)?, time).assume_utc())
+    };
+    let time = Time::from_hms(two([*h, *h1])?, two([*m, *m1])?, two([*s, *s1])?).ok()?;
+    Some(PrimitiveDateTime::new(day(date)?, time).assume_utc())
 }
 
 /// Takes `yyyyMMdd`.
 pub(super) fn date_of(text: &str) -> Option<Date> {
-    if text.len() != 8 {
-        return None;
-    }
-    let month = u8::try_from(number(text.get(4..6)?)?).ok()?;
-    let day = u8::try_from(number(text.get(6..)?)?).ok()?;
-    let year = i32::from(number(text.get(..4)?)?);
-    Date::from_calendar_date(year, Month::try_from(month).ok()?, day).ok()
+    day(text.as_bytes())
 }
 
-fn number(digits: &str) -> Option<u16> {
-    let all_digits = digits.bytes().all(|b| b.is_ascii_digit());
-    all_digits.then(|| digits.parse().ok()).flatten()
+fn day(digits: &[u8]) -> Option<Date> {
+    let [y, y1, y2, y3, m, m1, d, d1] = <[u8; 8]>::try_from(digits).ok()?;
+    let year = i32::from(two([y, y1])?) * 100 + i32::from(two([y2, y3])?);
+    Date::from_calendar_date(year, Month::try_from(two([m, m1])?).ok()?, two([d, d1])?).ok()
+}
+
+/// The number of two digits.
+fn two([ten, one]: [u8; 2]) -> Option<u8> {
+    let digits = ten.is_ascii_digit() && one.is_ascii_digit();
+    digits.then(|| (ten - b'0') * 10 + (one - b'0'))
 }
 
 /// Writes `yyyyMMdd'T'HHmmss'Z'`.

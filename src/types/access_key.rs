@@ -1,11 +1,11 @@
 //! The public half of a pair of keys.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// An access key id: 1 to 128 bytes without control characters or white space. AWS's own are 20 upper-case letters and
-/// digits, but AWS clients accept any string, so `minioadmin` and ids with a `/` are ids too.
+/// digits, but AWS clients accept any string, so `minioadmin` and ids with a `/` are ids too. A copy costs one count.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct AccessKeyId(String);
+pub struct AccessKeyId(Arc<str>);
 
 /// Why a text is no access key id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,10 +24,11 @@ impl AccessKeyId {
         if text.is_empty() || text.len() > 128 {
             return Err(AccessKeyIdError::Length);
         }
-        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        let printable = text.bytes().all(|b| b.is_ascii_graphic());
+        if !printable && text.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return Err(AccessKeyIdError::Character);
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 
     /// The id as text.

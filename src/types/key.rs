@@ -1,12 +1,12 @@
 //! An object's key.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// An object's key: 1 to 1,024 bytes of any UTF-8, decoded. It is never normalised: `a//b`, `a/./b` and `a/../b` are
-/// three keys.
+/// three keys. A copy costs one count.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ObjectKey(String);
+pub struct ObjectKey(Arc<str>);
 
 /// Why a text is no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,7 +27,7 @@ impl ObjectKey {
     pub fn parse(text: &str) -> Result<Self, ObjectKeyError> {
         match text.len() {
             0 => Err(ObjectKeyError::Empty),
-            1..=MAX_KEY_BYTES => Ok(Self(text.to_owned())),
+            1..=MAX_KEY_BYTES => Ok(Self(text.into())),
             long => Err(ObjectKeyError::TooLong(long)),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use percent_encoding::percent_decode_str;
+use super::percent::{PercentError, decode_query};
 
 /// A request's query parameters in the order they were sent, decoded. Signing and routing both read this one value, so they
 /// cannot see different parameters.
@@ -34,16 +34,23 @@ pub enum QueryError {
 impl<'a> Query<'a> {
     /// Takes the raw text behind the `?`. A `+` is a space, as in AWS's own reading of query strings.
     pub fn parse(raw: &'a str) -> Result<Self, QueryError> {
-        let pairs = raw.split('&').filter(|pair| !pair.is_empty());
-        let parameters = pairs
-            .map(|pair| {
-                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-                Ok(Parameter {
-                    name: decode(name)?,
-                    value: decode(value)?,
-                })
-            })
-            .collect::<Result<_, _>>()?;
+        if raw.is_empty() {
+            return Ok(Self::default());
+        }
+        // Room for a link's six and some more.
+        let mut parameters = Vec::with_capacity(8);
+        let mut rest = Some(raw);
+        while let Some(raw) = rest {
+            let (pair, behind) = halves(raw, b'&');
+            rest = behind;
+            if !pair.is_empty() {
+                let (name, value) = halves(pair, b'=');
+                parameters.push(Parameter {
+                    name: decode_query(name)?,
+                    value: decode_query(value.unwrap_or_default())?,
+                });
+            }
+        }
         Ok(Self { parameters })
     }
 
@@ -66,32 +73,21 @@ impl<'a> Query<'a> {
     }
 }
 
-fn decode(raw: &str) -> Result<Cow<'_, str>, QueryError> {
-    if !raw.bytes().any(|b| b == b'%' || b == b'+') {
-        return Ok(Cow::Borrowed(raw));
+/// What stands before the first of an ASCII byte, and what stands behind it, where there is one.
+fn halves(text: &str, byte: u8) -> (&str, Option<&str>) {
+    match memchr::memchr(byte, text.as_bytes()).and_then(|at| text.split_at_checked(at)) {
+        Some((front, behind)) => (front, behind.get(1..)),
+        None => (text, None),
     }
-    if !escapes_are_whole(raw) {
-        return Err(QueryError::Escape);
-    }
-    let spaced = raw.replace('+', " ");
-    let decoded = percent_decode_str(&spaced)
-        .decode_utf8()
-        .map_err(|_| QueryError::Utf8)?;
-    Ok(Cow::Owned(decoded.into_owned()))
 }
 
-/// Does every `%` have two hexadecimal digits behind it? (The decoding library lets the others stand for themselves.)
-pub(crate) fn escapes_are_whole(raw: &str) -> bool {
-    let mut rest = raw.as_bytes();
-    while let Some(at) = rest.iter().position(|b| *b == b'%') {
-        match rest.get(at + 1..at + 3) {
-            Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => {
-                rest = rest.get(at + 3..).unwrap_or_default()
-            }
-            _ => return false,
+impl From<PercentError> for QueryError {
+    fn from(error: PercentError) -> Self {
+        match error {
+            PercentError::Escape => Self::Escape,
+            PercentError::Utf8 => Self::Utf8,
         }
     }
-    true
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use super::hex;
+
 /// The 32 bytes of a SigV4 signature. Whoever holds them can replay the request, so they cannot be printed, and
 /// they are compared only by the MAC that made them, in constant time.
 ///
@@ -23,12 +25,7 @@ impl Signature {
     /// Takes a signature as the wire carries it: 64 lower-case hexadecimal digits, and nothing else, so that
     /// a link has one spelling and one name.
     pub fn parse(text: &str) -> Option<Self> {
-        if text.bytes().any(|b| b.is_ascii_uppercase()) {
-            return None;
-        }
-        let mut bytes = [0; 32];
-        hex::decode_to_slice(text, &mut bytes).ok()?;
-        Some(Self(bytes))
+        hex::bytes_of_lower(text).map(Self)
     }
 
     /// Takes what a MAC gave.
@@ -43,7 +40,7 @@ impl Signature {
 
     /// The digits, for the URL that a signer makes.
     pub(crate) fn expose_hex(&self) -> String {
-        hex::encode(self.0)
+        hex::digits(&self.0).as_str().to_owned()
     }
 
     /// The name under which this one link is logged and revoked.
@@ -60,15 +57,13 @@ pub struct LinkId([u8; 32]);
 impl LinkId {
     /// Takes a name as [`Display`](fmt::Display) gives it: 64 hexadecimal digits, in any case.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut bytes = [0; 32];
-        hex::decode_to_slice(text, &mut bytes).ok()?;
-        Some(Self(bytes))
+        hex::bytes(text).map(Self)
     }
 }
 
 impl fmt::Display for LinkId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
+        f.write_str(hex::digits(&self.0).as_str())
     }
 }
 

@@ -75,26 +75,21 @@ fn signed<'s>(circumstances: &Circumstances<'s>, claim: &InForce<'_>) -> Result<
         key,
         verified,
         target,
-        origin: origin.public,
+        origin: origin.public_text(),
     })
 }
 
 /// Tries each origin that the client may have signed for. Where none verifies, the answer is the one for the request as it
 /// arrived.
-fn verify(
-    circumstances: &Circumstances<'_>,
+fn verify<'s>(
+    circumstances: &Circumstances<'s>,
     claim: &InForce<'_>,
     signing_key: &SigningKey,
-) -> Result<(Verified, Origin), Reject> {
+) -> Result<(Verified, Origin<'s>), Reject> {
     let Circumstances { head, settings, .. } = *circumstances;
-    let attempt = |origin: Origin| {
-        let target = sigv4::Target {
-            authority: &origin.authority,
-            path: &origin.signed_path,
-        };
-        claim
-            .verify(head, target, signing_key)
-            .map(|verified| (verified, origin.clone()))
+    let attempt = |origin: Origin<'s>| {
+        let verified = claim.verify(head, origin.signed(), signing_key)?;
+        Ok((verified, origin))
     };
     if settings.public_urls.is_empty() {
         return attempt(Origin::of(head));

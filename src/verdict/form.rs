@@ -8,7 +8,7 @@ use http::Method;
 
 use crate::{
     s3::{Call, Form, PostObject, PostPolicy, S3Error, Target, is_post_object},
-    sigv4::{self, FormFields, FormInForce, FormSigned, Mechanism, Reject, Verified},
+    sigv4::{self, FormFields, FormSigned, Mechanism, Reject, Verified},
     types::{BucketName, RequestHead},
 };
 
@@ -19,13 +19,15 @@ use super::{
 
 /// Is it a form, as far as its head says: a POST to a bucket that nothing signs and no parameter marks? Then its fields are to be read first.
 pub fn is_form(head: &RequestHead, settings: &Settings) -> bool {
+    if head.method() != Method::POST {
+        return false;
+    }
     let Ok(query) = head.query() else { return false };
-    let asks = |origin: Origin| {
+    let asks = |origin: Origin<'_>| {
         let target = origin.target(settings);
         target.is_ok_and(|target| is_post_object(head.method(), &target, &query))
     };
-    head.method() == Method::POST
-        && matches!(Mechanism::of(head, &query), Ok(Mechanism::Anonymous))
+    matches!(Mechanism::of(head, &query), Ok(Mechanism::Anonymous))
         && Origin::readings(head, settings).into_iter().any(asks)
 }
 
@@ -51,7 +53,7 @@ fn permit(
         sigv4::signing_key(secret, date, region)
     });
     // The signature says nothing of the bucket: it holds, or not, for every place that the form can have been sent to.
-    let verified = verify(&claim, &Origin::of(circumstances.head), &signing_key)?;
+    let verified = claim.verify(Origin::of(circumstances.head).signed(), &signing_key)?;
     let known = identity.insert(Identity::new(key.signer(), &verified, None));
     not_revoked(&key, &verified, snapshot, now)?;
     let document = STANDARD.decode(form.required("policy").map_err(Refusal::Call)?);
@@ -62,7 +64,7 @@ fn permit(
         }));
     }
     let (place, verified, size) = covered(circumstances, form, &policy, verified, |origin| {
-        verify(&claim, origin, &signing_key)
+        claim.verify(origin.signed(), &signing_key)
     })?;
     let (object_key, post) = PostObject::parse(form, size).map_err(Refusal::Call)?;
     let authenticated = Authenticated {
@@ -78,18 +80,6 @@ fn permit(
     grant(authenticated, call, said, circumstances)
 }
 
-fn verify(
-    claim: &FormInForce<'_>,
-    origin: &Origin,
-    signing_key: &crate::types::SigningKey,
-) -> Result<Verified, Reject> {
-    let target = sigv4::Target {
-        authority: &origin.authority,
-        path: &origin.signed_path,
-    };
-    claim.verify(target, signing_key)
-}
-
 /// Where a form was sent.
 struct Place {
     bucket: BucketName,
@@ -103,10 +93,10 @@ fn covered(
     form: &Form,
     policy: &PostPolicy,
     as_it_arrived: Verified,
-    verify: impl Fn(&Origin) -> Result<Verified, Reject>,
+    verify: impl Fn(&Origin<'_>) -> Result<Verified, Reject>,
 ) -> Result<(Place, Verified, std::ops::RangeInclusive<u64>), Refusal> {
     let Circumstances { head, settings, .. } = *circumstances;
-    let check = |origin: &Origin| -> Result<_, S3Error> {
+    let check = |origin: &Origin<'_>| -> Result<_, S3Error> {
         let bucket = match origin.target(settings)? {
             Target::Bucket(bucket) => bucket,
             Target::Service | Target::Object(..) => {
@@ -114,7 +104,7 @@ fn covered(
             }
         };
         let size = policy.check(form, &bucket)?;
-        let origin = origin.public.clone();
+        let origin = origin.public_text();
         Ok((Place { bucket, origin }, size))
     };
     for origin in Origin::readings(head, settings) {

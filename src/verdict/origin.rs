@@ -1,9 +1,10 @@
 //! The origins that a client may have signed for, and what the request names under each.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use crate::{
     s3::{S3Error, Target},
+    sigv4,
     types::{BucketName, RequestHead, Scheme},
 };
 
@@ -78,25 +79,24 @@ impl PublicUrl {
 
 /// One reading of a request: what the client would have signed, and what that names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Origin {
+pub(super) struct Origin<'r> {
     /// The signed `host`.
-    pub(super) authority: String,
+    authority: &'r str,
     /// The signed path.
-    pub(super) signed_path: String,
+    signed_path: Cow<'r, str>,
     /// The path that names bucket and key: the signed path without the origin's prefix.
-    named_path: String,
+    named_path: &'r str,
     /// The public URL that it is read under; none where it is read as it arrived.
-    pub(super) public: Option<Arc<str>>,
+    public: Option<&'r PublicUrl>,
 }
 
-impl Origin {
+impl<'r> Origin<'r> {
     /// The reading of a request as it arrived.
-    pub(super) fn of(head: &RequestHead) -> Self {
-        let path = head.path().to_owned();
+    pub(super) fn of(head: &'r RequestHead) -> Self {
         Self {
-            authority: head.authority().to_owned(),
-            signed_path: path.clone(),
-            named_path: path,
+            authority: head.authority(),
+            signed_path: Cow::Borrowed(head.path()),
+            named_path: head.path(),
             public: None,
         }
     }
@@ -104,7 +104,7 @@ impl Origin {
     /// Every reading to try, in order and without twins: those whose host is the one that was reached, a configured prefix
     /// before none; then the other public URLs. Two readings never share what was signed, so what verified names
     /// one bucket and one key.
-    pub(super) fn readings(head: &RequestHead, settings: &Settings) -> Vec<Self> {
+    pub(super) fn readings(head: &'r RequestHead, settings: &'r Settings) -> Vec<Self> {
         let (mut here, mut elsewhere) = (Vec::new(), Vec::new());
         for public in &settings.public_urls {
             let same_host = public.authority.eq_ignore_ascii_case(head.authority());
@@ -124,30 +124,42 @@ impl Origin {
     }
 
     /// The readings under one public URL: its proxy passed the prefix on, or cut it off.
-    fn below(public: &PublicUrl, path: &str) -> Vec<Self> {
-        let prefix = &public.path_prefix;
-        let authority = public.authority.clone();
-        let cut = Self {
-            authority: authority.clone(),
-            signed_path: format!("{prefix}{path}"),
-            named_path: path.to_owned(),
-            public: Some(public.text.clone()),
+    fn below(public: &'r PublicUrl, path: &'r str) -> impl Iterator<Item = Self> {
+        let prefix = public.path_prefix();
+        let reading = |signed_path, named_path| Self {
+            authority: public.authority(),
+            signed_path,
+            named_path,
+            public: Some(public),
         };
+        let signed = match prefix {
+            "" => Cow::Borrowed(path),
+            prefix => Cow::Owned([prefix, path].concat()),
+        };
+        let cut = reading(signed, path);
         let passed_on = path
-            .strip_prefix(prefix.as_str())
+            .strip_prefix(prefix)
             .filter(|rest| rest.starts_with('/') && !prefix.is_empty());
-        let passed_on = passed_on.map(|rest| Self {
-            authority,
-            signed_path: path.to_owned(),
-            named_path: rest.to_owned(),
-            public: Some(public.text.clone()),
-        });
-        passed_on.into_iter().chain([cut]).collect()
+        let passed_on = passed_on.map(|rest| reading(Cow::Borrowed(path), rest));
+        passed_on.into_iter().chain([cut])
     }
 
     /// Bucket and key as this reading names them.
     pub(super) fn target(&self, settings: &Settings) -> Result<Target, S3Error> {
-        Target::parse(&self.authority, &self.named_path, &settings.virtual_host_domains)
+        Target::parse(self.authority, self.named_path, &settings.virtual_host_domains)
+    }
+
+    /// What was signed, for the signature's own check.
+    pub(super) fn signed(&self) -> sigv4::Target<'_> {
+        sigv4::Target {
+            authority: self.authority,
+            path: &self.signed_path,
+        }
+    }
+
+    /// The public URL's text, to be kept.
+    pub(super) fn public_text(&self) -> Option<Arc<str>> {
+        self.public.map(|public| public.text.clone())
     }
 }
 
@@ -182,7 +194,7 @@ mod tests {
             public_urls,
             ..Settings::default()
         };
-        let tuple = |o: Origin| (o.authority, o.signed_path, o.named_path);
+        let tuple = |o: Origin<'_>| row(o.authority, &o.signed_path, o.named_path);
         Origin::readings(&head, &settings)
             .into_iter()
             .map(tuple)

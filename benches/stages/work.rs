@@ -3,7 +3,7 @@
 use std::{hint::black_box, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use http_body_util::{BodyExt, Empty};
 use postern::{
     audit::Audit,
@@ -68,8 +68,13 @@ pub fn stages() -> Vec<Stage> {
         call(),
         evaluate("decide, one statement", 1),
         evaluate("decide over 1,000 statements, the last one matching", 1_000),
-        verdict("verdict: head to permit", URL.to_owned(), true),
-        verdict("verdict: a signature that does not match", altered(), false),
+        verdict("verdict: head to permit", request_head(URL), true),
+        verdict("verdict: a browser's head to permit", browsers_head(), true),
+        verdict(
+            "verdict: a signature that does not match",
+            request_head(&altered()),
+            false,
+        ),
         path("key to path, plain", "films/2026/11/a film & more.mp4"),
         path(
             "key to path, escaped and cut",
@@ -88,6 +93,35 @@ pub fn served() -> Stage {
 
 fn request_head(url: &str) -> Arc<RequestHead> {
     let head = RequestHead::new(Method::GET, Scheme::Https, url.parse().unwrap(), HeaderMap::new());
+    Arc::new(head.unwrap())
+}
+
+/// The same request with the headers that a browser sends for a film.
+fn browsers_head() -> Arc<RequestHead> {
+    let headers = [
+        ("host", "examplebucket.s3.amazonaws.com"),
+        (
+            "user-agent",
+            "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+        ),
+        (
+            "accept",
+            "video/webm,video/ogg,video/*;q=0.9,application/ogg;q=0.7,audio/*;q=0.6,*/*;q=0.5",
+        ),
+        ("accept-language", "en-US,en;q=0.5"),
+        ("accept-encoding", "identity"),
+        ("range", "bytes=0-"),
+        ("referer", "https://films.example.com/"),
+        ("sec-fetch-dest", "video"),
+        ("sec-fetch-mode", "no-cors"),
+        ("sec-fetch-site", "cross-site"),
+        ("priority", "u=4"),
+    ];
+    let pair = |(name, value): (&'static str, &'static str)| {
+        (HeaderName::from_static(name), HeaderValue::from_static(value))
+    };
+    let headers = headers.into_iter().map(pair).collect();
+    let head = RequestHead::new(Method::GET, Scheme::Https, URL.parse().unwrap(), headers);
     Arc::new(head.unwrap())
 }
 
@@ -212,8 +246,8 @@ fn evaluate(name: &'static str, statements: usize) -> Stage {
     })
 }
 
-fn verdict(name: &'static str, url: String, passes: bool) -> Stage {
-    let (head, snapshot, settings) = (request_head(&url), snapshot(1), settings());
+fn verdict(name: &'static str, head: Arc<RequestHead>, passes: bool) -> Stage {
+    let (snapshot, settings) = (snapshot(1), settings());
     stage(name, move || {
         let circumstances = Circumstances {
             head: &head,

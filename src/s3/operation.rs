@@ -15,6 +15,16 @@ pub enum Scope {
     Object,
 }
 
+/// How an operation is asked for.
+pub(super) struct Route {
+    pub(super) operation: Operation,
+    pub(super) scope: Scope,
+    /// The HTTP method.
+    pub(super) method: &'static str,
+    /// The query parameter that marks it, empty where none does.
+    pub(super) marker: &'static str,
+}
+
 /// Defines operations: name, scope, method, the query parameter that marks it (or `""`), and the action that it needs on its scope.
 /// `None` stands where the request's head does not name every resource: the operation authorises them itself.
 macro_rules! operations {
@@ -26,8 +36,16 @@ macro_rules! operations {
         }
 
         impl Operation {
-            /// Every operation, in the order in which a request is held against them.
+            /// Every operation.
             pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// How each is asked for, in the order in which a request is held against them.
+            pub(super) const ROUTES: &[Route] = &[$(Route {
+                operation: Self::$name,
+                scope: Scope::$scope,
+                method: $method,
+                marker: $marker,
+            }),*];
 
             /// AWS's name for it.
             pub fn name(self) -> &'static str {
@@ -37,16 +55,6 @@ macro_rules! operations {
             /// What it works on.
             pub fn scope(self) -> Scope {
                 match self { $(Self::$name => Scope::$scope,)* }
-            }
-
-            /// The HTTP method.
-            pub(super) fn method(self) -> &'static str {
-                match self { $(Self::$name => $method,)* }
-            }
-
-            /// The query parameter that marks it, empty where none does.
-            pub(super) fn marker(self) -> &'static str {
-                match self { $(Self::$name => $marker,)* }
             }
 
             /// Is its object opened before the answer, so that its own tags are known by then?

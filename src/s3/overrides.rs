@@ -8,7 +8,7 @@ use crate::types::Query;
 use super::S3Error;
 
 /// Every such parameter and the header that it sets.
-const PARAMETERS: [(&str, HeaderName); 6] = [
+static PARAMETERS: [(&str, HeaderName); 6] = [
     ("response-cache-control", header::CACHE_CONTROL),
     ("response-content-disposition", header::CONTENT_DISPOSITION),
     ("response-content-encoding", header::CONTENT_ENCODING),
@@ -26,13 +26,13 @@ impl ResponseOverrides {
     /// put headers of the link's choice into the answer.
     pub fn parse(query: &Query<'_>) -> Result<Self, S3Error> {
         let mut overrides = Vec::new();
-        for (parameter, name) in PARAMETERS {
+        for (parameter, name) in &PARAMETERS {
             let Some(value) = query.first(parameter) else {
                 continue;
             };
             let refused = || S3Error::invalid_argument("Header value is not valid.", parameter, value);
             let header = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| refused())?;
-            overrides.push((name, header));
+            overrides.push((name.clone(), header));
         }
         Ok(Self(overrides))
     }

@@ -4,7 +4,7 @@ use http::{HeaderMap, Method};
 
 use crate::types::Query;
 
-use super::{Operation, S3Error, Scope, Target};
+use super::{Operation, S3Error, Scope, Target, operation::Route};
 
 /// Finds the operation. Query parameters that mark none (`x-id`, the signature's own, unknown ones) are passed over, as AWS does:
 /// they are signed, so nobody can have added them to a link.
@@ -21,20 +21,19 @@ pub(super) fn operation(
         Target::Bucket(_) => (Scope::Bucket, "BUCKET"),
         Target::Object(..) => (Scope::Object, "OBJECT"),
     };
-    let asked_for = |operation: &&Operation| {
-        operation.scope() == scope
-            && operation.method() == method.as_str()
-            && (operation.marker().is_empty() || query.has(operation.marker()))
+    let asked_for = |route: &&Route| {
+        route.scope == scope
+            && route.method == method.as_str()
+            && (route.marker.is_empty() || query.has(route.marker))
     };
-    let found = Operation::ALL
+    let found = Operation::ROUTES
         .iter()
         .find(asked_for)
-        .copied()
         .ok_or_else(|| S3Error::method_not_allowed(method.as_str(), resource))?;
-    let copies = headers.contains_key("x-amz-copy-source");
-    Ok(match found {
-        Operation::UploadPart if copies => Operation::UploadPartCopy,
-        Operation::CopyObject if !copies => Operation::PutObject,
+    let copies = || headers.contains_key("x-amz-copy-source");
+    Ok(match found.operation {
+        Operation::UploadPart if copies() => Operation::UploadPartCopy,
+        Operation::CopyObject if !copies() => Operation::PutObject,
         other => other,
     })
 }
@@ -70,10 +69,18 @@ mod tests {
     #[test]
     fn every_operation_is_reached_by_its_own_mark() {
         let mut reached = HashSet::new();
-        for operation in Operation::ALL {
+        for Route {
+            operation,
+            scope,
+            method,
+            marker,
+        } in Operation::ROUTES
+        {
             let copy = [Operation::CopyObject, Operation::UploadPartCopy].contains(operation);
-            let found = route(operation.method(), operation.scope(), operation.marker(), copy);
-            assert_eq!(found, Ok(*operation));
+            assert_eq!(
+                (route(method, *scope, marker, copy), *scope),
+                (Ok(*operation), operation.scope())
+            );
             reached.insert(operation);
         }
         assert_eq!(reached.len(), Operation::ALL.len());

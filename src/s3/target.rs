@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::types::{BucketName, ObjectKey, ObjectKeyError, decode_path};
+use crate::types::{BucketName, ObjectKey, ObjectKeyError, cut, cut_last, decode_path};
 
 use super::{ErrorCode, S3Error};
 
@@ -31,7 +31,7 @@ impl Target {
         let (bucket, key) = match virtual_bucket(authority, virtual_host_domains) {
             Some(bucket) => (bucket, decode(path)?),
             None => {
-                let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+                let (bucket, key) = cut(path, b'/').unwrap_or((path, ""));
                 (decode(bucket)?, decode(key)?)
             }
         };
@@ -58,7 +58,7 @@ impl Target {
 
 /// The bucket in a host. The longest domain counts where one is below another.
 fn virtual_bucket<'h>(authority: &'h str, domains: &[String]) -> Option<Cow<'h, str>> {
-    let host = match authority.rsplit_once(':') {
+    let host = match cut_last(authority, b':') {
         Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
         Some(_) | None => authority,
     };

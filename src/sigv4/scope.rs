@@ -9,7 +9,7 @@ use super::{
     reject::ScopeReject,
     window::{Terms, date_of},
 };
-use crate::types::{AccessKeyId, Region};
+use crate::types::{AccessKeyId, Region, cut_last};
 
 /// The four parts behind the access key id, as they were sent.
 #[derive(Clone, Copy)]
@@ -23,9 +23,11 @@ pub(super) struct Scope<'h> {
 impl<'h> Scope<'h> {
     /// Splits from the right, since an access key id may hold a `/`.
     pub(super) fn parse(credential: &'h str) -> Result<(AccessKeyId, Self), ScopeReject> {
-        let mut parts = credential.rsplitn(5, '/');
-        let mut part = || parts.next().ok_or(ScopeReject::CredentialMalformed);
-        let (terminator, service, region, date, id) = (part()?, part()?, part()?, part()?, part()?);
+        let parted = |text| cut_last(text, b'/').ok_or(ScopeReject::CredentialMalformed);
+        let (front, terminator) = parted(credential)?;
+        let (front, service) = parted(front)?;
+        let (front, region) = parted(front)?;
+        let (id, date) = parted(front)?;
         let id = AccessKeyId::parse(id).map_err(|_| ScopeReject::CredentialMalformed)?;
         let scope = Self {
             date,

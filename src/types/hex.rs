@@ -1,4 +1,4 @@
-//! The 32 bytes of a hash as 64 hexadecimal digits, and back, without the heap.
+//! Hexadecimal digits: those of the 32 bytes of a hash, and back, without the heap; and those of any bytes, for people to compare.
 
 /// 64 digits in lower case.
 #[derive(Clone)]
@@ -15,9 +15,24 @@ impl Digits {
     }
 }
 
+/// The digits of any bytes, those of each byte apart: `0a 1f`.
+pub(crate) fn spaced(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 3);
+    for byte in bytes {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.extend([byte >> 4, byte & 15].map(|nibble| char::from(digit(nibble))));
+    }
+    text
+}
+
+fn digit(nibble: u8) -> u8 {
+    nibble + if nibble < 10 { b'0' } else { b'a' - 10 }
+}
+
 /// The digits of 32 bytes.
 pub(crate) fn digits(bytes: &[u8; 32]) -> Digits {
-    let digit = |nibble: u8| nibble + if nibble < 10 { b'0' } else { b'a' - 10 };
     let mut digits = [0; 64];
     for (pair, byte) in digits.as_chunks_mut().0.iter_mut().zip(bytes) {
         *pair = [digit(byte >> 4), digit(byte & 15)];
@@ -80,6 +95,12 @@ mod tests {
             prop_assert_eq!((own.as_str(), own.as_bytes()), (text.as_str(), text.as_bytes()));
             prop_assert_eq!(bytes_of_lower(&text), Some(hash));
             prop_assert_eq!(bytes(&text.to_uppercase()), Some(hash));
+        }
+
+        #[test]
+        fn bytes_are_set_apart(bytes in proptest::collection::vec(any::<u8>(), 0..9)) {
+            let each: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            prop_assert_eq!(spaced(&bytes), each.join(" "));
         }
 
         #[test]

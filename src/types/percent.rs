@@ -28,6 +28,11 @@ pub(crate) fn decode_query(raw: &str) -> Result<Cow<'_, str>, PercentError> {
     }
 }
 
+/// How many bytes of a query need no decoding.
+pub(super) fn undecoded(raw: &str) -> usize {
+    memchr::memchr2(b'%', b'+', raw.as_bytes()).unwrap_or(raw.len())
+}
+
 /// Decodes a text whose first byte to decode is at `first`.
 fn decoded(raw: &str, first: usize, plus: u8) -> Result<String, PercentError> {
     let (plain, rest) = raw.as_bytes().split_at_checked(first).unwrap_or_default();

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::percent::{PercentError, decode_query};
+use super::{
+    cut::{cut, halves},
+    percent::{PercentError, decode_query, undecoded},
+};
 
 /// A request's query parameters in the order they were sent, decoded. Signing and routing both read this one value, so they
 /// cannot see different parameters.
@@ -39,17 +42,29 @@ impl<'a> Query<'a> {
         }
         // Room for a link's six and some more.
         let mut parameters = Vec::with_capacity(8);
-        let mut rest = Some(raw);
-        while let Some(raw) = rest {
-            let (pair, behind) = halves(raw, b'&');
-            rest = behind;
-            if !pair.is_empty() {
-                let (name, value) = halves(pair, b'=');
+        let mut rest = raw;
+        // Where the rest begins to need decoding: most parameters need none.
+        let mut plain = undecoded(rest);
+        while !rest.is_empty() {
+            let end = memchr::memchr(b'&', rest.as_bytes()).unwrap_or(rest.len());
+            let (pair, behind) = halves(rest, end).unwrap_or((rest, ""));
+            let (name, value) = cut(pair, b'=').unwrap_or((pair, ""));
+            if pair.len() > plain {
                 parameters.push(Parameter {
                     name: decode_query(name)?,
-                    value: decode_query(value.unwrap_or_default())?,
+                    value: decode_query(value)?,
                 });
+                plain = undecoded(behind);
+            } else {
+                if !pair.is_empty() {
+                    parameters.push(Parameter {
+                        name: Cow::Borrowed(name),
+                        value: Cow::Borrowed(value),
+                    });
+                }
+                plain = plain.saturating_sub(end + 1);
             }
+            rest = behind;
         }
         Ok(Self { parameters })
     }
@@ -73,14 +88,6 @@ impl<'a> Query<'a> {
     }
 }
 
-/// What stands before the first of an ASCII byte, and what stands behind it, where there is one.
-fn halves(text: &str, byte: u8) -> (&str, Option<&str>) {
-    match memchr::memchr(byte, text.as_bytes()).and_then(|at| text.split_at_checked(at)) {
-        Some((front, behind)) => (front, behind.get(1..)),
-        None => (text, None),
-    }
-}
-
 impl From<PercentError> for QueryError {
     fn from(error: PercentError) -> Self {
         match error {
@@ -92,6 +99,9 @@ impl From<PercentError> for QueryError {
 
 #[cfg(test)]
 mod tests {
+    use percent_encoding::percent_decode_str;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -112,5 +122,21 @@ mod tests {
             assert_eq!(Query::parse(raw), Err(QueryError::Escape), "{raw}");
         }
         assert_eq!(Query::parse("a=%ff"), Err(QueryError::Utf8));
+    }
+
+    proptest! {
+        #[test]
+        fn any_query_is_taken_apart_as_it_is_defined(raw in "([ab=&é+]|%[0-7][0-9a-f]|%C3%A9){0,16}") {
+            let decoded = |text: &str| {
+                let spaced = text.replace('+', " ");
+                percent_decode_str(&spaced).decode_utf8().unwrap().into_owned()
+            };
+            let pairs = raw.split('&').filter(|pair| !pair.is_empty());
+            let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+            let expected: Vec<_> = pairs.map(|(name, value)| (decoded(name), decoded(value))).collect();
+            let query = Query::parse(&raw).unwrap();
+            let found = query.iter().map(|p| (p.name.to_string(), p.value.to_string()));
+            prop_assert_eq!(found.collect::<Vec<_>>(), expected);
+        }
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     policy::{Denial, RevocationReference},
     s3::{ErrorCode, S3Error, Target},
     sigv4::{ChunkedReject, Mechanism, Mismatch, Reject, ScopeReject},
-    types::{AccessKeyId, Action, QueryError},
+    types::{AccessKeyId, Action, QueryError, hex},
 };
 
 /// A refused request. `Display` is for the operator's log; the client gets [`Refusal::s3_error`], which says less.
@@ -249,22 +249,18 @@ pub fn chunked_error(reject: &ChunkedReject) -> S3Error {
 }
 
 fn mismatched(mismatch: &Mismatch) -> S3Error {
-    let bytes = |bytes: &[u8]| {
-        bytes
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<Vec<_>>()
-            .join(" ")
-    };
     let error = S3Error::new(ErrorCode::SignatureDoesNotMatch)
         .with("AWSAccessKeyId", mismatch.access_key_id.as_str())
         .with("StringToSign", mismatch.string_to_sign.expose())
         .with("SignatureProvided", mismatch.signature_provided.expose())
-        .with("StringToSignBytes", bytes(mismatch.string_to_sign.expose_bytes()));
+        .with(
+            "StringToSignBytes",
+            hex::spaced(mismatch.string_to_sign.expose_bytes()),
+        );
     match &mismatch.canonical_request {
         Some(request) => error
             .with("CanonicalRequest", request.expose())
-            .with("CanonicalRequestBytes", bytes(request.expose_bytes())),
+            .with("CanonicalRequestBytes", hex::spaced(request.expose_bytes())),
         None => error,
     }
 }

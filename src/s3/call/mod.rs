@@ -10,7 +10,7 @@ pub(super) mod tags;
 pub(super) mod unsupported;
 mod write;
 
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, Method, header::AsHeaderName};
 
 use crate::types::{Action, BucketName, ObjectKey, Query, UploadId, WriteCondition};
 
@@ -293,25 +293,25 @@ impl Call {
 }
 
 /// A header's value, where it is text.
-fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+fn text(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 /// A client that names the bucket's owner wants to be refused when it is another's: AWS's `AccessDenied`.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html>
 fn expected_owner(headers: &HeaderMap, account_id: &str) -> Result<(), S3Error> {
-    for name in [
-        "x-amz-expected-bucket-owner",
-        "x-amz-source-expected-bucket-owner",
-    ] {
-        if headers
-            .get(name)
-            .is_some_and(|owner| owner.as_bytes() != account_id.as_bytes())
-        {
-            return Err(S3Error::new(ErrorCode::AccessDenied));
-        }
+    static OWNERS: [HeaderName; 2] = [
+        HeaderName::from_static("x-amz-expected-bucket-owner"),
+        HeaderName::from_static("x-amz-source-expected-bucket-owner"),
+    ];
+    let others = |name| {
+        let owner = headers.get(name);
+        owner.is_some_and(|owner| owner.as_bytes() != account_id.as_bytes())
+    };
+    match OWNERS.iter().any(others) {
+        true => Err(S3Error::new(ErrorCode::AccessDenied)),
+        false => Ok(()),
     }
-    Ok(())
 }
 
 fn object_lock(headers: &HeaderMap) -> Result<(), S3Error> {

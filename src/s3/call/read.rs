@@ -1,6 +1,6 @@
 //! The arguments of GetObject and HeadObject.
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
 
 use crate::{
     s3::{ErrorCode, Preconditions, ResponseOverrides, S3Error},
@@ -8,6 +8,8 @@ use crate::{
 };
 
 use super::{multipart, text, unsupported};
+
+static X_AMZ_CHECKSUM_MODE: HeaderName = HeaderName::from_static("x-amz-checksum-mode");
 
 /// The arguments of GetObject and HeadObject.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,12 +33,12 @@ impl ReadObject {
         unsupported::on_read(query, headers)?;
         let owned = |name| text(headers, name).map(str::to_owned);
         let read = Self {
-            range: owned(header::RANGE.as_str()),
-            if_range: owned(header::IF_RANGE.as_str()),
+            range: owned(header::RANGE),
+            if_range: owned(header::IF_RANGE),
             part_number: part_number(query)?,
             preconditions: Preconditions::parse(headers),
             overrides: ResponseOverrides::parse(query)?,
-            with_checksum: text(headers, "x-amz-checksum-mode")
+            with_checksum: text(headers, &X_AMZ_CHECKSUM_MODE)
                 .is_some_and(|mode| mode.eq_ignore_ascii_case("ENABLED")),
         };
         if read.range.is_some() && read.part_number.is_some() {

@@ -12,18 +12,18 @@ use super::text;
 /// On GetObject, HeadObject and GetObjectAttributes.
 pub(super) fn on_read(query: &Query<'_>, headers: &HeaderMap) -> Result<(), S3Error> {
     version(query)?;
+    let Some(name) = sent(headers, "x-amz-server-side-encryption") else {
+        return Ok(());
+    };
     if sent(headers, "x-amz-server-side-encryption-customer-").is_some() {
         return Err(S3Error::new(ErrorCode::InvalidRequest)
             .message("The encryption parameters are not applicable to this object."));
     }
-    if let Some(name) = sent(headers, "x-amz-server-side-encryption") {
-        return Err(S3Error::invalid_argument(
-            "x-amz-server-side-encryption header is not supported for this operation.",
-            name,
-            text(headers, name).unwrap_or_default(),
-        ));
-    }
-    Ok(())
+    Err(S3Error::invalid_argument(
+        "x-amz-server-side-encryption header is not supported for this operation.",
+        name,
+        text(headers, name).unwrap_or_default(),
+    ))
 }
 
 /// On whatever writes an object. An ACL is refused as AWS refuses it where ACLs are off, which they are for every bucket made today.

@@ -6,19 +6,19 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use http_body_util::{BodyExt, Empty};
 use postern::{
-    audit::Audit,
+    audit::{Audit, Decided, Entry, Outcome, RequestName},
     clock::Clock,
     explain::{Explainer, Question},
     gateway::{Connection, Gateway},
     live::{self, Live, OnInvalid},
     metrics::{Ended, Metrics},
-    policy::{GivenContext, PolicyFile, References, Snapshot},
+    policy::{Decision, GivenContext, PolicyFile, References, Snapshot},
     s3::{self, Call, Operation},
     sigv4::{self, InForce, Mechanism, Presigned, Terms},
     store::{self, DiskStore, disk::mapping},
     types::{
-        Action, Announced, BucketName, Client, ObjectKey, Peer, Query, Region, RequestHead, Resource, Scheme,
-        SecretKey, SigningKey, Span, TlsVersion,
+        AccessKeyId, Action, Announced, BucketName, Client, LinkId, ObjectKey, Peer, Query, Region,
+        RequestHead, Resource, Scheme, SecretKey, SigningKey, Span, TlsVersion,
     },
     verdict::{Circumstances, Settings, decide},
 };
@@ -82,6 +82,7 @@ pub fn stages() -> Vec<Stage> {
         ),
         explain(),
         counted(),
+        audited(),
         pipeline("gateway: head to a denial's last byte", false),
     ]
 }
@@ -300,6 +301,53 @@ fn counted() -> Stage {
     stage("metrics: a served request counted", move || {
         metrics.begun();
         metrics.ended(black_box(&read));
+    })
+}
+
+fn audited() -> Stage {
+    let snapshot = snapshot(1);
+    let bucket = BucketName::parse("examplebucket").unwrap();
+    let key = ObjectKey::parse("test.txt").unwrap();
+    let signer = snapshot.signers().next().unwrap();
+    let resource = Resource::Object(&bucket, &key);
+    let decision = snapshot.evaluate(signer, Action::GetObject, resource, &GivenContext::default());
+    let Decision::Allow(statement) = decision else {
+        unreachable!("{decision:?}")
+    };
+    let entry = Entry {
+        time: NOON + Duration::from_micros(42_042),
+        request_id: RequestName::new(*b"D16ED4D2D9A31C35"),
+        client: Client::from(PEER),
+        method: Method::GET,
+        user_agent: Some("a player/1.0".to_owned()),
+        range: None,
+        signer: Some("example".into()),
+        access_key_id: AccessKeyId::parse("AKIAIOSFODNN7EXAMPLE").ok(),
+        link_id: LinkId::parse("66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925"),
+        mechanism: Some("query"),
+        signed_at: Some(datetime!(2013-05-24 00:00 UTC)),
+        expires_at: Some(datetime!(2013-05-25 00:00 UTC)),
+        origin: None,
+        operation: Some("GetObject"),
+        action: Some("s3:GetObject"),
+        bucket: Some(bucket),
+        key: Some(key),
+        source: None,
+        decided_by: Some(Decided::Statement(statement)),
+        generation: 1,
+        outcome: Outcome::Served,
+        status: Some(200),
+        code: None,
+        reason: None,
+        bytes_sent: 4096,
+        bytes_received: 0,
+        completed: true,
+        duration: Duration::from_micros(312),
+    };
+    let mut line = Vec::new();
+    stage("audit: a served request's line", move || {
+        line.clear();
+        black_box(&entry).write_line(black_box(&mut line));
     })
 }
 

@@ -1,6 +1,6 @@
 //! What is known of one request once it is over, as its parts came: nothing is formatted before another thread writes it.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use time::OffsetDateTime;
 
@@ -15,7 +15,7 @@ pub struct Entry {
     /// When it came.
     pub time: OffsetDateTime,
     /// Its name in its answer and in the log.
-    pub request_id: String,
+    pub request_id: RequestName,
     /// Who sent it, as far as is believed, and by whose connection.
     pub client: Client,
     /// HTTP's method.
@@ -68,6 +68,28 @@ pub struct Entry {
     pub completed: bool,
     /// How long it took, to the last byte.
     pub duration: Duration,
+}
+
+/// A request's name, which is no text of its own: 16 characters of ASCII.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestName([u8; 16]);
+
+impl RequestName {
+    /// Takes the characters.
+    pub fn new(characters: [u8; 16]) -> Self {
+        Self(characters)
+    }
+
+    /// The name as text; what is no ASCII has none.
+    pub fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for RequestName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// What decided a request.

@@ -8,13 +8,15 @@
 
 mod entry;
 mod file;
+mod json;
+mod line;
 mod record;
 mod settings;
 mod sink;
 mod trail;
 mod usage;
 
-pub use entry::{Decided, Entry, Outcome};
+pub use entry::{Decided, Entry, Outcome, RequestName};
 pub use record::Record;
 pub use settings::{OnFailure, Settings, To};
 pub use sink::{Audit, AuditError, Health};

@@ -3,7 +3,10 @@
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{Decided, Entry, Outcome};
+use super::{
+    Decided, Entry, Outcome,
+    line::{milliseconds, to_the_millisecond, utc},
+};
 
 /// One line of the trail.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -152,15 +155,11 @@ pub(super) fn shown(at: OffsetDateTime) -> String {
 
 impl From<Entry> for Record {
     fn from(entry: Entry) -> Self {
-        let utc = |at: OffsetDateTime| at.to_offset(time::UtcOffset::UTC);
-        // A millisecond is fine enough, and a third of the text.
-        let time = utc(entry.time);
-        let time = time.replace_millisecond(time.millisecond()).unwrap_or(time);
         let owned = |text: &'static str| text.to_owned();
         Self {
-            time,
+            time: to_the_millisecond(entry.time),
             outcome: entry.outcome,
-            request_id: entry.request_id,
+            request_id: entry.request_id.to_string(),
             signer: entry.signer.map(|name| name.to_string()),
             access_key_id: entry.access_key_id.map(|id| id.to_string()),
             link_id: entry.link_id.map(|id| id.to_string()),
@@ -188,7 +187,7 @@ impl From<Entry> for Record {
             bytes_sent: entry.bytes_sent,
             bytes_received: entry.bytes_received,
             completed: entry.completed,
-            duration_ms: (entry.duration.as_secs_f64() * 1e6).round() / 1e3,
+            duration_ms: milliseconds(entry.duration),
             client: Some(entry.client.to_string()),
             proxy: entry.client.proxy.map(|proxy| proxy.to_string()),
             user_agent: entry.user_agent,

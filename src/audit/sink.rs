@@ -2,7 +2,6 @@
 //! request wakes nobody. While it cannot write it keeps what comes, within a bound, and tries again.
 
 use std::{
-    collections::VecDeque,
     io::{self, Write},
     path::PathBuf,
     sync::{
@@ -22,12 +21,12 @@ use crate::{
 
 use super::{Entry, OnFailure, Record, Settings, To, file::AuditFile};
 
+mod backlog;
+
+use backlog::Backlog;
+
 /// How many entries may wait: some seconds of a busy gateway, a few dozen MiB.
 const LONGEST_QUEUE: usize = 65_536;
-/// How many lines are kept while they cannot be written.
-const LONGEST_BACKLOG: usize = 65_536;
-/// How much is written at once.
-const BATCH_BYTES: usize = 64 * 1024;
 /// How long entries are gathered. A thread that is woken for each request would cost it a tenth of its processor time.
 const GATHER: Duration = Duration::from_millis(25);
 /// How often a sink that fails is tried again.
@@ -134,7 +133,8 @@ impl Audit {
             lost_in_all: shared.lost_in_all.clone(),
             output,
             clock,
-            backlog: VecDeque::new(),
+            backlog: Backlog::default(),
+            line: Vec::new(),
             failing: false,
         };
         let thread = thread::Builder::new()
@@ -246,8 +246,9 @@ struct Writer {
     lost_in_all: Arc<AtomicU64>,
     output: Output,
     clock: Clock,
-    /// Lines that are to be written, the oldest first.
-    backlog: VecDeque<Vec<u8>>,
+    backlog: Backlog,
+    /// The line in the making.
+    line: Vec<u8>,
     failing: bool,
 }
 
@@ -270,7 +271,7 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return self.write(),
             }
-            while self.backlog.len() < LONGEST_BACKLOG
+            while !self.backlog.is_full()
                 && let Ok(message) = inbox.try_recv()
             {
                 self.take(message, &mut waiting);
@@ -284,11 +285,15 @@ impl Writer {
 
     fn take(&mut self, message: Message, waiting: &mut Vec<SyncSender<()>>) {
         match message {
-            Message::Entry(_) if self.backlog.len() >= LONGEST_BACKLOG => {
+            Message::Entry(_) if self.backlog.is_full() => {
                 self.lost.fetch_add(1, Ordering::Relaxed);
                 self.lost_in_all.fetch_add(1, Ordering::Relaxed);
             }
-            Message::Entry(entry) => self.backlog.push_back(Record::from(*entry).line()),
+            Message::Entry(entry) => {
+                self.line.clear();
+                entry.write_line(&mut self.line);
+                self.backlog.push(&self.line);
+            }
             Message::Reopen => {
                 // What came before belongs to the file as it was.
                 self.write();
@@ -310,23 +315,13 @@ impl Writer {
 
     fn write_all(&mut self) -> io::Result<()> {
         let lost = self.lost.load(Ordering::Relaxed);
-        if lost > 0 && self.backlog.len() < LONGEST_BACKLOG {
+        if lost > 0 && !self.backlog.is_full() {
             self.lost.fetch_sub(lost, Ordering::Relaxed);
-            self.backlog
-                .push_back(Record::of_loss(self.clock.now(), lost).line());
+            self.backlog.push(&Record::of_loss(self.clock.now(), lost).line());
         }
-        while !self.backlog.is_empty() {
-            let mut batch = Vec::new();
-            let mut count = 0;
-            for line in &self.backlog {
-                if count > 0 && batch.len() + line.len() > BATCH_BYTES {
-                    break;
-                }
-                batch.extend_from_slice(line);
-                count += 1;
-            }
-            self.output.append(&batch)?;
-            self.backlog.drain(..count);
+        while let Some(batch) = self.backlog.next() {
+            self.output.append(batch)?;
+            self.backlog.written();
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use http::{HeaderMap, Method, header};
 
 use crate::{
-    audit::{Decided, Entry, Outcome},
+    audit::{Decided, Entry, Outcome, RequestName},
     clock::Clock,
     metrics::Ended,
     policy::Denial,
@@ -48,7 +48,7 @@ impl Recording {
     ) -> Self {
         let entry = Entry {
             time: clock.now(),
-            request_id: request_id.to_string(),
+            request_id: RequestName::new(request_id.digits()),
             client,
             method: method.clone(),
             user_agent: None,
@@ -254,7 +254,7 @@ impl Recording {
             method: entry.method.clone(),
             scheme: self.scheme,
             status: entry.status,
-            request_id: entry.request_id.clone(),
+            request_id: entry.request_id.to_string(),
             operation: entry.operation,
             bucket: entry.bucket.clone().filter(|_| permitted),
             signer: entry.signer.clone(),

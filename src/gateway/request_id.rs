@@ -11,9 +11,25 @@ use std::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestId(u64);
 
+impl RequestId {
+    /// Its digits, which are ASCII.
+    pub(super) fn digits(self) -> [u8; 16] {
+        let mut digits = [b'0'; 16];
+        let mut left = self.0;
+        for digit in digits.iter_mut().rev() {
+            *digit = match (left % 16) as u8 {
+                value @ 0..=9 => b'0' + value,
+                value => b'A' + (value - 10),
+            };
+            left /= 16;
+        }
+        digits
+    }
+}
+
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016X}", self.0)
+        f.write_str(str::from_utf8(&self.digits()).unwrap_or_default())
     }
 }
 

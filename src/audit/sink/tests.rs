@@ -4,18 +4,19 @@ use std::{fs, os::unix::fs::PermissionsExt, time::Instant};
 
 use time::macros::datetime;
 
-use super::*;
+use super::{backlog::LONGEST_BACKLOG, *};
 use crate::{
-    audit::{Outcome, Trail},
+    audit::{Outcome, RequestName, Trail},
     types::Peer,
 };
 
 const NOON: time::OffsetDateTime = datetime!(2026-11-24 12:00 UTC);
 
 fn entry(id: &str) -> Box<Entry> {
+    let id = format!("{id:->16}").into_bytes();
     Box::new(Entry {
         time: NOON,
-        request_id: id.to_owned(),
+        request_id: RequestName::new(id.try_into().unwrap()),
         client: Peer::plain(([127, 0, 0, 1], 5).into()).into(),
         method: http::Method::GET,
         user_agent: Some("a \"b\"\n\u{1b}[31m".to_owned()),
@@ -43,6 +44,11 @@ fn entry(id: &str) -> Box<Entry> {
         completed: true,
         duration: Duration::from_micros(1_500),
     })
+}
+
+/// What the entry was called.
+fn id(record: Record) -> String {
+    record.request_id.trim_start_matches('-').to_owned()
 }
 
 fn settings(folder: &std::path::Path, on_failure: OnFailure) -> Settings {
@@ -109,7 +115,7 @@ fn a_trail_is_read_over_all_its_files_in_order_and_what_is_no_record_is_counted(
     })
     .unwrap();
     let mut trail = Trail::open(&settings.file).unwrap();
-    let ids: Vec<_> = trail.by_ref().map(|record| record.unwrap().request_id).collect();
+    let ids: Vec<_> = trail.by_ref().map(|record| id(record.unwrap())).collect();
     let expected: Vec<_> = (0..5)
         .flat_map(|round| [format!("{round}-a"), format!("{round}-b")])
         .collect();
@@ -153,7 +159,7 @@ fn while_nothing_can_be_written_records_are_kept_and_written_once_it_can() {
         assert!(!audit.refuses());
         let ids: Vec<_> = Trail::open(&settings.file)
             .unwrap()
-            .map(|record| record.unwrap().request_id)
+            .map(|record| id(record.unwrap()))
             .collect();
         assert_eq!(ids, ["while"]);
     }

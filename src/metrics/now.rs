@@ -32,6 +32,8 @@ pub struct Now {
     pub signing_keys: CacheCounts,
     /// Sorted folders that were at hand or had to be read.
     pub listings: CacheCounts,
+    /// Attributes of objects that were at hand or had to be read.
+    pub attributes: CacheCounts,
     /// Is nothing wrong with the folders of the store?
     pub storage_healthy: bool,
     /// The room where objects are kept, by folder; none where the file system did not say in time.
@@ -110,7 +112,11 @@ impl Now {
             certificates.register(registry);
         }
         let asked = Family::<Cache, Counter>::default();
-        for (cache, counts) in [("signing_keys", self.signing_keys), ("listings", self.listings)] {
+        for (cache, counts) in [
+            ("signing_keys", self.signing_keys),
+            ("listings", self.listings),
+            ("attributes", self.attributes),
+        ] {
             for (result, count) in [("hit", counts.hits), ("miss", counts.misses)] {
                 asked.get_or_create(&Cache { cache, result }).inc_by(count);
             }

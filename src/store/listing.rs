@@ -1,6 +1,8 @@
 //! What a listing asks for and what a page of it holds.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>
 
+use std::sync::Arc;
+
 use crate::types::{ObjectAttributes, ObjectKey};
 
 /// What to list.
@@ -30,7 +32,7 @@ pub struct Page {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listed {
     /// An object.
-    Object(ObjectKey, Box<ObjectAttributes>),
+    Object(ObjectKey, Arc<ObjectAttributes>),
     /// What several keys, or one, are rolled up to: a `CommonPrefixes` element.
     CommonPrefix(String),
 }

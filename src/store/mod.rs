@@ -9,7 +9,7 @@ mod listing;
 mod multipart;
 mod settings;
 
-use std::{future::Future, ops::Range};
+use std::{future::Future, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use time::OffsetDateTime;
@@ -148,7 +148,7 @@ pub struct Bucket {
 #[derive(Clone, Debug)]
 pub struct Object {
     /// What is known of it besides its bytes.
-    pub attributes: ObjectAttributes,
+    pub attributes: Arc<ObjectAttributes>,
     /// Its bytes.
     pub content: Content,
 }

@@ -64,6 +64,7 @@ impl Measuring {
             log_lines_lost: self.log.lost(),
             signing_keys: self.policy.signing_keys(),
             listings: self.store.listings(),
+            attributes: self.store.attributes(),
             storage_healthy: self.store.problem().is_none(),
             rooms,
             process: process.unwrap_or_default(),

@@ -90,7 +90,7 @@ impl<S: Store> Completing<'_, S> {
 async fn completed_before<S: Store>(
     store: &S,
     name: &UploadName,
-) -> Result<Option<ObjectAttributes>, Failure> {
+) -> Result<Option<Arc<ObjectAttributes>>, Failure> {
     match store.open(&name.bucket, &name.key).await {
         Ok(object) => {
             let parts = object.attributes.properties.parts.as_ref();

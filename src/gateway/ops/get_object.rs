@@ -21,9 +21,9 @@ pub(super) async fn open<S: Store>(
 ) -> Result<Released<Object>, Failure> {
     let opened = store.open(bucket, key).await;
     let object = opened.map_err(|error| unopened(error, permit, bucket, key))?;
-    let tags = object.attributes.properties.tags.clone();
+    let attributes = object.attributes.clone();
     let learned = Learned {
-        object_tags: &tags,
+        object_tags: &attributes.properties.tags,
         body_tags: None,
     };
     Ok(permit.release((bucket, key), learned, object)?)

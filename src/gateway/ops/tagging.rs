@@ -60,13 +60,8 @@ async fn replace<S: Store>(
     let unopened = |error| get_object::unopened(error, permit, bucket, key);
     let before = match permit.is_pending() {
         true => {
-            store
-                .open(bucket, key)
-                .await
-                .map_err(unopened)?
-                .attributes
-                .properties
-                .tags
+            let object = store.open(bucket, key).await.map_err(unopened)?;
+            object.attributes.properties.tags.clone()
         }
         false => Vec::new(),
     };

@@ -12,7 +12,10 @@ use time::OffsetDateTime;
 
 use crate::types::{ETag, ObjectAttributes, ObjectKey, Properties};
 
-use super::metadata::{Bucket, Record};
+use super::{
+    known::Looked,
+    metadata::{Bucket, Found, Record},
+};
 
 /// What S3 says of an object whose type nobody gave.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
@@ -26,8 +29,9 @@ pub(super) fn of(
     file: &File,
     metadata: &Metadata,
     key: &ObjectKey,
-) -> io::Result<ObjectAttributes> {
-    let (etag, properties) = match Record::of(bucket, file, metadata)? {
+) -> io::Result<Looked> {
+    let Found { record, shows } = Record::of(bucket, file, metadata)?;
+    let (etag, properties) = match record {
         Some(record) => (ETag::new(record.etag.clone()), record.properties()),
         None => {
             let properties = Properties {
@@ -37,7 +41,10 @@ pub(super) fn of(
             (etag(metadata), properties)
         }
     };
-    Ok(written(metadata, etag, properties))
+    Ok(Looked {
+        attributes: written(metadata, etag, properties),
+        shows,
+    })
 }
 
 /// The attributes of a file of which everything is known.

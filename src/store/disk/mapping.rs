@@ -26,13 +26,18 @@ const PIECE_BYTES: usize = 240;
 /// none with a NUL. Where that path is a folder, the object is the file [`OBJECT_OF_FOLDER`] in it.
 pub fn to_path(key: &ObjectKey) -> String {
     let mut path = String::with_capacity(key.as_str().len() + ESCAPED.len());
+    push_path(&mut path, key);
+    path
+}
+
+/// Appends it.
+pub(super) fn push_path(path: &mut String, key: &ObjectKey) {
     for (at, segment) in key.as_str().split('/').enumerate() {
         if at > 0 {
             path.push('/');
         }
-        push_segment(&mut path, segment);
+        push_segment(path, segment);
     }
-    path
 }
 
 /// The key whose file a relative path is, or `None` where the path is not one that [`to_path`] makes (with or without

@@ -212,16 +212,22 @@ impl Record {
     }
 
     /// The record of an open file, if there is one that describes it. An error: the disk does not say.
-    pub(super) fn of(bucket: Bucket<'_>, file: &File, metadata: &Metadata) -> io::Result<Option<Self>> {
+    pub(super) fn of(bucket: Bucket<'_>, file: &File, metadata: &Metadata) -> io::Result<Found> {
         let mut buffer = [0; MAX_ATTRIBUTE_BYTES];
         let spilled;
         let text = match rfs::fgetxattr(file, ATTRIBUTE, &mut buffer) {
             Ok(length) => Some(buffer.get(..length).unwrap_or_default()).filter(|text| *text != SPILL_MARK),
             Err(Errno::OPNOTSUPP) => None,
             // None, or none of ours.
-            Err(NO_ATTRIBUTE | Errno::RANGE | Errno::PERM | Errno::ACCESS) => return Ok(None),
+            Err(NO_ATTRIBUTE | Errno::RANGE | Errno::PERM | Errno::ACCESS) => {
+                return Ok(Found {
+                    record: None,
+                    shows: true,
+                });
+            }
             Err(error) => return Err(error.into()),
         };
+        let shows = text.is_some();
         let text = match text {
             Some(text) => text,
             None => {
@@ -230,8 +236,18 @@ impl Record {
             }
         };
         let record: Option<Self> = serde_json::from_slice(text).ok();
-        Ok(record.filter(|record| record.describes(metadata)))
+        Ok(Found {
+            record: record.filter(|record| record.describes(metadata)),
+            shows,
+        })
     }
+}
+
+/// What was found of a file's record.
+pub(super) struct Found {
+    pub(super) record: Option<Record>,
+    /// Does the file's own state tell when that changes? It does of an attribute; a spilled record is another file.
+    pub(super) shows: bool,
 }
 
 /// A bucket's folder: an open one above it, and the path from there, empty where it is the bucket itself.

@@ -10,6 +10,7 @@ mod folder;
 mod folding;
 mod gate;
 mod invisible;
+mod known;
 mod list;
 mod lock;
 mod look;
@@ -28,6 +29,7 @@ mod sweep;
 mod temporary;
 mod unsynced;
 mod upload;
+mod version;
 mod watch;
 
 pub use gate::Waiting;
@@ -52,6 +54,7 @@ use arc_swap::ArcSwap;
 use rustix::io::Errno;
 
 use crate::{
+    clock::Clock,
     obstacle::{Obstacle, Wanted},
     types::{BucketName, ObjectAttributes, ObjectKey},
 };
@@ -82,6 +85,7 @@ struct Folders {
     /// Can the file system exchange two names? It is taken for one that can until it says otherwise.
     exchange: AtomicBool,
     listings: list::Listings,
+    known: known::Known,
     /// One of these is held while what a name stands for changes. They are the same whatever is swapped: what began before may still be at it.
     locks: Arc<[Mutex<()>; 64]>,
     unsynced: Arc<unsynced::Unsynced>,
@@ -135,6 +139,7 @@ impl Folders {
             durable,
             exchange: AtomicBool::new(true),
             listings: list::Listings::new(),
+            known: known::Known::new(Clock::system()),
             locks: Arc::new(std::array::from_fn(|_| Mutex::new(()))),
             unsynced: Arc::default(),
         }
@@ -166,10 +171,10 @@ impl Folders {
     }
 
     /// The folder to open from, the bucket's path below it (empty for a folder that is the bucket).
-    fn bucket(&self, bucket: &BucketName) -> (&Folder, String) {
+    fn bucket<'a>(&'a self, bucket: &'a BucketName) -> (&'a Folder, &'a str) {
         match self.mounted.get(bucket) {
-            Some(folder) => (folder, String::new()),
-            None => (&self.root, bucket.as_str().to_owned()),
+            Some(folder) => (folder, ""),
+            None => (&self.root, bucket.as_str()),
         }
     }
 
@@ -187,10 +192,12 @@ impl Folders {
     fn find(&self, bucket: &BucketName, key: &ObjectKey, wait: Wait) -> Result<Opened, Failure> {
         let (folder, bucket_path) = self.bucket(bucket);
         let kept = folder.kept().map_err(Failure::Told)?;
-        let mut path = mapping::to_path(key);
+        let mut path = String::with_capacity(bucket_path.len() + key.as_str().len() + 8);
         if !bucket_path.is_empty() {
-            path = format!("{bucket_path}/{path}");
+            path.push_str(bucket_path);
+            path.push('/');
         }
+        mapping::push_path(&mut path, key);
         let mut found = self.open_at(folder, &path, wait, bucket)?;
         if found.1.is_dir() {
             path = format!("{path}/{}", mapping::OBJECT_OF_FOLDER);
@@ -209,9 +216,10 @@ impl Folders {
         }
         let bucket = metadata::Bucket {
             folder: kept.opened.as_fd(),
-            path: &bucket_path,
+            path: bucket_path,
         };
-        match attributes::of(bucket, &file, &metadata, key) {
+        let look = || attributes::of(bucket, &file, &metadata, key);
+        match self.known.attributes(&metadata, key, look) {
             Ok(attributes) => Ok(Opened {
                 attributes,
                 file,
@@ -259,8 +267,8 @@ impl Folders {
         if path.is_empty() {
             return folder.kept().map(|_| true);
         }
-        let unreadable = |source| StoreError::unreadable(folder.path.join(&path), source);
-        match confine::open(folder.kept()?.opened.as_fd(), &path, Wait::Allowed) {
+        let unreadable = |source| StoreError::unreadable(folder.path.join(path), source);
+        match confine::open(folder.kept()?.opened.as_fd(), path, Wait::Allowed) {
             Ok(file) => Ok(file.metadata().map_err(unreadable)?.is_dir()),
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => Ok(false),
             Err(error) => Err(unreadable(error.into())),
@@ -272,7 +280,7 @@ impl Folders {
         let (folder, path) = self.bucket(bucket);
         let Ok(kept) = folder.kept() else { return false };
         path.is_empty()
-            || confine::open(kept.opened.as_fd(), &path, Wait::Never)
+            || confine::open(kept.opened.as_fd(), path, Wait::Never)
                 .is_ok_and(|file| file.metadata().is_ok_and(|metadata| metadata.is_dir()))
     }
 
@@ -298,7 +306,7 @@ impl Folders {
 
 /// An object as it was found.
 struct Opened {
-    attributes: ObjectAttributes,
+    attributes: Arc<ObjectAttributes>,
     file: File,
     metadata: fs::Metadata,
 }
@@ -384,7 +392,8 @@ async fn change_off_thread<T: Send + 'static>(
 
 impl Folders {
     fn folder(&self, bucket: Option<&BucketName>) -> &Folder {
-        bucket.map_or(&self.root, |bucket| self.bucket(bucket).0)
+        let mounted = bucket.and_then(|bucket| self.mounted.get(bucket));
+        mounted.unwrap_or(&self.root)
     }
 
     fn gate(&self, bucket: Option<&BucketName>) -> Arc<Gate> {

@@ -207,7 +207,7 @@ impl Placing<'_> {
         if !folder.kept()?.folds || matches!(kind_of(parent.as_fd(), name), Ok(None)) {
             return Ok(());
         }
-        let whole = match bucket_path.as_str() {
+        let whole = match bucket_path {
             "" => path.to_owned(),
             bucket => format!("{bucket}/{path}"),
         };
@@ -238,8 +238,8 @@ impl Folders {
     pub(super) fn open_bucket(&self, bucket: &BucketName) -> Result<File, StoreError> {
         let (folder, path) = self.bucket(bucket);
         let kept = folder.kept()?;
-        let unreadable = |source| StoreError::unreadable(folder.path.join(&path), source);
-        let opened = match path.as_str() {
+        let unreadable = |source| StoreError::unreadable(folder.path.join(path), source);
+        let opened = match path {
             "" => kept.opened.try_clone().map_err(|_| Errno::MFILE),
             path => confine::open(kept.opened.as_fd(), path, confine::Wait::Allowed),
         };

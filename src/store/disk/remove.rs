@@ -83,7 +83,7 @@ impl Folders {
             metadata,
         } = self.find_now(bucket, key)?;
         let failed = |error| self.unwritable_at(bucket, &mapping::to_path(key), error);
-        let mut properties = attributes.properties;
+        let mut properties = attributes.properties.clone();
         properties.tags = tags;
         let record = Record::new(&metadata, &attributes.etag, &properties);
         record.write(opened.as_fd(), &file, key).map_err(failed)?;

@@ -37,6 +37,11 @@ impl DiskStore {
         asked.await.ok()
     }
 
+    /// How often the attributes of an object were at hand, and how often they were read, since the start.
+    pub fn attributes(&self) -> CacheCounts {
+        self.now().known.counts()
+    }
+
     /// How often listings found a sorted folder at hand, and how often they read it, since the start.
     pub fn listings(&self) -> CacheCounts {
         self.now().listings.counts()

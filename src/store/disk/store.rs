@@ -89,11 +89,12 @@ impl Store for DiskStore {
             }
         }
         let (name, bucket, key) = (bucket, bucket.clone(), key.clone());
-        look_off_thread(self.now(), Some(name), move |folders| {
+        let look = look_off_thread(self.now(), Some(name), move |folders| {
             let found = folders.find_now(&bucket, &key)?;
             Ok(found.object(folders.gate(Some(&bucket))))
-        })
-        .await
+        });
+        // Boxed: what is seldom needed would make the future of each request larger.
+        Box::pin(look).await
     }
 
     async fn upload(

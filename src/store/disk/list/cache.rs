@@ -1,51 +1,19 @@
 //! Sorted folders, kept while they do not change: a folder's identity and time go in, its names come out if they are those of that time.
 
-use std::{
-    fs::{File, Metadata},
-    io,
-    os::unix::fs::MetadataExt,
-    sync::Arc,
-};
+use std::{fs::File, io, sync::Arc};
 
 use quick_cache::{Weighter, sync};
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
-use crate::types::{CacheCounts, CacheUse};
+use crate::{
+    store::disk::version::Version,
+    types::{CacheCounts, CacheUse},
+};
 
 use super::names::Names;
 
-/// A folder that changed so shortly before it was read may have changed once more in the same tick of the file system's clock: such a
-/// reading is good for the page at hand and not kept.
-const TICK: Duration = Duration::milliseconds(100);
 /// What an entry takes besides its names.
 const OVERHEAD: u64 = 128;
-
-/// A folder and the time of its last change, to the nanosecond.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Version {
-    device: u64,
-    inode: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl Version {
-    fn of(folder: &Metadata) -> Self {
-        Self {
-            device: folder.dev(),
-            inode: folder.ino(),
-            modified: (folder.mtime(), folder.mtime_nsec()),
-            changed: (folder.ctime(), folder.ctime_nsec()),
-        }
-    }
-
-    /// Had some time passed since the last change?
-    fn is_settled(&self, at: OffsetDateTime) -> bool {
-        let (seconds, nanoseconds) = self.modified.max(self.changed);
-        OffsetDateTime::from_unix_timestamp(seconds)
-            .is_ok_and(|changed| changed + Duration::nanoseconds(nanoseconds) + TICK < at)
-    }
-}
 
 #[derive(Clone)]
 struct Weight;

@@ -172,7 +172,7 @@ impl<'w> Walk<'w> {
             return ControlFlow::Continue(());
         };
         match self.folders.find_now(self.bucket, &key) {
-            Ok(found) => self.add(Listed::Object(key, Box::new(found.attributes))),
+            Ok(found) => self.add(Listed::Object(key, found.attributes)),
             // Gone in between, or no object at a second look.
             Err(StoreError::NoSuchKey) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(Stop::Failed(error)),

@@ -53,7 +53,7 @@ async fn every_property_comes_back_from_an_attribute_and_from_a_spilled_record()
         .unwrap();
         let found = sample.store.open(&bucket(), &key(name)).await.unwrap().attributes;
         assert_eq!(found.properties, properties, "{name}");
-        assert_eq!(found, stored);
+        assert_eq!(*found, stored);
         assert_eq!(sweep::own_names(&path).len(), spills, "{name}");
     }
     // Replaced, tagged and removed, a spilled record leaves nothing.
@@ -158,7 +158,7 @@ async fn tags_of_a_dropped_in_file_leave_its_etag_alone() {
         .unwrap()
         .attributes;
     assert_eq!(
-        (&after.etag, after.last_modified, after.properties.tags),
+        (&after.etag, after.last_modified, after.properties.tags.clone()),
         (&before.etag, before.last_modified, tags)
     );
     assert_eq!(after.properties.content_type, "text/plain");

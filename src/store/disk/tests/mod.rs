@@ -2,6 +2,7 @@ pub(super) mod crash;
 mod full;
 mod gone;
 mod kept;
+mod known;
 mod listing;
 mod model;
 mod multipart;

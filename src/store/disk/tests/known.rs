@@ -1,0 +1,158 @@
+//! Attributes that are kept are those of the file as it is now, whoever changed it and however fast.
+
+use std::{fs::FileTimes, os::unix::fs::MetadataExt, time::Duration};
+
+use rustix::fs::removexattr;
+
+use super::*;
+use crate::types::Tag;
+
+fn bucket() -> BucketName {
+    BucketName::parse("abc").unwrap()
+}
+
+fn key(text: &str) -> ObjectKey {
+    ObjectKey::parse(text).unwrap()
+}
+
+async fn attributes(store: &DiskStore, name: &str) -> Arc<ObjectAttributes> {
+    store.open(&bucket(), &key(name)).await.unwrap().attributes
+}
+
+/// The attributes once they are kept.
+async fn kept(store: &DiskStore, name: &str) -> Arc<ObjectAttributes> {
+    for _ in 0..4_000 {
+        let first = attributes(store, name).await;
+        if Arc::ptr_eq(&first, &attributes(store, name).await) {
+            return first;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("the attributes of {name} are never kept");
+}
+
+fn tagged(number: usize) -> Properties {
+    Properties {
+        content_type: "text/plain".to_owned(),
+        tags: vec![Tag {
+            key: "number".to_owned(),
+            value: number.to_string(),
+        }],
+        ..Properties::default()
+    }
+}
+
+async fn put_tagged(store: &DiskStore, name: &str, properties: Properties) {
+    stored(store, name, b"content", properties, WriteCondition::Always)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn whoever_changes_an_object_its_new_attributes_are_told() {
+    let sample = sample(&[]);
+    let path = sample.folder.path().join("data/abc/a.txt");
+    put_tagged(&sample.store, "a.txt", tagged(1)).await;
+    let first = kept(&sample.store, "a.txt").await;
+    assert_eq!(first.properties, tagged(1));
+
+    // By us: its tags, and all of it.
+    let two = tagged(2).tags;
+    sample
+        .store
+        .replace_tags(&bucket(), &key("a.txt"), two.clone())
+        .await
+        .unwrap();
+    assert_eq!(kept(&sample.store, "a.txt").await.properties.tags, two);
+    put_tagged(&sample.store, "a.txt", tagged(3)).await;
+    assert_eq!(kept(&sample.store, "a.txt").await.properties, tagged(3));
+
+    // By others: another content of the same length and the same time.
+    let before = fs::metadata(&path).unwrap();
+    let modified = before.modified().unwrap();
+    fs::write(&path, b"CONTENT").unwrap();
+    let file = File::options().write(true).open(&path).unwrap();
+    file.set_times(FileTimes::new().set_modified(modified)).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().mtime_nsec(), before.mtime_nsec());
+    let again = kept(&sample.store, "a.txt").await;
+    assert!(!Arc::ptr_eq(&again, &first));
+
+    // The record taken away.
+    removexattr(&path, "user.postern").unwrap();
+    let dropped_in = kept(&sample.store, "a.txt").await;
+    assert!(dropped_in.etag.as_str().starts_with("file-"));
+    assert!(dropped_in.properties.tags.is_empty());
+
+    // Another file moved there.
+    fs::write(path.with_extension("other"), "longer content").unwrap();
+    fs::rename(path.with_extension("other"), &path).unwrap();
+    assert_eq!(attributes(&sample.store, "a.txt").await.size, 14);
+}
+
+#[tokio::test]
+async fn each_name_of_a_file_has_a_type_of_its_own() {
+    let sample = sample(&["a.txt"]);
+    let folder = sample.folder.path().join("data/abc");
+    fs::hard_link(folder.join("a.txt"), folder.join("a.png")).unwrap();
+    for _ in 0..2 {
+        for (name, expected) in [("a.txt", "text/plain"), ("a.png", "image/png")] {
+            assert_eq!(kept(&sample.store, name).await.properties.content_type, expected);
+        }
+    }
+}
+
+#[tokio::test]
+async fn changes_in_quick_succession_are_all_seen() {
+    let sample = sample(&[]);
+    put_tagged(&sample.store, "a", tagged(0)).await;
+    kept(&sample.store, "a").await;
+    for number in 1..300 {
+        let tags = tagged(number).tags;
+        sample
+            .store
+            .replace_tags(&bucket(), &key("a"), tags.clone())
+            .await
+            .unwrap();
+        assert_eq!(attributes(&sample.store, "a").await.properties.tags, tags);
+        assert_eq!(attributes(&sample.store, "a").await.properties.tags, tags);
+    }
+}
+
+#[tokio::test]
+async fn a_record_in_a_file_of_its_own_is_read_each_time() {
+    let sample = sample(&[]);
+    let long = |number| Properties {
+        user_metadata: [("long".to_owned(), "x".repeat(4000))].into(),
+        ..tagged(number)
+    };
+    put_tagged(&sample.store, "a", long(1)).await;
+    std::thread::sleep(Duration::from_millis(200));
+    let first = attributes(&sample.store, "a").await;
+    let second = attributes(&sample.store, "a").await;
+    assert!(first == second && !Arc::ptr_eq(&first, &second));
+}
+
+#[test]
+fn however_much_is_looked_at_no_more_than_the_budget_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let known =
+        super::super::known::Known::new(Clock::fixed(Clock::system().now() + Duration::from_secs(3600)));
+    let name = "k".repeat(900);
+    let mut most = 0;
+    for number in 0..4_000 {
+        let file = folder.path().join(number.to_string());
+        fs::write(&file, "x").unwrap();
+        let metadata = fs::metadata(&file).unwrap();
+        let look = || {
+            Ok(super::super::known::Looked {
+                attributes: attributes::written(&metadata, ETag::new("e".to_owned()), Properties::default()),
+                shows: true,
+            })
+        };
+        known
+            .attributes(&metadata, &key(&format!("{name}{number}")), look)
+            .unwrap();
+        most = most.max(known.weight());
+    }
+    assert!((3 << 20..=4 << 20).contains(&most), "{most}");
+}

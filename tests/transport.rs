@@ -123,6 +123,26 @@ async fn every_malformed_head_is_answered() {
 }
 
 #[tokio::test]
+async fn whoever_says_that_nothing_more_will_come_is_still_answered() {
+    let gateway = TestGateway::start().await;
+    let content = vec![7; 12 << 20];
+    gateway.put("small", &content[..100]);
+    gateway.put("large", &content);
+    for (key, size) in [("small", 100), ("large", content.len())] {
+        let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+        let target = gateway.link(&Method::GET, key);
+        let head = format!("GET {target} HTTP/1.1\r\nhost: {}\r\n\r\n", gateway.address);
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = Vec::new();
+        let ended = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut answer));
+        ended.await.expect("the connection ends").unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"), "{key}");
+        assert!(answer.ends_with(&content[..size]), "{key}");
+    }
+}
+
+#[tokio::test]
 async fn a_head_that_never_ends_is_closed() {
     let server = Settings {
         head_timeout: Span::from_seconds(1),

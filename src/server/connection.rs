@@ -106,6 +106,9 @@ impl Serving {
         let connection = http1::Builder::new()
             // `Patient` waits for heads.
             .header_read_timeout(None)
+            // Whoever has sent all that it will may say so and still be answered. (Watching for the end of what is sent also costs memory for the next head
+            // before this one is gone.)
+            .half_close(true)
             .max_buf_size(settings.max_head_bytes.max(SMALLEST_HEAD))
             .max_headers(settings.max_headers)
             // Bodies are passed on as they are, never copied: see `file_socket`.

@@ -57,7 +57,8 @@ pub(super) async fn tell<S: Store>(
         None => verdict::buckets_named(head, &settings.verdict),
     };
     for bucket in buckets {
-        match rules(store, settings, &bucket).await {
+        // Boxed, since it is rare: see `ops::execute`.
+        match Box::pin(rules(store, settings, &bucket)).await {
             Ok(rules) => expose(&rules, origin, head.method(), response.headers_mut()),
             Err(failure) => tracing::warn!(%bucket, "cannot read the bucket's CORS rules: {failure}"),
         }

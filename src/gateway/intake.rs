@@ -48,9 +48,9 @@ where
         true => LONGEST_DRAIN_OF_CUT,
         false => LONGEST_DRAIN,
     };
-    tokio::time::timeout(longest, drain(body, MOST_DRAINED))
-        .await
-        .unwrap_or(false)
+    // Boxed, since it is rare: see `ops::execute`.
+    let drained = Box::pin(tokio::time::timeout(longest, drain(body, MOST_DRAINED)));
+    drained.await.unwrap_or(false)
 }
 
 /// Goes on reading what nobody wants while its refusal is sent, and drops it, within a bound of bytes and time: a connection that is closed with

@@ -10,6 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use http::{HeaderName, header};
+
 use crate::{
     s3::{ErrorCode, S3Error},
     types::{Network, RequestHead},
@@ -135,8 +137,11 @@ fn forget_the_least(counts: &mut HashMap<Network, Count>) {
 
 /// Refuses a body that is longer than one may be, before any of it is read.
 pub(super) fn upload(head: &RequestHead, most: u64) -> Result<(), Failure> {
-    let names = ["x-amz-decoded-content-length", "content-length"];
-    let declared = names.iter().find_map(|name| head.headers().get(*name));
+    static NAMES: [HeaderName; 2] = [
+        HeaderName::from_static("x-amz-decoded-content-length"),
+        header::CONTENT_LENGTH,
+    ];
+    let declared = NAMES.iter().find_map(|name| head.headers().get(name));
     let declared = declared.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     match declared {
         Some(length) if length > most => Err(Failure::TooLong(

@@ -172,12 +172,18 @@ impl<S: Store> Gateway<S> {
                 return course.deliver(response);
             }
         };
-        course.recording.head(&head, &gateway.settings.verdict);
+        course.recording.head(&head);
         let mut body = Incoming::new(body, gateway.settings.limits.lowest_rate);
-        let answer = match course.place {
-            None => Err(Failure::TooMany),
-            Some(_) if gateway.telemetry.audit.refuses() => Err(Failure::Unrecorded),
-            Some(_) => self.answer(&head, &mut body, &mut course).await,
+        let turned_away = match course.place {
+            None => Some(Failure::TooMany),
+            Some(_) => gateway.telemetry.audit.refuses().then_some(Failure::Unrecorded),
+        };
+        let answer = match turned_away {
+            Some(failure) => {
+                course.recording.asks(&head, &gateway.settings.verdict);
+                Err(failure)
+            }
+            None => self.answer(&head, &mut body, &mut course).await,
         };
         let answer = answer.map_err(|failure| self.limited(failure, client, body.is_slow()));
         if answer.is_err() {
@@ -187,7 +193,7 @@ impl<S: Store> Gateway<S> {
         let hint = match &answer {
             // Whoever is over a limit costs no more than must be.
             Err(failure) if failure.is_limit() => None,
-            Err(failure) => self.note(&head, client, request_id, failure).await,
+            Err(failure) => Box::pin(self.note(&head, client, request_id, failure)).await,
             Ok(_) => None,
         };
         course.recording.received(body.received());
@@ -229,26 +235,27 @@ impl<S: Store> Gateway<S> {
         let gateway = &*self.0;
         let settings = &gateway.settings.verdict;
         if cors::is_preflight(head) {
-            return cors::preflight(&*gateway.store, &gateway.settings, head).await;
+            course.recording.asks(head, settings);
+            return Box::pin(cors::preflight(&*gateway.store, &gateway.settings, head)).await;
         }
         if verdict::is_form(head, settings) {
-            return self.answer_form(head, body, course).await;
+            course.recording.asks(head, settings);
+            return Box::pin(self.answer_form(head, body, course)).await;
         }
         let permit = self.decide(head, course, verdict::decide)?;
         limits::upload(head, gateway.settings.limits.upload_bytes)?;
         if !http_body::Body::is_end_stream(body) {
             body.ends_with(course.begin(&gateway.transfers, permit.grounds(), End::Wake));
         }
-        let work = ops::Work {
+        let work = &ops::Work {
             store: &gateway.store,
             settings,
             head,
-            body,
-            last_look: gateway.transfers.last_look(permit.grounds()),
+            transfers: &gateway.transfers,
             ids: (course.request_id, gateway.request_ids.host_id()),
         };
         let grounds = permit.grounds().clone();
-        let response = ops::execute(permit, work).await;
+        let response = ops::execute(&permit, work, body).await;
         let response = response.map_err(|failure| self.taken_back(failure, &grounds, course))?;
         course.transfer = None;
         if !response.body().is_short() {
@@ -303,6 +310,13 @@ impl<S: Store> Gateway<S> {
             settings: &self.0.settings.verdict,
             now: self.0.clock.now(),
         });
+        if verdict
+            .identity
+            .as_ref()
+            .is_none_or(|known| known.target.is_none())
+        {
+            course.recording.asks(head, &self.0.settings.verdict);
+        }
         course.recording.decided(&verdict, snapshot.generation());
         let permit = verdict.outcome?;
         course.bucket = permit.bucket().cloned();

@@ -102,12 +102,18 @@ impl Recording {
         }
     }
 
-    /// What the head says. Bucket and key are what is asked for, verified or not: the signer's name says which.
-    pub(super) fn head(&mut self, head: &RequestHead, settings: &verdict::Settings) {
-        let target = verdict::asked_for(head, settings);
+    /// What the head says.
+    pub(super) fn head(&mut self, head: &RequestHead) {
         self.note(|entry| {
             entry.user_agent = text(head.headers(), header::USER_AGENT);
             entry.range = text(head.headers(), header::RANGE);
+        });
+    }
+
+    /// Bucket and key as they are asked for, verified or not: the signer's name says which. For a request of which no verdict has named them yet.
+    pub(super) fn asks(&mut self, head: &RequestHead, settings: &verdict::Settings) {
+        let target = verdict::asked_for(head, settings);
+        self.note(|entry| {
             if let Some(target) = target {
                 name(entry, &target);
             }

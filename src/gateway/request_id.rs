@@ -1,11 +1,14 @@
 //! The name of one request, in its answer and in the log.
 
-use crate::s3::S3Error;
 use std::{
     fmt,
     hash::{BuildHasher, RandomState},
     sync::atomic::{AtomicU64, Ordering},
 };
+
+use http::HeaderValue;
+
+use crate::s3::S3Error;
 
 /// 16 upper-case hexadecimal digits, as S3's own request ids have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +28,12 @@ impl RequestId {
         }
         digits
     }
+
+    /// As a header's value.
+    pub(super) fn header(self) -> HeaderValue {
+        // Digits are a value in any case.
+        HeaderValue::from_bytes(&self.digits()).unwrap_or(HeaderValue::from_static(""))
+    }
 }
 
 impl fmt::Display for RequestId {
@@ -33,12 +42,36 @@ impl fmt::Display for RequestId {
     }
 }
 
+/// The name of this process, for `HostId` and `x-amz-id-2`.
+pub(super) struct HostId {
+    text: String,
+    header: HeaderValue,
+}
+
+impl HostId {
+    fn new(text: String) -> Self {
+        Self {
+            header: HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("")),
+            text,
+        }
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// As a header's value, made once.
+    pub(super) fn header(&self) -> HeaderValue {
+        self.header.clone()
+    }
+}
+
 /// Makes request ids: a counter behind a randomly keyed hash, so that an id tells nothing of the others and costs no
 /// system call.
 pub(super) struct RequestIds {
     counter: AtomicU64,
     hash: RandomState,
-    host_id: String,
+    host_id: HostId,
 }
 
 impl RequestIds {
@@ -50,7 +83,7 @@ impl RequestIds {
         Self {
             counter: AtomicU64::new(0),
             hash,
-            host_id,
+            host_id: HostId::new(host_id),
         }
     }
 
@@ -59,7 +92,7 @@ impl RequestIds {
     }
 
     /// The name of this process, for `HostId` and `x-amz-id-2`.
-    pub(super) fn host_id(&self) -> &str {
+    pub(super) fn host_id(&self) -> &HostId {
         &self.host_id
     }
 }
@@ -72,10 +105,10 @@ pub(super) struct AnswerIds {
 }
 
 impl AnswerIds {
-    pub(super) fn new(request_id: RequestId, host_id: &str) -> Self {
+    pub(super) fn new(request_id: RequestId, host_id: &HostId) -> Self {
         Self {
             request_id: request_id.to_string(),
-            host_id: host_id.to_owned(),
+            host_id: host_id.text.clone(),
         }
     }
 
@@ -90,6 +123,21 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+
+    #[test]
+    fn an_id_reads_the_same_as_a_header_and_as_a_text() {
+        for (number, expected) in [
+            (0, "0000000000000000"),
+            (0x0123_4567_89ab_cdef, "0123456789ABCDEF"),
+            (u64::MAX, "FFFFFFFFFFFFFFFF"),
+        ] {
+            assert_eq!(RequestId(number).to_string(), expected);
+            assert_eq!(RequestId(number).header(), expected);
+        }
+        let ids = RequestIds::new();
+        assert_eq!(ids.host_id().header(), ids.host_id().as_str());
+        assert_eq!(ids.host_id().as_str().len(), 64);
+    }
 
     #[test]
     fn ids_are_16_digits_and_differ() {

@@ -1,11 +1,14 @@
 //! The last step: every answer gets its ids and its line in the log, and a failure becomes S3's document.
 
-use http::{HeaderValue, Method, Response, header};
+use http::{HeaderName, HeaderValue, Method, Response, header};
 use tracing::field::display;
 
 use crate::audit::Entry;
 
-use super::{Body, Failure, RequestId, recording::Recording};
+use super::{Body, Failure, RequestId, recording::Recording, request_id::HostId};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
 
 /// Makes the answer, notes it for the record, and logs it. Only fixed names, ids and the reason are logged: reasons hold no part of a query or a
 /// header.
@@ -13,7 +16,7 @@ pub(super) fn respond(
     answer: Result<Response<Body>, Failure>,
     hint: Option<String>,
     method: &Method,
-    (request_id, host_id): (RequestId, &str),
+    (request_id, host_id): (RequestId, &HostId),
     recording: &mut Recording,
 ) -> Response<Body> {
     let mut response = match &answer {
@@ -24,14 +27,8 @@ pub(super) fn respond(
     recording.answers(response.status().as_u16(), failure.as_ref());
     log(recording.entry(), failure.as_ref());
     let headers = response.headers_mut();
-    for (name, text) in [
-        ("x-amz-request-id", request_id.to_string()),
-        ("x-amz-id-2", host_id.to_owned()),
-    ] {
-        if let Ok(value) = HeaderValue::from_str(&text) {
-            headers.insert(name, value);
-        }
-    }
+    headers.insert(REQUEST_ID, request_id.header());
+    headers.insert(HOST_ID, host_id.header());
     headers.insert(header::SERVER, HeaderValue::from_static("postern"));
     response
 }
@@ -69,7 +66,7 @@ fn error(
     failure: &Failure,
     hint: Option<String>,
     method: &Method,
-    (request_id, host_id): (RequestId, &str),
+    (request_id, host_id): (RequestId, &HostId),
 ) -> Response<Body> {
     let error = failure.s3_error();
     let error = match hint {
@@ -80,7 +77,7 @@ fn error(
     let body = if method == Method::HEAD {
         Body::Empty
     } else {
-        Body::Text(error.to_xml(&request_id.to_string(), host_id).into())
+        Body::Text(error.to_xml(&request_id.to_string(), host_id.as_str()).into())
     };
     let mut response = Response::new(body);
     *response.status_mut() = error.code().status();

@@ -63,12 +63,30 @@ pub trait Handler: Clone + Send + Sync + 'static {
 impl<S: Store> Handler for Gateway<S> {
     type Body = Delivery;
 
-    async fn handle(
+    fn handle(
         &self,
         request: Request<Incoming>,
         peer: Peer,
         connection: Connection,
-    ) -> Response<Delivery> {
-        Gateway::handle(self, request, peer, connection).await
+    ) -> impl Future<Output = Response<Delivery>> + Send {
+        Gateway::handle(self, request, peer, connection)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::DiskStore;
+
+    /// Each connection has room for one of them, and it is moved several times before it runs.
+    #[test]
+    fn the_future_of_a_request_is_small() {
+        fn size<'g, F>(
+            _: impl FnOnce(&'g Gateway<DiskStore>, Request<Incoming>, Peer, Connection) -> F,
+        ) -> usize {
+            size_of::<F>()
+        }
+        let size = size(Gateway::<DiskStore>::handle::<Incoming>);
+        assert!((1..=2_560).contains(&size), "{size}");
     }
 }

@@ -41,87 +41,135 @@ use crate::{
 use super::{
     Body, Failure,
     payload::Payload,
-    request_id::{AnswerIds, RequestId},
+    request_id::{AnswerIds, HostId, RequestId},
+    transfers::Transfers,
 };
 
-/// What an operation works with besides its permit.
-pub(super) struct Work<'g, S, B> {
+/// What an operation works with besides its permit and the body.
+pub(super) struct Work<'g, S> {
     pub(super) store: &'g Arc<S>,
     pub(super) settings: &'g Settings,
     pub(super) head: &'g RequestHead,
-    pub(super) body: &'g mut B,
-    /// Asked before anything becomes visible.
-    pub(super) last_look: LastLook,
+    pub(super) transfers: &'g Transfers,
     /// The request's name, and the gateway's: both stand in an answer.
-    pub(super) ids: (RequestId, &'g str),
+    pub(super) ids: (RequestId, &'g HostId),
+}
+
+impl<S> Work<'_, S> {
+    /// Asked before anything becomes visible.
+    fn last_look(&self, permit: &Permit) -> LastLook {
+        self.transfers.last_look(permit.grounds())
+    }
 }
 
 /// Does what the permit allows, and nothing else: the names come out of it.
-pub(super) async fn execute<S, B>(permit: Permit, work: Work<'_, S, B>) -> Result<Response<Body>, Failure>
+///
+/// An object is read where this stands. Whatever else there is is in boxes: the future of each request would have room for the largest of them, and be moved
+/// about with it.
+pub(super) async fn execute<S, B>(
+    permit: &Permit,
+    work: &Work<'_, S>,
+    body: &mut B,
+) -> Result<Response<Body>, Failure>
 where
     S: Store,
     B: HttpBody<Data = Bytes> + Unpin,
 {
-    let Work {
-        store: shared,
-        settings,
-        head,
-        body,
-        last_look,
-        ids,
-    } = work;
-    let store = &**shared;
+    match permit.permitted() {
+        Permitted::GetObject(bucket, key, read) | Permitted::HeadObject(bucket, key, read) => {
+            nothing(permit, work.head, body).await?;
+            let found = get_object::open(&**work.store, permit, bucket, key).await?;
+            let with_bytes = matches!(permit.permitted(), Permitted::GetObject(..));
+            get_object::answer(found, read, with_bytes)
+        }
+        Permitted::PutObject(..)
+        | Permitted::UploadPart(..)
+        | Permitted::CompleteMultipartUpload(..)
+        | Permitted::DeleteObjects(_)
+        | Permitted::PutObjectTagging(..)
+        | Permitted::PutBucketCors(_)
+        | Permitted::CreateBucket(_) => Box::pin(with_body(permit, work, body)).await,
+        _ => {
+            nothing(permit, work.head, body).await?;
+            Box::pin(without_body(permit, work)).await
+        }
+    }
+}
+
+/// Takes a body that should be none. Most often there is none, and nothing to wait for.
+fn nothing<B>(permit: &Permit, head: &RequestHead, body: &mut B) -> impl Future<Output = Result<(), Failure>>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    let rest = match Payload::new(head, permit.verified(), body) {
+        Ok(payload) if payload.is_nothing() => Ok(None),
+        Ok(payload) => Ok(Some(Box::pin(payload.nothing()))),
+        Err(failure) => Err(failure),
+    };
+    async move {
+        match rest? {
+            Some(rest) => rest.await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// The operations whose body is wanted.
+async fn with_body<S, B>(permit: &Permit, work: &Work<'_, S>, body: &mut B) -> Result<Response<Body>, Failure>
+where
+    S: Store,
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    let (store, head) = (&**work.store, work.head);
     let payload = Payload::new(head, permit.verified(), body)?;
     match permit.permitted() {
         Permitted::PutObject(bucket, key, write) => {
-            return put_object::put(store, (bucket, key), write, payload, last_look).await;
+            put_object::put(store, (bucket, key), write, payload, work.last_look(permit)).await
         }
         Permitted::UploadPart(bucket, key, part) => {
-            return upload_part::upload(store, &permit, (bucket, key), part, payload, last_look).await;
+            let last_look = work.last_look(permit);
+            upload_part::upload(store, permit, (bucket, key), part, payload, last_look).await
         }
         Permitted::CompleteMultipartUpload(bucket, key, complete) => {
             let completing = complete_multipart_upload::Completing {
-                store: shared.clone(),
-                permit: &permit,
+                store: work.store.clone(),
+                permit,
                 name: multipart::name(bucket, key, &complete.upload_id),
                 call: complete,
-                last_look,
-                ids: AnswerIds::new(ids.0, ids.1),
+                last_look: work.last_look(permit),
+                ids: AnswerIds::new(work.ids.0, work.ids.1),
             };
-            return completing.complete(head, payload).await;
+            completing.complete(head, payload).await
         }
         Permitted::DeleteObjects(bucket) => {
-            return delete_objects::delete(store, &permit, bucket, head, payload).await;
+            delete_objects::delete(store, permit, bucket, head, payload).await
         }
         Permitted::PutObjectTagging(bucket, key) => {
-            return tagging::put(store, &permit, (bucket, key), head, payload).await;
+            tagging::put(store, permit, (bucket, key), head, payload).await
         }
-        Permitted::PutBucketCors(bucket) => return bucket_cors::put(store, bucket, head, payload).await,
+        Permitted::PutBucketCors(bucket) => bucket_cors::put(store, bucket, head, payload).await,
         Permitted::CreateBucket(bucket) => {
-            return create_bucket::create(store, settings, bucket, head, payload).await;
+            create_bucket::create(store, work.settings, bucket, head, payload).await
         }
-        _ => payload.nothing().await?,
+        _ => Err(Failure::Interrupted),
     }
+}
+
+/// All others but reading an object.
+async fn without_body<S: Store>(permit: &Permit, work: &Work<'_, S>) -> Result<Response<Body>, Failure> {
+    let (store, settings) = (&**work.store, work.settings);
     match permit.permitted() {
-        Permitted::GetObject(bucket, key, read) => {
-            let found = get_object::open(store, &permit, bucket, key).await?;
-            get_object::answer(found, read, true)
-        }
-        Permitted::HeadObject(bucket, key, read) => {
-            let found = get_object::open(store, &permit, bucket, key).await?;
-            get_object::answer(found, read, false)
-        }
         Permitted::GetObjectAttributes(bucket, key, wanted) => {
-            get_object_attributes::answer(get_object::open(store, &permit, bucket, key).await?, wanted)
+            get_object_attributes::answer(get_object::open(store, permit, bucket, key).await?, wanted)
         }
         Permitted::CopyObject(bucket, key, copy) => {
-            copy_object::copy(store, &permit, (bucket, key), copy, last_look).await
+            copy_object::copy(store, permit, (bucket, key), copy, work.last_look(permit)).await
         }
         Permitted::CreateMultipartUpload(bucket, key, create) => {
-            create_multipart_upload::create(store, &permit, bucket, key, create).await
+            create_multipart_upload::create(store, permit, bucket, key, create).await
         }
         Permitted::UploadPartCopy(bucket, key, copy) => {
-            upload_part_copy::copy(store, &permit, (bucket, key), copy, last_look).await
+            upload_part_copy::copy(store, permit, (bucket, key), copy, work.last_look(permit)).await
         }
         Permitted::AbortMultipartUpload(bucket, key, id) => {
             abort_multipart_upload::abort(store, bucket, key, id).await
@@ -136,9 +184,9 @@ where
             delete_object::delete(store, bucket, key, condition).await
         }
         Permitted::GetObjectTagging(bucket, key) => {
-            tagging::answer(get_object::open(store, &permit, bucket, key).await?)
+            tagging::answer(get_object::open(store, permit, bucket, key).await?)
         }
-        Permitted::DeleteObjectTagging(bucket, key) => tagging::delete(store, &permit, bucket, key).await,
+        Permitted::DeleteObjectTagging(bucket, key) => tagging::delete(store, permit, bucket, key).await,
         Permitted::ListObjects(bucket, list) => {
             list_objects::list(store, settings, bucket, list, list_objects::Version::One).await
         }
@@ -155,13 +203,14 @@ where
             unset::of_bucket(store, settings, bucket, *setting).await
         }
         Permitted::UnsetOfObject(bucket, key, setting) => {
-            get_object::open(store, &permit, bucket, key).await?;
+            get_object::open(store, permit, bucket, key).await?;
             unset::answer(settings, *setting)
         }
-        // Their bodies are wanted: they are answered above.
-        Permitted::PutObject(..)
-        // A form never comes here: see `execute_form`.
+        // They are answered by `execute` and `with_body`, and a form by `execute_form`.
+        Permitted::GetObject(..)
+        | Permitted::HeadObject(..)
         | Permitted::PostObject(..)
+        | Permitted::PutObject(..)
         | Permitted::UploadPart(..)
         | Permitted::CompleteMultipartUpload(..)
         | Permitted::DeleteObjects(_)

@@ -38,24 +38,28 @@ impl<'l> Object<'l> {
     /// Anybody's text.
     #[inline(always)]
     pub(super) fn text(&mut self, name: &'static str, text: Option<&str>) {
-        let Some(text) = text else { return };
-        self.quoted(name, |line| match needs_escaping(text.as_bytes()) {
-            false => line.extend_from_slice(text.as_bytes()),
-            true => push_escaped(line, text),
-        });
+        match text {
+            Some(text) if needs_escaping(text.as_bytes()) => self.value(name, Some(text)),
+            Some(text) => self.quoted(name, |line| line.extend_from_slice(text.as_bytes())),
+            None => {}
+        }
     }
 
     /// The text of what can be shown.
     pub(super) fn shown(&mut self, name: &'static str, shown: Option<impl Display>) {
         let Some(shown) = shown else { return };
-        self.quoted(name, |line| {
-            let start = line.len();
-            _ = write!(line, "{shown}");
-            if line.get(start..).is_some_and(needs_escaping) {
-                let text = line.split_off(start);
-                push_escaped(line, &String::from_utf8_lossy(&text));
-            }
-        });
+        let field = self.line.len();
+        self.name(name);
+        self.line.push(b'"');
+        let start = self.line.len();
+        _ = write!(self.line, "{shown}");
+        if self.line.get(start..).is_some_and(needs_escaping) {
+            let text = self.line.split_off(start);
+            self.line.truncate(field);
+            self.value(name, Some(String::from_utf8_lossy(&text)));
+        } else {
+            self.line.extend_from_slice(b"\",");
+        }
     }
 
     /// Who asks, as is shown; by IPv4, which is common, without the machinery for showing.
@@ -65,11 +69,11 @@ impl<'l> Object<'l> {
         };
         self.quoted(name, |line| {
             for (octet, end) in address.octets().into_iter().zip(*b"...:") {
-                push_number(line, octet);
+                push_json(line, octet);
                 line.push(end);
             }
             match client.port {
-                Some(port) => push_number(line, port),
+                Some(port) => push_json(line, port),
                 None => _ = line.pop(),
             }
         });
@@ -82,11 +86,11 @@ impl<'l> Object<'l> {
         self.quoted(name, |line| _ = at.format_into(line, &Rfc3339));
     }
 
-    /// A number, or a yes or no.
+    /// A number, a yes or no, or a text that needs escaping.
     pub(super) fn value(&mut self, name: &'static str, value: Option<impl Serialize>) {
         let Some(value) = value else { return };
         self.name(name);
-        push_number(self.line, value);
+        push_json(self.line, value);
         self.line.push(b',');
     }
 
@@ -106,9 +110,9 @@ impl<'l> Object<'l> {
     }
 }
 
-fn push_number(line: &mut Vec<u8>, number: impl Serialize) {
-    // A number always is JSON, and memory takes it.
-    _ = serde_json::to_writer(line, &number);
+fn push_json(line: &mut Vec<u8>, value: impl Serialize) {
+    // A number or a text always is JSON, and memory takes it.
+    _ = serde_json::to_writer(line, &value);
 }
 
 /// Is there a byte in it that JSON does not carry as it is? Eight are looked at at once, the last eight of them maybe twice.
@@ -120,12 +124,4 @@ fn needs_escaping(text: &[u8]) -> bool {
         Some(last) => text.as_chunks().0.iter().any(among) || among(last),
         None => text.iter().any(escaped),
     }
-}
-
-/// Appends a text as it is within quotation marks.
-#[cold]
-fn push_escaped(line: &mut Vec<u8>, text: &str) {
-    let quoted = serde_json::to_string(text).unwrap_or_default();
-    let escaped = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    line.extend_from_slice(escaped.unwrap_or_default().as_bytes());
 }

@@ -8,7 +8,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::types::Client;
 
-/// An object in the making. Fields that there are not are left out.
+/// An object in the making. Fields that there are not are left out. What is inlined always is so that a name is a few stores, not a copy.
 pub(super) struct Object<'l> {
     line: &'l mut Vec<u8>,
 }

@@ -38,7 +38,14 @@ pub enum Denial {
 
 /// Which statement decided, as people find it: `policy.toml line 12: signer alice, statement 2 (Sid "read")`. A copy costs one count.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StatementReference(Arc<Origin>);
+pub struct StatementReference(Arc<Stated>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Stated {
+    origin: Origin,
+    /// As it is shown: made once, since every request's record shows it.
+    text: String,
+}
 
 #[derive(Debug, PartialEq, Eq)]
 enum Origin {
@@ -102,22 +109,35 @@ impl Decision {
 
 impl StatementReference {
     pub(super) fn new(location: Location, owner: Owner, number: usize, sid: Option<String>) -> Self {
-        Self(Arc::new(Origin::Statement {
+        Self::of(Origin::Statement {
             location,
             owner,
             number,
             sid,
-        }))
+        })
     }
 
     /// No statement, but the setting that denies everything while the policy file is invalid.
     pub(super) fn on_invalid() -> Self {
-        Self(Arc::new(Origin::OnInvalid))
+        Self::of(Origin::OnInvalid)
+    }
+
+    fn of(origin: Origin) -> Self {
+        let owner = origin.owner();
+        let text = match &origin {
+            Origin::Statement { location, .. } => {
+                format!("{} line {}: {owner}", location.file, location.line)
+            }
+            Origin::OnInvalid => {
+                format!("{owner}: the policy file is invalid, and every request is denied until it is mended")
+            }
+        };
+        Self(Arc::new(Stated { origin, text }))
     }
 
     /// Where the statement stands; none for `on_invalid`.
     pub fn location(&self) -> Option<&Location> {
-        match &*self.0 {
+        match &self.0.origin {
             Origin::Statement { location, .. } => Some(location),
             Origin::OnInvalid => None,
         }
@@ -125,7 +145,7 @@ impl StatementReference {
 
     /// The statement's own name, where it has one.
     pub fn sid(&self) -> Option<&str> {
-        match &*self.0 {
+        match &self.0.origin {
             Origin::Statement { sid, .. } => sid.as_deref(),
             Origin::OnInvalid => None,
         }
@@ -133,9 +153,15 @@ impl StatementReference {
 
     /// Whose statement and which, without the place: `signer alice, statement 2 (Sid "read")`.
     pub fn owner(&self) -> String {
+        self.0.origin.owner()
+    }
+}
+
+impl Origin {
+    fn owner(&self) -> String {
         let Origin::Statement {
             owner, number, sid, ..
-        } = &*self.0
+        } = self
         else {
             return "on_invalid = \"deny\"".to_owned();
         };
@@ -154,14 +180,7 @@ impl StatementReference {
 
 impl fmt::Display for StatementReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.location() {
-            Some(location) => write!(f, "{} line {}: {}", location.file, location.line, self.owner()),
-            None => write!(
-                f,
-                "{}: the policy file is invalid, and every request is denied until it is mended",
-                self.owner()
-            ),
-        }
+        f.write_str(&self.0.text)
     }
 }
 

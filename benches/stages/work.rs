@@ -314,35 +314,32 @@ fn audited() -> Stage {
     let Decision::Allow(statement) = decision else {
         unreachable!("{decision:?}")
     };
+    let begun = Entry::begun(
+        NOON + Duration::from_micros(42_042),
+        RequestName::new(*b"D16ED4D2D9A31C35"),
+        Client::from(PEER),
+        Method::GET,
+    );
     let entry = Entry {
-        time: NOON + Duration::from_micros(42_042),
-        request_id: RequestName::new(*b"D16ED4D2D9A31C35"),
-        client: Client::from(PEER),
-        method: Method::GET,
         user_agent: Some("a player/1.0".to_owned()),
-        range: None,
         signer: Some("example".into()),
         access_key_id: AccessKeyId::parse("AKIAIOSFODNN7EXAMPLE").ok(),
         link_id: LinkId::parse("66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925"),
         mechanism: Some("query"),
         signed_at: Some(datetime!(2013-05-24 00:00 UTC)),
         expires_at: Some(datetime!(2013-05-25 00:00 UTC)),
-        origin: None,
         operation: Some("GetObject"),
         action: Some("s3:GetObject"),
         bucket: Some(bucket),
         key: Some(key),
-        source: None,
         decided_by: Some(Decided::Statement(statement)),
         generation: 1,
         outcome: Outcome::Served,
         status: Some(200),
-        code: None,
-        reason: None,
         bytes_sent: 4096,
-        bytes_received: 0,
         completed: true,
         duration: Duration::from_micros(312),
+        ..begun
     };
     let mut line = Vec::new();
     stage("audit: a served request's line", move || {

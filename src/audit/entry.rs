@@ -137,6 +137,45 @@ impl Outcome {
 }
 
 impl Entry {
+    /// A request that has come, and of which no more is known. As long as nothing else is noted, its client has gone.
+    pub fn begun(
+        time: OffsetDateTime,
+        request_id: RequestName,
+        client: Client,
+        method: http::Method,
+    ) -> Self {
+        Self {
+            time,
+            request_id,
+            client,
+            method,
+            user_agent: None,
+            range: None,
+            signer: None,
+            access_key_id: None,
+            link_id: None,
+            mechanism: None,
+            signed_at: None,
+            expires_at: None,
+            origin: None,
+            operation: None,
+            action: None,
+            bucket: None,
+            key: None,
+            source: None,
+            decided_by: None,
+            generation: 0,
+            outcome: Outcome::Gone,
+            status: None,
+            code: None,
+            reason: None,
+            bytes_sent: 0,
+            bytes_received: 0,
+            completed: false,
+            duration: Duration::ZERO,
+        }
+    }
+
     /// The most bytes that are kept of a header.
     pub const MOST_OF_A_HEADER: usize = 512;
 }

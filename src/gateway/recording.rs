@@ -46,36 +46,8 @@ impl Recording {
         client: Client,
         (method, headers): (&Method, &HeaderMap),
     ) -> Self {
-        let entry = Entry {
-            time: clock.now(),
-            request_id: RequestName::new(request_id.digits()),
-            client,
-            method: method.clone(),
-            user_agent: None,
-            range: None,
-            signer: None,
-            access_key_id: None,
-            link_id: None,
-            mechanism: None,
-            signed_at: None,
-            expires_at: None,
-            origin: None,
-            operation: None,
-            action: None,
-            bucket: None,
-            key: None,
-            source: None,
-            decided_by: None,
-            generation: 0,
-            outcome: Outcome::Gone,
-            status: None,
-            code: None,
-            reason: None,
-            bytes_sent: 0,
-            bytes_received: 0,
-            completed: false,
-            duration: Duration::ZERO,
-        };
+        let name = RequestName::new(request_id.digits());
+        let entry = Entry::begun(clock.now(), name, client, method.clone());
         telemetry.metrics.begun();
         Self {
             telemetry: telemetry.clone(),

@@ -34,36 +34,12 @@ fn peer(address: &str) -> Peer {
 
 /// Of whom nothing is known.
 fn stranger() -> Entry {
-    Entry {
-        time: datetime!(2026-11-24 12:00:07 UTC),
-        request_id: RequestName::new(*b"D16ED4D2D9A31C35"),
-        client: peer("203.0.113.7:51544").into(),
-        method: http::Method::GET,
-        user_agent: None,
-        range: None,
-        signer: None,
-        access_key_id: None,
-        link_id: None,
-        mechanism: None,
-        signed_at: None,
-        expires_at: None,
-        origin: None,
-        operation: None,
-        action: None,
-        bucket: None,
-        key: None,
-        source: None,
-        decided_by: None,
-        generation: 0,
-        outcome: Outcome::Gone,
-        status: None,
-        code: None,
-        reason: None,
-        bytes_sent: 0,
-        bytes_received: 0,
-        completed: false,
-        duration: Duration::ZERO,
-    }
+    Entry::begun(
+        datetime!(2026-11-24 12:00:07 UTC),
+        RequestName::new(*b"D16ED4D2D9A31C35"),
+        peer("203.0.113.7:51544").into(),
+        http::Method::GET,
+    )
 }
 
 /// With everything that an entry can have.

@@ -14,35 +14,27 @@ const NOON: time::OffsetDateTime = datetime!(2026-11-24 12:00 UTC);
 
 fn entry(id: &str) -> Box<Entry> {
     let id = format!("{id:->16}").into_bytes();
+    let client = Peer::plain(([127, 0, 0, 1], 5).into()).into();
+    let begun = Entry::begun(
+        NOON,
+        RequestName::new(id.try_into().unwrap()),
+        client,
+        http::Method::GET,
+    );
     Box::new(Entry {
-        time: NOON,
-        request_id: RequestName::new(id.try_into().unwrap()),
-        client: Peer::plain(([127, 0, 0, 1], 5).into()).into(),
-        method: http::Method::GET,
         user_agent: Some("a \"b\"\n\u{1b}[31m".to_owned()),
-        range: None,
         signer: Some("alice".into()),
-        access_key_id: None,
-        link_id: None,
         mechanism: Some("query"),
         signed_at: Some(NOON),
-        expires_at: None,
-        origin: None,
         operation: Some("GetObject"),
         action: Some("s3:GetObject"),
-        bucket: None,
-        key: None,
-        source: None,
-        decided_by: None,
         generation: 3,
         outcome: Outcome::Served,
         status: Some(200),
-        code: None,
-        reason: None,
         bytes_sent: 7,
-        bytes_received: 0,
         completed: true,
         duration: Duration::from_micros(1_500),
+        ..begun
     })
 }
 

@@ -1,7 +1,14 @@
 //! What is known of files that were looked at lately. A file as it is now goes in, its object's attributes come out: those that were kept, where they are of that
 //! state of that file, or those that are read. It saves a system call, and making every text of them anew, for each request.
 
-use std::{fs::Metadata, io, sync::Arc};
+use std::{
+    fs::{File, Metadata},
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use quick_cache::{Weighter, sync::Cache};
 
@@ -26,6 +33,8 @@ pub(super) struct Known {
     kept: Cache<Version, Arc<Entry>, Weight>,
     used: CacheUse,
     clock: Clock,
+    /// Was a file changed that looked the same afterwards? Then its times tell nothing, and nothing is kept any more.
+    distrusted: AtomicBool,
 }
 
 struct Entry {
@@ -94,6 +103,7 @@ impl Known {
             kept: Cache::with_weighter(ENTRIES, BUDGET, Weight),
             used: CacheUse::default(),
             clock,
+            distrusted: AtomicBool::new(false),
         }
     }
 
@@ -114,7 +124,7 @@ impl Known {
         let is_settled = version.is_settled(self.clock.now());
         let Looked { attributes, shows } = look()?;
         let attributes = Arc::new(attributes);
-        if shows && is_settled {
+        if shows && is_settled && !self.distrusted.load(Ordering::Relaxed) {
             let entry = Entry {
                 key: key.clone(),
                 attributes: attributes.clone(),
@@ -122,6 +132,24 @@ impl Known {
             self.kept.insert(version, Arc::new(entry));
         }
         Ok(attributes)
+    }
+
+    /// Changes the record of a file. A file system need not move a file's times when an attribute of it changes (some that pass through to others do not): where
+    /// one that had been left alone for a while looks the same afterwards, nothing is kept from here on.
+    pub(super) fn changing(
+        &self,
+        file: &File,
+        before: &Metadata,
+        change: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<()> {
+        let before = Version::of(before);
+        let is_settled = before.is_settled(self.clock.now());
+        change()?;
+        if is_settled && Version::of(&file.metadata()?) == before {
+            self.distrusted.store(true, Ordering::Relaxed);
+            self.kept.clear();
+        }
+        Ok(())
     }
 
     /// How often attributes were at hand, and how often they were read.

@@ -86,7 +86,8 @@ impl Folders {
         let mut properties = attributes.properties.clone();
         properties.tags = tags;
         let record = Record::new(&metadata, &attributes.etag, &properties);
-        record.write(opened.as_fd(), &file, key).map_err(failed)?;
+        let write = || record.write(opened.as_fd(), &file, key);
+        self.known.changing(&file, &metadata, write).map_err(failed)?;
         if self.durable {
             file.sync_all().map_err(failed)?;
         }

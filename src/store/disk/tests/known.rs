@@ -133,6 +133,42 @@ async fn a_record_in_a_file_of_its_own_is_read_each_time() {
 }
 
 #[test]
+fn where_a_change_does_not_show_nothing_is_kept_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = File::create_new(folder.path().join("a")).unwrap();
+    let later = Clock::system().now() + Duration::from_secs(3600);
+    let known = super::super::known::Known::new(Clock::fixed(later));
+    let looks = |times: usize| {
+        let metadata = file.metadata().unwrap();
+        let looks = std::cell::Cell::new(0);
+        for _ in 0..times {
+            let look = || {
+                looks.set(looks.get() + 1);
+                Ok(looked(&metadata))
+            };
+            known.attributes(&metadata, &key("a"), look).unwrap();
+        }
+        looks.get()
+    };
+    assert_eq!(looks(3), 1);
+    let change = |change: &dyn Fn() -> std::io::Result<()>| {
+        let before = file.metadata().unwrap();
+        known.changing(&file, &before, change).unwrap();
+    };
+    change(&|| file.set_times(FileTimes::new().set_modified(std::time::UNIX_EPOCH)));
+    assert_eq!(looks(3), 1, "a change that shows");
+    change(&|| Ok(()));
+    assert_eq!(looks(3), 3);
+}
+
+fn looked(metadata: &fs::Metadata) -> super::super::known::Looked {
+    super::super::known::Looked {
+        attributes: attributes::written(metadata, ETag::new("e".to_owned()), Properties::default()),
+        shows: true,
+    }
+}
+
+#[test]
 fn however_much_is_looked_at_no_more_than_the_budget_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let known =
@@ -143,14 +179,10 @@ fn however_much_is_looked_at_no_more_than_the_budget_is_kept() {
         let file = folder.path().join(number.to_string());
         fs::write(&file, "x").unwrap();
         let metadata = fs::metadata(&file).unwrap();
-        let look = || {
-            Ok(super::super::known::Looked {
-                attributes: attributes::written(&metadata, ETag::new("e".to_owned()), Properties::default()),
-                shows: true,
-            })
-        };
         known
-            .attributes(&metadata, &key(&format!("{name}{number}")), look)
+            .attributes(&metadata, &key(&format!("{name}{number}")), || {
+                Ok(looked(&metadata))
+            })
             .unwrap();
         most = most.max(known.weight());
     }

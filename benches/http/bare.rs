@@ -1,6 +1,6 @@
 //! What `benches/http/run` compares with to say what HTTP's library costs by itself: hyper, set up as postern sets it up, with no verifying, no policy, no record and
 //! no limits. It answers from memory or, with `--root`, with the file that the path names.
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a tool with its own output
+#![allow(clippy::print_stdout)] // a tool with its own output
 
 use std::{
     convert::Infallible, error::Error, fs::File, io, net::TcpListener, os::unix::fs::FileExt, path::PathBuf,

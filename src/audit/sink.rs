@@ -195,6 +195,17 @@ impl Audit {
         }
     }
 
+    /// The same as [`flush`](Self::flush), but for no longer than this, and for nobody who would have to wait for room in the queue: a disk that stalls
+    /// holds up no operator.
+    pub fn flush_within(&self, longest: Duration) {
+        let Some(shared) = &self.0 else { return };
+        let (done, wait) = mpsc::sync_channel(1);
+        if shared.queue.try_send(Message::Flush(done)).is_ok() {
+            shared.wake();
+            _ = wait.recv_timeout(longest);
+        }
+    }
+
     /// Waits until what was left before is written, or the writer has given up for now. Blocks.
     pub fn flush(&self) {
         let Some(shared) = &self.0 else { return };

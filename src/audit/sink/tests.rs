@@ -213,3 +213,27 @@ fn the_file_is_for_its_owner_alone() {
     let mode = fs::metadata(&settings.file).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
+
+#[test]
+fn whoever_asks_for_what_is_written_waits_no_longer_than_said_for_a_disk_that_stalls() {
+    use std::io::Read;
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path(), OnFailure::Refuse);
+    // Holds 64 KiB that nobody reads, and then holds up its writer.
+    let made = std::process::Command::new("mkfifo").arg(&settings.file).status();
+    assert!(made.unwrap().success());
+    let audit = Audit::start(&settings, Clock::fixed(NOON)).unwrap();
+    let many = 1_000;
+    (0..many).for_each(|_| audit.record(entry("stalled")));
+    let begun = Instant::now();
+    audit.flush_within(Duration::from_millis(50));
+    assert!(begun.elapsed() >= Duration::from_millis(50), "it stalls");
+    // Nothing is lost by that.
+    let mut reader = fs::File::open(&settings.file).unwrap();
+    let (mut lines, mut bytes) = (0, [0; 4096]);
+    while lines < many {
+        let count = reader.read(&mut bytes).unwrap();
+        lines += bytes[..count].iter().filter(|byte| **byte == b'\n').count();
+    }
+    audit.flush();
+}

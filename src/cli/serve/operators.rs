@@ -1,5 +1,7 @@
 //! What operators are told on their own listener.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::StatusCode;
 use serde_json::json;
@@ -14,6 +16,9 @@ use crate::{
 };
 
 use super::measuring::Measuring;
+
+/// How long an answer waits for records to be written. Whoever revokes must not wait for the disk of the audit trail.
+const LONGEST_FLUSH: Duration = Duration::from_secs(1);
 
 /// What operators are told.
 pub(super) struct Operators {
@@ -44,7 +49,7 @@ impl server::Source for Operators {
         let running = self.gateway.transfers();
         // Who asks reads the trail next: a transfer that has just ended must be told of in one of the two.
         let audit = self.audit.clone();
-        _ = tokio::task::spawn_blocking(move || audit.flush()).await;
+        _ = tokio::task::spawn_blocking(move || audit.flush_within(LONGEST_FLUSH)).await;
         serde_json::to_string(&running).unwrap_or_default()
     }
 

@@ -219,10 +219,11 @@ impl Record {
             Ok(length) => Some(buffer.get(..length).unwrap_or_default()).filter(|text| *text != SPILL_MARK),
             Err(Errno::OPNOTSUPP) => None,
             // None, or none of ours.
-            Err(NO_ATTRIBUTE | Errno::RANGE | Errno::PERM | Errno::ACCESS) => {
+            Err(error @ (NO_ATTRIBUTE | Errno::RANGE | Errno::PERM | Errno::ACCESS)) => {
                 return Ok(Found {
                     record: None,
-                    shows: true,
+                    // Who may see an attribute is not always the file's own matter.
+                    shows: matches!(error, NO_ATTRIBUTE | Errno::RANGE),
                 });
             }
             Err(error) => return Err(error.into()),

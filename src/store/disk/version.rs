@@ -8,7 +8,8 @@ use time::{Duration, OffsetDateTime};
 /// for the request at hand and not kept.
 const TICK: Duration = Duration::milliseconds(100);
 
-/// One state of a file or folder. Every change of its content, its name or its extended attributes makes another one.
+/// One state of a file or folder. Every change of its content, its name or its extended attributes makes another one, as far as the file system moves
+/// the times with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Version {
     device: u64,

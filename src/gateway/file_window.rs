@@ -18,7 +18,7 @@ use crate::store::{Cached, ObjectFile, Waiting};
 use bytes::Bytes;
 
 /// The most bytes of one piece.
-const PIECE: usize = 256 * 1024;
+const PIECE: usize = 1024 * 1024;
 /// What the slices are of. It lies among the zeros of the program and takes no memory, since no page of it is ever touched.
 static WINDOW: [u8; PIECE] = [0; PIECE];
 

@@ -176,16 +176,20 @@ fn read_nowait(_file: &File, _buffer: &mut [u8], _offset: u64) -> io::Result<Fou
 /// Does the page cache hold a piece of a file?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cached {
-    /// As far as its ends tell: what lies between them is read ahead with them.
+    /// As far as its ends tell, and a byte every [`LOOK_EVERY`]: what lies between them is read ahead with them.
     Yes,
     /// No, or the file system does not say.
     No,
 }
 
+/// How far apart the bytes are by which a piece counts as cached.
+const LOOK_EVERY: usize = 256 * 1024;
+
 /// Looks without waiting.
 pub(super) fn is_cached(file: &File, piece: &Range<u64>) -> Cached {
-    let byte = |at: u64| matches!(read_nowait(file, &mut [0], at), Ok(Found::Bytes(1)));
-    match byte(piece.start) && byte(piece.end.saturating_sub(1)) {
+    let mut byte = |at: u64| matches!(read_nowait(file, &mut [0], at), Ok(Found::Bytes(1)));
+    let mut looks = piece.clone().step_by(LOOK_EVERY);
+    match looks.all(&mut byte) && byte(piece.end.saturating_sub(1)) {
         true => Cached::Yes,
         false => Cached::No,
     }

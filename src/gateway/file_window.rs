@@ -19,7 +19,7 @@ use bytes::Bytes;
 
 /// The most bytes of one piece.
 const PIECE: usize = 1024 * 1024;
-/// What the slices are of. It lies among the zeros of the program and takes no memory, since no page of it is ever touched.
+/// What the slices are of: zeros in the program's file. It takes no memory, since no page of it is ever touched.
 static WINDOW: [u8; PIECE] = [0; PIECE];
 
 /// Where bodies register what they hand out.

@@ -73,12 +73,12 @@ struct Parts<S> {
     live: Live,
     clock: Clock,
     settings: Settings,
-    telemetry: Telemetry,
+    telemetry: Arc<Telemetry>,
     transfers: Arc<Transfers>,
-    refusals: Refusals,
-    hints: Hints,
+    refusals: Arc<Refusals>,
+    hints: Arc<Hints>,
     in_flight: InFlight,
-    failures: Failures,
+    failures: Arc<Failures>,
     request_ids: RequestIds,
 }
 
@@ -115,15 +115,49 @@ impl<S: Store> Gateway<S> {
         Self(Arc::new(Parts {
             store: Arc::new(store),
             transfers: Transfers::new(live.clone()),
-            refusals: Refusals::default(),
-            hints: Hints::new(clock.moment()),
+            refusals: Arc::default(),
+            hints: Arc::new(Hints::new(clock.moment())),
             in_flight: InFlight::default(),
-            failures: Failures::default(),
+            failures: Arc::default(),
             live,
             clock,
             settings: settings.into(),
-            telemetry: telemetry.into(),
+            telemetry: Arc::new(telemetry.into()),
             request_ids: RequestIds::new(),
+        }))
+    }
+
+    /// Another handle on the same, for the requests of one thread: what each of them counts, or takes a copy of, is in memory of its own. Threads that
+    /// share it would pass it from one processor to the other, several times a request.
+    pub fn for_thread(&self) -> Self {
+        let Parts {
+            store,
+            live,
+            clock,
+            settings,
+            telemetry,
+            transfers,
+            refusals,
+            hints,
+            in_flight,
+            failures,
+            request_ids,
+        } = &*self.0;
+        Self(Arc::new(Parts {
+            store: store.clone(),
+            live: live.clone(),
+            clock: clock.clone(),
+            settings: Settings {
+                verdict: settings.verdict.copied(),
+                ..settings.clone()
+            },
+            telemetry: Arc::new(Telemetry::clone(telemetry)),
+            transfers: transfers.clone(),
+            refusals: refusals.clone(),
+            hints: hints.clone(),
+            in_flight: in_flight.clone(),
+            failures: failures.clone(),
+            request_ids: request_ids.another(),
         }))
     }
 
@@ -302,13 +336,15 @@ impl<S: Store> Gateway<S> {
         course: &mut Course,
         decide: impl FnOnce(&Circumstances<'_>) -> Verdict,
     ) -> Result<Permit, Failure> {
-        let snapshot = self.0.live.snapshot();
-        let verdict = decide(&Circumstances {
-            head,
-            client: course.client,
-            snapshot: &snapshot,
-            settings: &self.0.settings.verdict,
-            now: self.0.clock.now(),
+        let (verdict, generation) = self.0.live.under(|snapshot| {
+            let verdict = decide(&Circumstances {
+                head,
+                client: course.client,
+                snapshot,
+                settings: &self.0.settings.verdict,
+                now: self.0.clock.now(),
+            });
+            (verdict, snapshot.generation())
         });
         if verdict
             .identity
@@ -317,8 +353,7 @@ impl<S: Store> Gateway<S> {
         {
             course.recording.asks(head, &self.0.settings.verdict);
         }
-        course.recording.decided(&verdict, snapshot.generation());
-        let permit = verdict.outcome?;
+        let permit = course.recording.decided(verdict, generation)?;
         course.bucket = permit.bucket().cloned();
         Ok(permit)
     }

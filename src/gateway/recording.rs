@@ -1,7 +1,10 @@
 //! The record of one request in the making. It is written when it is dropped, so that no request ends without one: not one whose client went,
 //! nor one whose connection was broken off.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use http::{HeaderMap, Method, header};
 
@@ -21,7 +24,7 @@ use super::{Failure, RequestId, Telemetry};
 
 /// The record of one request in the making.
 pub(super) struct Recording {
-    telemetry: Telemetry,
+    telemetry: Arc<Telemetry>,
     clock: Clock,
     began: Instant,
     entry: Option<Box<Entry>>,
@@ -40,7 +43,7 @@ pub(super) struct Recording {
 
 impl Recording {
     pub(super) fn begin(
-        telemetry: &Telemetry,
+        telemetry: &Arc<Telemetry>,
         clock: &Clock,
         request_id: RequestId,
         client: Client,
@@ -92,28 +95,30 @@ impl Recording {
         });
     }
 
-    /// What was decided.
-    pub(super) fn decided(&mut self, verdict: &Verdict, generation: u64) {
-        self.operation = verdict.outcome.as_ref().ok().map(Permit::operation);
+    /// What was decided. The outcome comes out.
+    pub(super) fn decided(&mut self, verdict: Verdict, generation: u64) -> Result<Permit, Refusal> {
+        let Verdict { identity, outcome } = verdict;
+        self.operation = outcome.as_ref().ok().map(Permit::operation);
         self.note(|entry| {
             entry.generation = generation;
-            if let Some(identity) = &verdict.identity {
-                entry.signer = Some(identity.signer.clone());
-                entry.access_key_id = Some(identity.access_key_id.clone());
+            if let Some(identity) = identity {
+                if let Some(target) = &identity.target {
+                    name(entry, target);
+                }
+                entry.signer = Some(identity.signer);
+                entry.access_key_id = Some(identity.access_key_id);
                 entry.link_id = Some(identity.link_id);
                 entry.mechanism = mechanism(identity.mechanism);
                 entry.signed_at = Some(identity.signed_at);
                 entry.expires_at = Some(identity.expires_at);
-                entry.origin.clone_from(&identity.origin);
-                if let Some(target) = &identity.target {
-                    name(entry, target);
-                }
+                entry.origin = identity.origin;
             }
-            match &verdict.outcome {
+            match &outcome {
                 Ok(permit) => permitted(entry, permit),
                 Err(refusal) => refused(entry, refusal),
             }
         });
+        outcome
     }
 
     /// How many bytes of the request's body came.

@@ -69,10 +69,15 @@ impl HostId {
 /// Makes request ids: a counter behind a randomly keyed hash, so that an id tells nothing of the others and costs no
 /// system call.
 pub(super) struct RequestIds {
+    /// Which of the process's counters this is.
+    series: u64,
     counter: AtomicU64,
     hash: RandomState,
     host_id: HostId,
 }
+
+/// How many counters of the process there are.
+static SERIES: AtomicU64 = AtomicU64::new(0);
 
 impl RequestIds {
     pub(super) fn new() -> Self {
@@ -81,14 +86,26 @@ impl RequestIds {
             .map(|part| format!("{:016x}", hash.hash_one(("host", part))))
             .collect();
         Self {
+            series: SERIES.fetch_add(1, Ordering::Relaxed),
             counter: AtomicU64::new(0),
             hash,
             host_id: HostId::new(host_id),
         }
     }
 
+    /// Another counter of the same host, whose ids are others.
+    pub(super) fn another(&self) -> Self {
+        Self {
+            series: SERIES.fetch_add(1, Ordering::Relaxed),
+            counter: AtomicU64::new(0),
+            hash: self.hash.clone(),
+            host_id: HostId::new(self.host_id.text.clone()),
+        }
+    }
+
     pub(super) fn next(&self) -> RequestId {
-        RequestId(self.hash.hash_one(self.counter.fetch_add(1, Ordering::Relaxed)))
+        let number = self.counter.fetch_add(1, Ordering::Relaxed);
+        RequestId(self.hash.hash_one((self.series, number)))
     }
 
     /// The name of this process, for `HostId` and `x-amz-id-2`.
@@ -142,8 +159,11 @@ mod tests {
     #[test]
     fn ids_are_16_digits_and_differ() {
         let ids = RequestIds::new();
-        let made: HashSet<_> = (0..10_000).map(|_| ids.next().to_string()).collect();
-        assert_eq!(made.len(), 10_000);
+        let others = ids.another();
+        assert_eq!(others.host_id().as_str(), ids.host_id().as_str());
+        let made = (0..10_000).flat_map(|_| [ids.next().to_string(), others.next().to_string()]);
+        let made: HashSet<_> = made.collect();
+        assert_eq!(made.len(), 20_000);
         assert!(
             made.iter()
                 .all(|id| id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit()))

@@ -83,6 +83,10 @@ impl InForce {
         self.snapshot.load_full()
     }
 
+    pub(super) fn under<T>(&self, look: impl FnOnce(&Arc<Snapshot>) -> T) -> T {
+        look(&self.snapshot.load())
+    }
+
     pub(super) fn signing_keys(&self) -> CacheCounts {
         self.signing_keys.counts()
     }

@@ -178,6 +178,11 @@ impl Live {
         self.in_force.snapshot()
     }
 
+    /// The same for as long as `look` takes, without a count that all threads would share.
+    pub fn under<T>(&self, look: impl FnOnce(&Arc<Snapshot>) -> T) -> T {
+        self.in_force.under(look)
+    }
+
     /// What is in force, for people.
     pub fn status(&self) -> Status {
         self.in_force.status().borrow().clone()

@@ -1,4 +1,4 @@
-//! A histogram of durations, which are counted without a lock: an addition to a bucket and one to the sum.
+//! A histogram of durations, which are counted without a lock: an addition to a bucket and one to the sum, each in a piece of the thread's own.
 
 use std::{
     fmt,
@@ -13,6 +13,8 @@ use prometheus_client::{
     encoding::{EncodeMetric, MetricEncoder, NoLabelSet},
     metrics::{MetricType, TypedMetric},
 };
+
+use crate::types::{PIECES, own_piece};
 
 /// Up to where each bucket goes, in microseconds: from a small object out of the page cache to an upload of many minutes.
 pub(super) const BOUNDS: [u64; 17] = [
@@ -37,9 +39,10 @@ pub(super) const BOUNDS: [u64; 17] = [
 
 /// A histogram of durations. A copy counts into the same.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Durations(Arc<Counts>);
+pub(super) struct Durations(Arc<[Counts; PIECES]>);
 
 #[derive(Debug, Default)]
+#[repr(align(64))]
 struct Counts {
     buckets: [AtomicU64; BOUNDS.len()],
     /// What took longer than the last bucket goes.
@@ -53,9 +56,12 @@ impl Durations {
     pub(super) fn observe(&self, took: Duration) {
         let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         let bucket = BOUNDS.partition_point(|bound| bound * 1_000 < nanoseconds);
-        let count = self.0.buckets.get(bucket).unwrap_or(&self.0.longer);
+        let Some(own) = self.0.get(own_piece()) else {
+            return;
+        };
+        let count = own.buckets.get(bucket).unwrap_or(&own.longer);
         count.fetch_add(1, Ordering::Relaxed);
-        self.0.sum.fetch_add(nanoseconds, Ordering::Relaxed);
+        own.sum.fetch_add(nanoseconds, Ordering::Relaxed);
     }
 }
 
@@ -65,18 +71,22 @@ impl TypedMetric for Durations {
 
 impl EncodeMetric for Durations {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), fmt::Error> {
-        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let sum_of = |number: &dyn Fn(&Counts) -> Option<&AtomicU64>| {
+            let pieces = self.0.iter().filter_map(number);
+            let counts = pieces.map(|count| count.load(Ordering::Relaxed));
+            counts.fold(0, u64::wrapping_add)
+        };
         let seconds = |parts: u64, of_a_second: f64| parts as f64 / of_a_second;
         let mut buckets: Vec<_> = BOUNDS
             .iter()
-            .zip(&self.0.buckets)
-            .map(|(bound, count)| (seconds(*bound, 1e6), load(count)))
+            .enumerate()
+            .map(|(at, bound)| (seconds(*bound, 1e6), sum_of(&|counts| counts.buckets.get(at))))
             .collect();
         // The encoder writes this one as +Inf.
-        buckets.push((f64::MAX, load(&self.0.longer)));
+        buckets.push((f64::MAX, sum_of(&|counts| Some(&counts.longer))));
         // Of what was read just now, so that they agree while others count on.
         let count = buckets.iter().map(|(_, count)| count).sum();
-        let sum = seconds(load(&self.0.sum), 1e9);
+        let sum = seconds(sum_of(&|counts| Some(&counts.sum)), 1e9);
         encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
     }
 

@@ -13,6 +13,7 @@ mod connections;
 mod durations;
 mod limits;
 mod now;
+mod pieces;
 mod process;
 mod requests;
 

@@ -7,13 +7,21 @@ use std::{sync::OnceLock, time::Duration};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
-    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    metrics::family::Family,
     registry::{Registry, Unit},
 };
 
-use crate::s3::{ErrorCode, Operation};
+use crate::{
+    s3::{ErrorCode, Operation},
+    types::InPieces,
+};
 
 use super::{Metrics, durations::Durations};
+
+/// What every request counts into.
+type Counter = prometheus_client::metrics::counter::Counter<u64, InPieces>;
+/// The same, of what ends too.
+type Gauge = prometheus_client::metrics::gauge::Gauge<i64, InPieces>;
 
 /// What stands for an operation that was not permitted, a status that nobody heard, and a code where there is none.
 const NONE: &str = "none";

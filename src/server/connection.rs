@@ -203,12 +203,16 @@ fn service<H: Handler>(
     Error = Infallible,
     Future: Send + 'static,
 > {
+    let own = Arc::new((handler, client));
     service_fn(move |request| {
-        client.first_request.has_come();
-        let (handler, client) = (handler.clone(), client.clone());
-        let asked = client.course.begin();
+        let own = own.clone();
+        own.1.first_request.has_come();
+        let asked = own.1.course.begin();
         async move {
-            let response = handler.handle(request, client.peer, client.connection).await;
+            let (handler, client) = &*own;
+            let response = handler
+                .handle(request, client.peer, client.connection.clone())
+                .await;
             Ok(response.map(|body| asked.answered(body)))
         }
     })

@@ -51,6 +51,9 @@ pub trait Handler: Clone + Send + Sync + 'static {
     /// The answers' body.
     type Body: http_body::Body<Data = Bytes, Error = std::io::Error> + Send + Unpin + 'static;
 
+    /// Another handle on the same, for the requests that one thread serves.
+    fn for_thread(&self) -> Self;
+
     /// Answers one request of this peer, which came by this connection.
     fn handle(
         &self,
@@ -62,6 +65,10 @@ pub trait Handler: Clone + Send + Sync + 'static {
 
 impl<S: Store> Handler for Gateway<S> {
     type Body = Delivery;
+
+    fn for_thread(&self) -> Self {
+        Gateway::for_thread(self)
+    }
 
     fn handle(
         &self,

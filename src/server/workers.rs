@@ -53,7 +53,7 @@ impl Workers {
         let end = CancellationToken::new();
         let count = thread::available_parallelism().map_or(1, NonZero::get);
         let workers = (0..count)
-            .map(|_| Worker::start(serving.clone(), handler.clone(), end.clone()))
+            .map(|_| Worker::start(serving.clone(), handler.for_thread(), end.clone()))
             .collect::<io::Result<_>>()?;
         Ok(Self { workers, end })
     }

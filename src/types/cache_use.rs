@@ -1,12 +1,12 @@
 //! How much good a cache does.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use super::InPieces;
 
 /// Counts how often a cache held what was asked of it. Counting is one addition without a lock.
 #[derive(Debug, Default)]
 pub struct CacheUse {
-    hits: AtomicU64,
-    misses: AtomicU64,
+    hits: InPieces,
+    misses: InPieces,
 }
 
 /// What was counted since the start.
@@ -21,19 +21,19 @@ pub struct CacheCounts {
 impl CacheUse {
     /// It held what was asked.
     pub fn hit(&self) {
-        self.hits.fetch_add(1, Ordering::Relaxed);
+        self.hits.add(1);
     }
 
     /// It did not.
     pub fn miss(&self) {
-        self.misses.fetch_add(1, Ordering::Relaxed);
+        self.misses.add(1);
     }
 
     /// What was counted so far.
     pub fn counts(&self) -> CacheCounts {
         CacheCounts {
-            hits: self.hits.load(Ordering::Relaxed),
-            misses: self.misses.load(Ordering::Relaxed),
+            hits: self.hits.sum(),
+            misses: self.misses.sum(),
         }
     }
 }

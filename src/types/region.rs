@@ -30,6 +30,11 @@ impl Region {
         Self("us-east-1".into())
     }
 
+    /// The same name in memory of its own: a clone shares it.
+    pub fn copied(&self) -> Self {
+        Self((*self.0).into())
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -26,6 +26,15 @@ impl Settings {
     pub fn region(&self) -> &str {
         self.regions.first().map_or("us-east-1", Region::as_str)
     }
+
+    /// The same in other memory: a clone shares the names that are copied by a count.
+    pub fn copied(&self) -> Self {
+        Self {
+            regions: self.regions.iter().map(Region::copied).collect(),
+            account_id: (*self.account_id).into(),
+            ..self.clone()
+        }
+    }
 }
 
 impl Default for Settings {

@@ -3,7 +3,7 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use time::OffsetDateTime;
@@ -71,7 +71,18 @@ impl Clock {
     reason = "this is the one place that reads the time"
 )]
 fn system_now() -> OffsetDateTime {
-    SystemTime::now().into()
+    of_system(SystemTime::now())
+}
+
+/// The same moment. It is what `into` gives, for a fifth of the instructions: that adds a length of time of any sign and size to a date.
+fn of_system(at: SystemTime) -> OffsetDateTime {
+    let told = |since: Duration| {
+        let seconds = since.as_secs().try_into().ok()?;
+        let at = OffsetDateTime::from_unix_timestamp(seconds).ok()?;
+        at.replace_nanosecond(since.subsec_nanos()).ok()
+    };
+    let since = at.duration_since(SystemTime::UNIX_EPOCH).ok();
+    since.and_then(told).unwrap_or_else(|| at.into())
 }
 
 #[cfg(test)]
@@ -91,6 +102,21 @@ mod tests {
         assert_eq!(clock.now(), datetime!(2026-11-23 12:00 UTC));
         clock.advance(Span::from_seconds(u64::MAX));
         assert!(clock.now() > datetime!(9999-01-01 00:00 UTC));
+    }
+
+    #[test]
+    fn a_time_of_the_system_is_the_same_moment() {
+        let hour = Duration::from_secs(3_600);
+        for since in [
+            Duration::ZERO,
+            Duration::new(1_795_651_199, 999_999_999),
+            Duration::new(253_402_300_799, 1),
+        ] {
+            let at = SystemTime::UNIX_EPOCH + since;
+            assert_eq!(of_system(at), OffsetDateTime::from(at));
+        }
+        let before = SystemTime::UNIX_EPOCH - hour;
+        assert_eq!(of_system(before), datetime!(1969-12-31 23:00 UTC));
     }
 
     #[test]

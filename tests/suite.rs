@@ -28,6 +28,7 @@ mod multipart;
 mod names;
 mod objects;
 mod operator;
+mod packaging;
 mod proxies;
 mod reading;
 mod reliability;

@@ -6,7 +6,7 @@
 //! as `Connections` is), a line in `docs/MONITORING.md`.
 //!
 //! Labels come from our own tables and from the configuration, never from a request: the number of series has a bound, which `docs/MONITORING.md`
-//! names. Where every request counts nothing is locked, looked for or allocated.
+//! names. Where every request counts nothing is locked, looked for or allocated, and each thread counts in a piece of its own.
 
 mod certificates;
 mod connections;

@@ -176,7 +176,7 @@ fn read_nowait(_file: &File, _buffer: &mut [u8], _offset: u64) -> io::Result<Fou
 /// Does the page cache hold a piece of a file?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cached {
-    /// As far as its ends tell, and a byte every [`LOOK_EVERY`]: what lies between them is read ahead with them.
+    /// As far as its ends tell, and a byte every 256 KiB: what lies between them is read ahead with them.
     Yes,
     /// No, or the file system does not say.
     No,

@@ -272,6 +272,23 @@ mod tests {
         Ok(all)
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_piece_with_a_hole_in_the_cache_does_not_count_as_cached() {
+        const MIB: usize = 1024 * 1024;
+        let file = file_of(&pattern(MIB));
+        let file = file.file();
+        let (whole, middle) = (0..MIB as u64, (MIB / 2) as u64);
+        assert_eq!(is_cached(file, &whole), Cached::Yes);
+        file.sync_all().unwrap();
+        let hole = std::num::NonZero::new(64 * 1024);
+        rustix::fs::fadvise(file, middle, hole, rustix::fs::Advice::DontNeed).unwrap();
+        // A file system in memory keeps it.
+        let kept = is_cached(file, &(middle..middle + 1));
+        assert_eq!(is_cached(file, &whole), kept);
+        assert_eq!(is_cached(file, &(0..middle)), Cached::Yes);
+    }
+
     #[tokio::test]
     async fn ranges_at_every_boundary_come_back_exactly_by_both_ways_of_reading() {
         let content = pattern(3 * CHUNK + 17);

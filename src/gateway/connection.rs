@@ -20,7 +20,7 @@ pub struct Connection {
     files: Option<FileQueue>,
 }
 
-/// One bit and who waits for it. (A `CancellationToken`, which knows many who wait and tokens below it, is looked at for a few hundred instructions twice a
+/// One bit and who waits for it. (To look at a `CancellationToken`, which knows many who wait and tokens below it, took several hundred instructions a
 /// request.)
 #[derive(Debug, Default)]
 struct End {

@@ -208,9 +208,10 @@ fn verify() -> Stage {
     let (head, key) = (request_head(URL), derived());
     stage("verify: query to verified, signing key warm", move || {
         let query = black_box(&head).query().unwrap();
+        let path = head.canonical_path().unwrap();
         let target = sigv4::Target {
             authority: head.authority(),
-            path: head.path(),
+            path: &path,
         };
         black_box(in_force(&head, &query).verify(&head, target, &key).unwrap());
     })
@@ -220,8 +221,8 @@ fn call() -> Stage {
     let (head, settings) = (request_head(URL), settings());
     stage("parse: the S3 call", move || {
         let (head, query) = (black_box(&head), head.query().unwrap());
-        let target =
-            s3::Target::parse(head.authority(), head.path(), &settings.virtual_host_domains).unwrap();
+        let path = head.canonical_path().unwrap();
+        let target = s3::Target::parse(head.authority(), &path, &settings.virtual_host_domains).unwrap();
         black_box(
             Call::parse(
                 head.method(),

@@ -56,7 +56,8 @@ fn decoder(head: &RequestHead) -> ChunkedDecoder {
     let in_force = HeaderSigned::parse(head, &query).ok().unwrap().in_force(&terms).ok().unwrap();
     let secret = SecretKey::parse(SECRET.to_owned()).ok().unwrap();
     let key = signing_key(&secret, in_force.scope_date(), in_force.region().as_str());
-    let target = Target { authority: head.authority(), path: head.path() };
+    let path = head.canonical_path().ok().unwrap();
+    let target = Target { authority: head.authority(), path: &path };
     let verified = in_force.verify(head, target, &key).ok().unwrap();
     verified.chunked(head).ok().flatten().unwrap()
 }

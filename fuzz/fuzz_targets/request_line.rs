@@ -10,7 +10,7 @@ use postern::{
     policy::{PolicyFile, References, Snapshot},
     s3::{Call, Target},
     sigv4::{AddressingStyle, Endpoint, SignRequest, presign},
-    types::{Client, AccessKeyId, Peer, Region, RequestHead, Scheme, SecretKey, Span},
+    types::{Client, AccessKeyId, CanonicalPath, Peer, Region, RequestHead, Scheme, SecretKey, Span},
     verdict::{Circumstances, Settings, asked_for, decide},
 };
 use time::macros::datetime;
@@ -43,7 +43,8 @@ fn signed_and_read(target: &Target, style: AddressingStyle) -> Option<Target> {
     let url = presign(&request, &id, &secret, &Region::us_east_1(), now, Span::from_seconds(60)).ok()?;
     let uri: Uri = url.into_string().parse().expect("what is signed is an address");
     let authority = uri.authority().expect("with a host").as_str().to_owned();
-    Some(Target::parse(&authority, uri.path(), &DOMAINS).expect("and one of ours"))
+    let path = CanonicalPath::parse(uri.path()).expect("with a path");
+    Some(Target::parse(&authority, &path, &DOMAINS).expect("and one of ours"))
 }
 
 fuzz_target!(|data: &[u8]| {
@@ -59,7 +60,9 @@ fuzz_target!(|data: &[u8]| {
         for parameter in query.iter() {
             assert!(query.has(&parameter.name) && parameter.value.len() <= text.len());
         }
-        if let Ok(target) = Target::parse(head.authority(), head.path(), &DOMAINS) {
+        let target = head.canonical_path().ok();
+        let target = target.and_then(|path| Target::parse(head.authority(), &path, &DOMAINS).ok());
+        if let Some(target) = target {
             for style in [AddressingStyle::Path, AddressingStyle::VirtualHost] {
                 if let Some(read) = signed_and_read(&target, style) {
                     assert_eq!(read, target);

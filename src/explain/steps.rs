@@ -226,9 +226,10 @@ fn to_sign(explainer: &Explainer<'_>, request: &Request, verdict: &Verdict) -> O
         Mechanism::Header => HeaderSigned::parse(head, &query).ok()?.in_force(&terms).ok()?,
         Mechanism::Form | Mechanism::Anonymous => return None,
     };
+    let path = head.canonical_path().ok()?;
     let arrived = crate::sigv4::Target {
         authority: head.authority(),
-        path: head.path(),
+        path: &path,
     };
     let target = verdict
         .outcome

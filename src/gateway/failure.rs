@@ -123,6 +123,12 @@ impl Failure {
             Self::Head(HeadError::Framing) => S3Error::new(ErrorCode::InvalidRequest).message(
                 "The length of the body must be told once, by Content-Length or by Transfer-Encoding: chunked.",
             ),
+            Self::Head(HeadError::Repeated(name)) => S3Error::invalid_argument(
+                "The header must be sent only once.",
+                name.as_str(),
+                "",
+            ),
+            Self::Head(HeadError::ForeignScheme) => S3Error::new(ErrorCode::InvalidURI),
             Self::Refused(refusal) => refusal.s3_error(),
             Self::Withdrawn(..) => S3Error::new(ErrorCode::AccessDenied),
             Self::Unrecorded => S3Error::new(ErrorCode::ServiceUnavailable),

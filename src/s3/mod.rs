@@ -22,7 +22,7 @@ mod xml;
 pub use call::{
     Call, CompleteMultipartUpload, CopyObject, CreateMultipartUpload, DeclaredChecksum, Integrity,
     ListBuckets, ListMultipartUploads, ListObjects, ListParts, Need, ObjectAttribute, ReadObject, Start,
-    UploadPart, UploadPartCopy, WantedAttributes, WriteObject, token,
+    UploadPart, UploadPartCopy, WantedAttributes, WriteObject, canned_acl, token,
 };
 pub use cors::{CorsRule, Preflight, cors_configuration, expose, parse_cors_configuration};
 pub use documents::{

@@ -4,7 +4,7 @@ use http::{HeaderMap, Method};
 
 use crate::types::Query;
 
-use super::{Operation, S3Error, Scope, Target, operation::Route};
+use super::{Operation, S3Error, Scope, Target, call::CallHeaders, operation::Route};
 
 /// Finds the operation. Query parameters that mark none (`x-id`, the signature's own, unknown ones) are passed over, as AWS does:
 /// they are signed, so nobody can have added them to a link.
@@ -14,7 +14,7 @@ pub(super) fn operation(
     method: &Method,
     target: &Target,
     query: &Query<'_>,
-    headers: &HeaderMap,
+    headers: CallHeaders<'_>,
 ) -> Result<Operation, S3Error> {
     let (scope, resource) = match target {
         Target::Service => (Scope::Service, "SERVICE"),
@@ -30,7 +30,7 @@ pub(super) fn operation(
         .iter()
         .find(asked_for)
         .ok_or_else(|| S3Error::method_not_allowed(method.as_str(), resource))?;
-    let copies = || headers.contains_key("x-amz-copy-source");
+    let copies = || headers.contains("x-amz-copy-source");
     Ok(match found.operation {
         Operation::UploadPart if copies() => Operation::UploadPartCopy,
         Operation::CopyObject if !copies() => Operation::PutObject,
@@ -40,7 +40,9 @@ pub(super) fn operation(
 
 /// Does a request ask for what a browser's form asks for: a POST to a bucket that no parameter marks?
 pub fn is_post_object(method: &Method, target: &Target, query: &Query<'_>) -> bool {
-    operation(method, target, query, &HeaderMap::new()).is_ok_and(|found| found == Operation::PostObject)
+    let headers = HeaderMap::new();
+    let found = operation(method, target, query, CallHeaders::alone(&headers));
+    found.is_ok_and(|found| found == Operation::PostObject)
 }
 
 #[cfg(test)]
@@ -63,7 +65,8 @@ mod tests {
             headers.insert("x-amz-copy-source", "/abc/j".parse().unwrap());
         }
         let query = Query::parse(raw).unwrap();
-        operation(&method.parse().unwrap(), &target, &query, &headers).map_err(|error| error.code())
+        let headers = CallHeaders::alone(&headers);
+        operation(&method.parse().unwrap(), &target, &query, headers).map_err(|error| error.code())
     }
 
     #[test]

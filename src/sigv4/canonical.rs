@@ -8,14 +8,11 @@ use std::{borrow::Cow, cmp::Ordering};
 use http::{HeaderMap, Method};
 use sha2::{Digest, Sha256};
 
-use super::{
-    ALGORITHM, SERVICE, TERMINATOR,
-    encode::{BrokenEscape, is_unreserved, put_component, put_path},
-    signing_key::mac,
-};
+use super::{ALGORITHM, SERVICE, TERMINATOR, encode::put_component, signing_key::mac};
 use crate::types::{
-    Parameter, Query, SigningKey,
+    CanonicalPath, FoldedHeaders, Parameter, Query, SigningKey,
     hex::{self, Digits},
+    is_unreserved, put_folded,
 };
 
 /// The parts of a request that a signature covers.
@@ -24,8 +21,7 @@ pub(super) struct CanonicalRequest<'a> {
     pub(super) method: &'a Method,
     /// What `host` is signed as.
     pub(super) authority: &'a str,
-    /// The path as sent.
-    pub(super) path: &'a str,
+    pub(super) path: &'a CanonicalPath<'a>,
     pub(super) query: &'a Query<'a>,
     pub(super) headers: &'a HeaderMap,
     /// `X-Amz-SignedHeaders`: the names, in any order and case, joined with `;`.
@@ -36,11 +32,11 @@ pub(super) struct CanonicalRequest<'a> {
 
 impl CanonicalRequest<'_> {
     /// The canonical request's bytes.
-    pub(super) fn bytes(&self) -> Result<Vec<u8>, BrokenEscape> {
+    pub(super) fn bytes(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(1024);
         out.extend_from_slice(self.method.as_str().as_bytes());
         out.push(b'\n');
-        put_path(&mut out, self.path)?;
+        out.extend_from_slice(self.path.as_str().as_bytes());
         out.push(b'\n');
         put_query(&mut out, self.query);
         out.push(b'\n');
@@ -55,7 +51,7 @@ impl CanonicalRequest<'_> {
         out.extend_from_slice(names.as_bytes());
         out.push(b'\n');
         out.extend_from_slice(self.payload.as_bytes());
-        Ok(out)
+        out
     }
 
     /// A signed header's value: every line of it joined with a comma. Where the header is absent, the value of a query
@@ -65,19 +61,9 @@ impl CanonicalRequest<'_> {
             out.extend_from_slice(self.authority.as_bytes());
             return;
         }
-        let mut lines = self.headers.get_all(name).iter();
-        match lines.next() {
-            Some(first) => {
-                put_folded(out, first.as_bytes());
-                for line in lines {
-                    out.push(b',');
-                    put_folded(out, line.as_bytes());
-                }
-            }
-            None => {
-                let named = self.query.iter().find(|p| p.name.eq_ignore_ascii_case(name));
-                put_folded(out, named.map_or("", |p| p.value.as_ref()).as_bytes());
-            }
+        if !FoldedHeaders::new(self.headers).put(out, name) {
+            let named = self.query.iter().find(|p| p.name.eq_ignore_ascii_case(name));
+            put_folded(out, named.map_or("", |p| p.value.as_ref()).as_bytes());
         }
     }
 }
@@ -103,18 +89,6 @@ pub(super) fn split(list: &str) -> impl Iterator<Item = &str> {
         rest = text.get(end + 1..);
         text.get(..end)
     })
-}
-
-/// Ends trimmed, runs of spaces folded to one.
-fn put_folded(out: &mut Vec<u8>, value: &[u8]) {
-    let value = value.trim_ascii();
-    let mut after_space = false;
-    for byte in value {
-        if *byte != b' ' || !after_space {
-            out.push(*byte);
-        }
-        after_space = *byte == b' ';
-    }
 }
 
 /// Every parameter but the signature itself, sorted by encoded name, then encoded value. Only the first `X-Amz-Signature` is
@@ -289,14 +263,13 @@ mod tests {
         let bytes = CanonicalRequest {
             method: &Method::GET,
             authority: "h:1",
-            path: "/",
+            path: &CanonicalPath::parse("/").unwrap(),
             query: &query,
             headers: &headers,
             signed_headers,
             payload: "P",
         }
-        .bytes()
-        .unwrap();
+        .bytes();
         let text = String::from_utf8(bytes).unwrap();
         text.split_once("\n/\n")
             .unwrap()
@@ -397,7 +370,7 @@ mod tests {
             let canonical_request = CanonicalRequest {
                 method: &method,
                 authority: "examplebucket.s3.amazonaws.com",
-                path,
+                path: &CanonicalPath::parse(path).unwrap(),
                 query: &query,
                 headers: &headers,
                 signed_headers: &names.join(";"),
@@ -407,7 +380,7 @@ mod tests {
                 date: date.1,
                 scope_date: "20130524",
                 region: "us-east-1",
-                canonical_request: &canonical_request.bytes().unwrap(),
+                canonical_request: &canonical_request.bytes(),
             };
             let secret =
                 crate::types::SecretKey::parse("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned());

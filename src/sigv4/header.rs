@@ -1,8 +1,9 @@
-//! A request signed in its Authorization header. A head goes in, a [`HeaderSigned`] comes out whose parts are parsed and whose time, scope
-//! and signature are still to be checked.
+//! A request signed in its Authorization header. A head goes in, a [`HeaderSigned`] comes out whose
+//! parts are parsed and whose time, scope and signature are still to be checked.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-auth-using-authorization-header.html>
 //!
-//! Stricter than AWS is known to be: a component that is repeated or unknown makes the header malformed.
+//! Stricter than AWS is known to be: a component that is repeated or unknown makes the header
+//! malformed.
 
 use std::borrow::Cow;
 
@@ -44,19 +45,18 @@ impl<'h> HeaderSigned<'h> {
         let [credential, signed_headers, signature_provided] = three(components)?;
         let (access_key_id, scope) = Scope::parse(credential).map_err(Mechanism::Header.rejecting())?;
         let (date, signed_at) = signed_date(head).ok_or(Reject::DateMissing)?;
-        Ok(Self {
-            claim: Claim {
-                mechanism: Mechanism::Header,
-                query,
-                access_key_id,
-                scope,
-                date,
-                signed_at,
-                signed_headers,
-                signature_provided,
-                signature: Signature::parse(signature_provided),
-            },
-        })
+        let claim = Claim {
+            mechanism: Mechanism::Header,
+            query,
+            access_key_id,
+            scope,
+            date,
+            signed_at,
+            signed_headers,
+            signature_provided,
+            signature: Signature::parse(signature_provided),
+        };
+        Ok(Self { claim })
     }
 
     /// Checks the time, 15 minutes either way, then the scope.
@@ -85,7 +85,8 @@ impl<'h> HeaderSigned<'h> {
         })
     }
 
-    /// The access key id that the credential names; nothing yet says that it is its owner who signed.
+    /// The access key id that the credential names; nothing yet says that it is its owner who
+    /// signed.
     pub fn access_key_id(&self) -> &AccessKeyId {
         &self.claim.access_key_id
     }
@@ -120,10 +121,14 @@ fn three(components: &str) -> Result<[&str; 3], Reject> {
     }
 }
 
-/// `x-amz-date`, else `Date`, which may also be in HTTP's form. What is signed is the long form in any case.
+/// `x-amz-date`, else `Date`, which may also be in HTTP's form. What is signed is the long form in
+/// any case. A repeated `Date` is none, since the signature covers its lines joined.
 fn signed_date(head: &RequestHead) -> Option<(Cow<'_, str>, OffsetDateTime)> {
     let headers = head.headers();
     let own = headers.get("x-amz-date");
+    if own.is_none() && headers.get_all(DATE).iter().nth(1).is_some() {
+        return None;
+    }
     let text = own.or_else(|| headers.get(DATE))?.to_str().ok()?;
     if let Some(at) = parse_date(text) {
         return Some((Cow::Borrowed(text), at));

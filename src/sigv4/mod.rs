@@ -30,7 +30,8 @@
 //!
 //! let secret = SecretKey::parse("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned())?;
 //! let key = sigv4::signing_key(&secret, in_force.scope_date(), in_force.region().as_str());
-//! let target = Target { authority: head.authority(), path: head.path() };
+//! let path = head.canonical_path()?;
+//! let target = Target { authority: head.authority(), path: &path };
 //! let verified = in_force.verify(&head, target, &key)?;
 //! assert_eq!(verified.expires_at(), datetime!(2013-05-25 0:00 UTC));
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -1,7 +1,7 @@
 //! What a request declares of its body. The `x-amz-content-sha256` header, else the query's `X-Amz-Content-Sha256`, goes in;
 //! the payload line of the canonical request and its meaning come out.
 //!
-//! Stricter than AWS is known to be: a repeated header is refused, since only one of its values could be the body's.
+//! The header has one line: [`RequestHead`] refuses another.
 
 use std::borrow::Cow;
 
@@ -77,16 +77,9 @@ pub(super) fn declared<'h>(
     head: &'h RequestHead,
     query: &'h Query<'_>,
 ) -> Result<(Cow<'h, str>, Payload), Reject> {
-    let mut headers = head.headers().get_all(&X_AMZ_CONTENT_SHA256).iter();
-    let line = match (headers.next(), headers.next()) {
-        (Some(first), Some(second)) => {
-            let both = [first.as_bytes(), b",", second.as_bytes()].concat();
-            return Err(Reject::PayloadHashMalformed {
-                given: ErrorText::new(both),
-            });
-        }
-        (Some(value), None) => String::from_utf8_lossy(value.as_bytes()),
-        (None, _) => Cow::Borrowed(query.first("X-Amz-Content-Sha256").unwrap_or(UNSIGNED_PAYLOAD)),
+    let line = match head.headers().get(&X_AMZ_CONTENT_SHA256) {
+        Some(value) => String::from_utf8_lossy(value.as_bytes()),
+        None => Cow::Borrowed(query.first("X-Amz-Content-Sha256").unwrap_or(UNSIGNED_PAYLOAD)),
     };
     match Payload::parse(&line) {
         Some(payload) => Ok((line, payload)),

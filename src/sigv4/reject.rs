@@ -7,7 +7,7 @@ use std::{borrow::Cow, fmt};
 use time::OffsetDateTime;
 
 use super::Mechanism;
-use crate::types::{AccessKeyId, Span};
+use crate::types::{AccessKeyId, BrokenEscape, Span};
 
 /// A text for the body of an error and for nowhere else: a signature, a token, a canonical request. It cannot be printed,
 /// so it cannot reach a log by way of a `{:?}`.
@@ -252,6 +252,13 @@ impl Reject {
             Self::Mismatch(_) => "Mismatch",
             Self::UnexpectedToken { .. } => "UnexpectedToken",
         }
+    }
+}
+
+/// A path that cannot be decoded has no canonical form, so no signature covers it.
+impl From<BrokenEscape> for Reject {
+    fn from(_: BrokenEscape) -> Self {
+        Self::MalformedUri
     }
 }
 

@@ -17,7 +17,8 @@ use super::{
     window::format_date,
 };
 use crate::types::{
-    AccessKeyId, BucketName, LinkId, ObjectKey, Query, Region, Scheme, SecretKey, Signature, Span,
+    AccessKeyId, BucketName, CanonicalPath, LinkId, ObjectKey, Query, Region, Scheme, SecretKey, Signature,
+    Span,
 };
 
 /// Where a URL points to: scheme, host with its port, and a path prefix that a proxy may ask for.
@@ -199,13 +200,13 @@ pub fn presign(
     let canonical_request = CanonicalRequest {
         method: request.method,
         authority: &authority,
-        path: &path,
+        path: &canonical_path(&path)?,
         query: &query,
         headers: &headers,
         signed_headers: &signed_headers,
         payload,
     };
-    let signature = signature(&canonical_request, &date, region, secret)?;
+    let signature = signature(&canonical_request, &date, region, secret);
 
     let scheme = scheme(request.endpoint);
     let mut sorted = Vec::new();
@@ -226,8 +227,8 @@ pub(super) fn signature(
     date: &str,
     region: &Region,
     secret: &SecretKey,
-) -> Result<Signature, SignError> {
-    let canonical_request = canonical_request.bytes().map_err(|_| SignError::Prefix)?;
+) -> Signature {
+    let canonical_request = canonical_request.bytes();
     let scope_date = date.get(..8).unwrap_or_default();
     let string_to_sign = StringToSign {
         date,
@@ -237,7 +238,12 @@ pub(super) fn signature(
     };
     let key = signing_key(secret, scope_date, region.as_str());
     let mac = signed(&key, &string_to_sign.bytes());
-    Ok(Signature::new(mac.finalize().into_bytes().into()))
+    Signature::new(mac.finalize().into_bytes().into())
+}
+
+/// The path that is signed; the prefix of an endpoint may hold a broken escape.
+pub(super) fn canonical_path(path: &str) -> Result<CanonicalPath<'_>, SignError> {
+    CanonicalPath::parse(path).map_err(|_| SignError::Prefix)
 }
 
 /// As a URL writes it.

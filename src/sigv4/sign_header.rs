@@ -8,7 +8,9 @@ use super::{
     ALGORITHM, SERVICE, TERMINATOR,
     canonical::{CanonicalRequest, put_query},
     payload::Payload,
-    sign::{SignError, SignRequest, address, checked_headers, encoded_query, scheme, signature},
+    sign::{
+        SignError, SignRequest, address, canonical_path, checked_headers, encoded_query, scheme, signature,
+    },
     window::format_date,
 };
 use crate::types::{AccessKeyId, Query, Region, SecretKey};
@@ -62,13 +64,13 @@ pub fn sign_header(
     let canonical_request = CanonicalRequest {
         method: request.method,
         authority: &authority,
-        path: &path,
+        path: &canonical_path(&path)?,
         query: &query,
         headers: &headers,
         signed_headers: &signed_headers,
         payload,
     };
-    let signature = signature(&canonical_request, &date, region, secret)?;
+    let signature = signature(&canonical_request, &date, region, secret);
     let authorization = format!(
         "{ALGORITHM} Credential={access_key_id}/{scope_date}/{region}/{SERVICE}/{TERMINATOR}, SignedHeaders={signed_headers}, \
          Signature={}",

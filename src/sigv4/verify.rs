@@ -1,8 +1,8 @@
-//! The signature itself. An [`InForce`] link, the head it came with, the target it is tried for and a signing key go in; a
-//! [`Verified`] comes out, and nothing else in the crate can make one.
+//! The signature itself. An [`InForce`] link, the head it came with, the target it is tried for and
+//! a signing key go in; a [`Verified`] comes out, and nothing else in the crate can make one.
 //!
-//! Stricter than AWS: a signature is 64 lower-case hexadecimal digits, so that a link has one name, and a second
-//! `X-Amz-Signature` is an unsigned parameter as any other.
+//! Stricter than AWS: a signature is 64 lower-case hexadecimal digits, so that a link has one name,
+//! and a second `X-Amz-Signature` is an unsigned parameter as any other.
 
 use std::fmt;
 
@@ -18,44 +18,47 @@ use super::{
     reject::{ErrorText, Mismatch, Reject},
     window::InForce,
 };
-use crate::types::{AccessKeyId, LinkId, Region, RequestHead, Signature, SigningKey};
+use crate::types::{AccessKeyId, CanonicalPath, LinkId, Region, RequestHead, Signature, SigningKey};
 
 /// The token of a temporary key.
 static X_AMZ_SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
-/// The origin's host and path under which a request is tried: those of its head, or of another public name of the gateway
-/// (a proxy or a container changed the host, or took a path prefix away).
+/// The origin's host and path under which a request is tried: those of its head, or of another
+/// public name of the gateway (a proxy or a container changed the host, or took a path prefix
+/// away).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target<'a> {
     /// What `host` was signed as: host and, where one was sent, port.
     pub authority: &'a str,
-    /// The path, percent-encoded as sent, path prefix included.
-    pub path: &'a str,
+    /// The path, prefix included.
+    pub path: &'a CanonicalPath<'a>,
 }
 
-/// A [`Target`] that is kept: host and path in one piece.
+/// A [`Target`] that is kept.
 #[derive(Clone)]
 struct SignedFor {
-    text: Box<str>,
-    authority_length: usize,
+    authority: Box<str>,
+    path: CanonicalPath<'static>,
 }
 
 impl SignedFor {
     fn new(Target { authority, path }: Target<'_>) -> Self {
         Self {
-            text: [authority, path].concat().into(),
-            authority_length: authority.len(),
+            authority: authority.into(),
+            path: path.to_kept(),
         }
     }
 
     fn target(&self) -> Target<'_> {
-        let halves = self.text.split_at_checked(self.authority_length);
-        let (authority, path) = halves.unwrap_or((&self.text, ""));
-        Target { authority, path }
+        Target {
+            authority: &self.authority,
+            path: &self.path,
+        }
     }
 }
 
-/// The texts behind a signature, as the gateway computes them. They hold the query string, so they are for an answer and not for a log.
+/// The texts behind a signature, as the gateway computes them. They hold the query string, so they
+/// are for an answer and not for a log.
 pub struct ToSign {
     /// The canonical request.
     pub canonical_request: Vec<u8>,
@@ -65,8 +68,8 @@ pub struct ToSign {
     pub payload: Payload,
 }
 
-/// A request whose signature holds, and what the signature says. Bucket and key are to be read from its
-/// [`target`](Verified::target), which is what was signed, and from nothing else.
+/// A request whose signature holds, and what the signature says. Bucket and key are to be read from
+/// its [`target`](Verified::target), which is what was signed, and from nothing else.
 ///
 /// ```compile_fail
 /// let forged = postern::sigv4::Verified { ..unimplemented!() };
@@ -86,12 +89,12 @@ pub struct Verified {
 }
 
 impl InForce<'_> {
-    /// Verifies the signature for one target: every `x-amz-*` header and `host` signed, then the signature, in constant time,
-    /// then no session token (every key here is a permanent one).
+    /// Verifies the signature for one target: every `x-amz-*` header and `host` signed, then the
+    /// signature, in constant time, then no session token (every key here is a permanent one).
     ///
-    /// `key` must be derived for this [`scope_date`](InForce::scope_date) and [`region`](InForce::region). The errors
-    /// are [`Reject::HeadersNotSigned`], [`Reject::PayloadHashMalformed`], [`Reject::MalformedUri`], [`Reject::Mismatch`] and
-    /// [`Reject::UnexpectedToken`].
+    /// `key` must be derived for this [`scope_date`](InForce::scope_date) and
+    /// [`region`](InForce::region). The errors are [`Reject::HeadersNotSigned`],
+    /// [`Reject::PayloadHashMalformed`], [`Reject::Mismatch`] and [`Reject::UnexpectedToken`].
     pub fn verify(
         &self,
         head: &RequestHead,
@@ -156,7 +159,7 @@ impl InForce<'_> {
             signed_headers: claim.signed_headers,
             payload: &line,
         };
-        let canonical_request = canonical_request.bytes().map_err(|_| Reject::MalformedUri)?;
+        let canonical_request = canonical_request.bytes();
         let string_to_sign = StringToSign {
             date: &claim.date,
             scope_date: claim.scope.date,
@@ -179,8 +182,9 @@ impl InForce<'_> {
     }
 }
 
-/// `host` and every `x-amz-*` header must be signed, save `x-amz-content-sha256`, whose value is the payload line anyway. An
-/// unsigned `x-amz-copy-source` would turn a presigned PUT into a copy made as the signer.
+/// `host` and every `x-amz-*` header must be signed, save `x-amz-content-sha256`, whose value is
+/// the payload line anyway. An unsigned `x-amz-copy-source` would turn a presigned PUT into a copy
+/// made as the signer.
 fn every_needed_header_is_signed(headers: &HeaderMap, list: &str) -> Result<(), Reject> {
     let is_signed = |name: &str| split(list).any(|listed| listed.eq_ignore_ascii_case(name));
     let needed = |name: &&str| name.starts_with("x-amz-") && *name != payload::X_AMZ_CONTENT_SHA256;
@@ -256,7 +260,8 @@ impl Verified {
         self.payload
     }
 
-    /// The decoder of the body, where it is aws-chunked: the only way to read one. `head` is the one that was verified.
+    /// The decoder of the body, where it is aws-chunked: the only way to read one. `head` is the
+    /// one that was verified.
     pub fn chunked(&self, head: &RequestHead) -> Result<Option<ChunkedDecoder>, ChunkedReject> {
         match self.payload {
             Payload::Unsigned | Payload::Sha256(_) => Ok(None),

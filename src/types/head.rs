@@ -1,8 +1,8 @@
 //! A request's head, as the gateway's rules see it.
 
-use http::{HeaderMap, Method, Uri, header};
+use http::{HeaderMap, HeaderName, Method, Uri, header};
 
-use super::{Query, QueryError};
+use super::{BrokenEscape, CanonicalPath, Query, QueryError};
 
 /// The scheme that a request came by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,8 +13,8 @@ pub enum Scheme {
     Https,
 }
 
-/// Method, target, host and headers of one request, of either HTTP version. The host is settled here, once: what is
-/// signed, what names the bucket and what is logged is this one.
+/// Method, target, host and headers of one request, of either HTTP version. The host is settled
+/// here, once: what is signed, what names the bucket and what is logged is this one.
 #[derive(Clone, Debug)]
 pub struct RequestHead {
     method: Method,
@@ -25,7 +25,7 @@ pub struct RequestHead {
 }
 
 /// Why a request's head cannot be taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeadError {
     /// Neither a `Host` header nor an authority in the target.
     #[error("the request names no host")]
@@ -36,21 +36,41 @@ pub enum HeadError {
     /// The host holds a byte that no host has.
     #[error("the request's host is not one")]
     BadHost,
-    /// The body's end is told twice, or in a coding that is not read here: whoever stands between could find another end.
+    /// The body's end is told twice, or in a coding that is not read here: whoever stands between
+    /// could find another end.
     #[error(
         "the length of the request's body is told in more than one way, or in a transfer coding other than chunked"
     )]
     Framing,
+    /// An `x-amz-*` header in more than one line, each of which could be taken for its value.
+    #[error("the header {0} is sent more than once")]
+    Repeated(HeaderName),
+    /// A target in absolute form with a scheme other than http or https.
+    #[error("the request's target has a scheme that is neither http nor https")]
+    ForeignScheme,
 }
 
+/// The `x-amz-*` headers that are lists, which the AWS SDK for Go writes as one line for each
+/// element.
+const LISTS: [&str; 2] = ["x-amz-object-attributes", "x-amz-optional-object-attributes"];
+
 impl RequestHead {
-    /// Settles the host: an authority in the target (HTTP/2, or HTTP/1.1's absolute form) counts before `Host`, as RFC 9112
-    /// section 3.2.2 and RFC 9113 section 8.3.1 want, and must not contradict it, which is stricter than RFC 9112 asks.
+    /// Settles the host: an authority in the target (HTTP/2, or HTTP/1.1's absolute form) counts
+    /// before `Host`, as RFC 9112 section 3.2.2 and RFC 9113 section 8.3.1 want, and must not
+    /// contradict it, which is stricter than RFC 9112 asks.
     ///
-    /// How long the body is must be told once: by one `Content-Length`, or by `Transfer-Encoding: chunked` and nothing else (RFC 9112 section 6.1
-    /// lets a server read more, and names the smuggling that comes of it).
+    /// How long the body is must be told once: by one `Content-Length`, or by `Transfer-Encoding:
+    /// chunked` and nothing else (RFC 9112 section 6.1 lets a server read more, and names the
+    /// smuggling that comes of it).
     pub fn new(method: Method, scheme: Scheme, uri: Uri, headers: HeaderMap) -> Result<Self, HeadError> {
         framed_once(&headers)?;
+        said_once(&headers)?;
+        if uri
+            .scheme_str()
+            .is_some_and(|scheme| !["http", "https"].contains(&scheme))
+        {
+            return Err(HeadError::ForeignScheme);
+        }
         let mut hosts = headers.get_all(header::HOST).iter();
         let named = hosts
             .next()
@@ -96,9 +116,14 @@ impl RequestHead {
         &self.authority
     }
 
-    /// The path as sent: percent-encoded, never normalised, at least `/`.
+    /// The path as sent, for people and logs: percent-encoded, never normalised, at least `/`.
     pub fn path(&self) -> &str {
         self.uri.path()
+    }
+
+    /// The path in the form that is signed and that names bucket and key.
+    pub fn canonical_path(&self) -> Result<CanonicalPath<'_>, BrokenEscape> {
+        CanonicalPath::parse(self.path())
     }
 
     /// Path and query as sent.
@@ -126,6 +151,21 @@ fn framed_once(headers: &HeaderMap) -> Result<(), HeadError> {
         return Err(HeadError::Framing);
     }
     Ok(())
+}
+
+/// Refuses an `x-amz-*` header in several lines, other than metadata and lists.
+fn said_once(headers: &HeaderMap) -> Result<(), HeadError> {
+    if headers.len() == headers.keys_len() {
+        return Ok(());
+    }
+    let is_single =
+        |name: &str| name.starts_with("x-amz-") && !name.starts_with("x-amz-meta-") && !LISTS.contains(&name);
+    let repeated =
+        |name: &&HeaderName| is_single(name.as_str()) && headers.get_all(*name).iter().nth(1).is_some();
+    match headers.keys().find(repeated) {
+        Some(name) => Err(HeadError::Repeated(name.clone())),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -184,6 +224,43 @@ mod tests {
             let head = RequestHead::new(Method::PUT, Scheme::Http, "/b/k".parse().unwrap(), headers);
             let expected = if *taken { None } else { Some(HeadError::Framing) };
             assert_eq!(head.err(), expected, "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn repeated_amz_header_is_refused() {
+        for (name, taken) in [
+            ("x-amz-copy-source", false),
+            ("x-amz-tagging", false),
+            ("x-amz-date", false),
+            ("x-amz-content-sha256", false),
+            ("x-amz-metadata-directive", false),
+            ("x-amz-meta-a", true),
+            ("x-amz-object-attributes", true),
+            ("x-amz-optional-object-attributes", true),
+            ("range", true),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, "h".parse().unwrap());
+            headers.append(name, "a".parse().unwrap());
+            headers.append(name, "a".parse().unwrap());
+            let head = RequestHead::new(Method::PUT, Scheme::Http, "/b/k".parse().unwrap(), headers);
+            let expected = (!taken).then(|| HeadError::Repeated(HeaderName::from_static(name)));
+            assert_eq!(head.err(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn absolute_target_is_http_or_https() {
+        for (uri, taken) in [
+            ("http://h/b/k", true),
+            ("HTTPS://h/b/k", true),
+            ("ftp://h/b/k", false),
+            ("ws://h/b/k", false),
+            ("httpx://h/b/k", false),
+        ] {
+            let expected = (!taken).then_some(HeadError::ForeignScheme);
+            assert_eq!(head(uri, &[]).err(), expected, "{uri}");
         }
     }
 

@@ -3,6 +3,40 @@
 
 use std::borrow::Cow;
 
+/// Letters, digits and `-._~`, which stand for themselves (RFC 3986, section 2.3).
+#[allow(clippy::indexing_slicing)] // evaluated by the compiler, within the bounds
+static UNRESERVED: [bool; 256] = {
+    let mut unreserved = [false; 256];
+    let mut byte: u8 = 0;
+    while byte < 128 {
+        unreserved[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+        byte += 1;
+    }
+    unreserved
+};
+
+/// Whether a byte stands for itself in AWS's UriEncode.
+pub(crate) fn is_unreserved(byte: u8) -> bool {
+    UNRESERVED.get(usize::from(byte)).copied().unwrap_or_default()
+}
+
+/// A byte as AWS's UriEncode writes it: itself, or `%XX` with upper-case digits.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>
+pub(crate) fn encoded(byte: u8) -> impl Iterator<Item = u8> {
+    let digit = |nibble: u8| {
+        if nibble < 10 {
+            b'0' + nibble
+        } else {
+            b'A' + nibble - 10
+        }
+    };
+    let (bytes, length) = match is_unreserved(byte) {
+        true => ([byte, 0, 0], 1),
+        false => ([b'%', digit(byte >> 4), digit(byte & 15)], 3),
+    };
+    bytes.into_iter().take(length)
+}
+
 /// Why a text cannot be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PercentError {
@@ -41,7 +75,7 @@ fn decoded(raw: &str, first: usize, plus: u8) -> Result<String, PercentError> {
     let mut bytes = rest.iter().copied();
     while let Some(byte) = bytes.next() {
         out.push(match byte {
-            b'%' => digit(bytes.next())? << 4 | digit(bytes.next())?,
+            b'%' => hex_digit(bytes.next())? << 4 | hex_digit(bytes.next())?,
             b'+' => plus,
             other => other,
         });
@@ -49,7 +83,8 @@ fn decoded(raw: &str, first: usize, plus: u8) -> Result<String, PercentError> {
     String::from_utf8(out).map_err(|_| PercentError::Utf8)
 }
 
-fn digit(byte: Option<u8>) -> Result<u8, PercentError> {
+/// The value of a hexadecimal digit of either case.
+pub(super) fn hex_digit(byte: Option<u8>) -> Result<u8, PercentError> {
     match byte {
         Some(byte @ b'0'..=b'9') => Ok(byte - b'0'),
         Some(byte @ b'a'..=b'f') => Ok(byte - b'a' + 10),

@@ -7,8 +7,8 @@ use super::{
     percent::{PercentError, decode_query, undecoded},
 };
 
-/// A request's query parameters in the order they were sent, decoded. Signing and routing both read this one value, so they
-/// cannot see different parameters.
+/// A request's query parameters in the order they were sent, decoded. Signing and routing both read
+/// this one value, so they cannot see different parameters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query<'a> {
     parameters: Vec<Parameter<'a>>,
@@ -35,7 +35,8 @@ pub enum QueryError {
 }
 
 impl<'a> Query<'a> {
-    /// Takes the raw text behind the `?`. A `+` is a space, as in AWS's own reading of query strings.
+    /// Takes the raw text behind the `?`. A `+` is a space, as in AWS's own reading of query
+    /// strings.
     pub fn parse(raw: &'a str) -> Result<Self, QueryError> {
         if raw.is_empty() {
             return Ok(Self::default());
@@ -72,6 +73,21 @@ impl<'a> Query<'a> {
     /// Every parameter, in the order sent.
     pub fn iter(&self) -> std::slice::Iter<'_, Parameter<'a>> {
         self.parameters.iter()
+    }
+
+    /// A parameter whose name comes a second time with another value, other than these names.
+    ///
+    /// The canonical query is sorted, so a signature holds in every order of such a pair: the first
+    /// of them is whichever the sender put first.
+    pub fn repeated(&self, other_than: &[&str]) -> Option<&Parameter<'a>> {
+        let mut sorted: Vec<_> = self.parameters.iter().collect();
+        sorted.sort_by(|a, b| a.name.cmp(&b.name));
+        sorted.windows(2).find_map(|pair| match pair {
+            [a, b] if a.name == b.name && a.value != b.value => {
+                (!other_than.contains(&b.name.as_ref())).then_some(*b)
+            }
+            _ => None,
+        })
     }
 
     /// The first value under this exact name: where a parameter is repeated, AWS takes the first.
@@ -114,6 +130,22 @@ mod tests {
         assert_eq!(pairs, [("b", "1"), ("a", "x%20y z"), ("b", "2"), ("acl", "")]);
         assert_eq!(query.first("b"), Some("1"));
         assert!(query.has("acl") && !query.has("ACL"));
+    }
+
+    #[test]
+    fn repeated_parameter_is_found_in_any_order() {
+        for (raw, repeated) in [
+            ("a=1&b=2", None),
+            ("a=1&a=1", None),
+            ("a=1&A=2", None),
+            ("a=1&b=1&a=2", Some("a")),
+            ("a=2&b=1&a=1", Some("a")),
+            ("a&a=1", Some("a")),
+            ("%61=1&a=2", Some("a")),
+        ] {
+            let query = Query::parse(raw).unwrap();
+            assert_eq!(query.repeated(&[]).map(|p| p.name.as_ref()), repeated, "{raw}");
+        }
     }
 
     #[test]

@@ -92,18 +92,21 @@ fn verify<'s>(
         Ok((verified, origin))
     };
     if settings.public_urls.is_empty() {
-        return attempt(Origin::of(head));
+        return attempt(Origin::of(head, settings)?);
     }
-    let found = Origin::readings(head, settings)
+    let found = Origin::readings(head, settings)?
         .into_iter()
         .find_map(|origin| attempt(origin).ok());
-    found.map_or_else(|| attempt(Origin::of(head)), Ok)
+    match found {
+        Some(found) => Ok(found),
+        None => attempt(Origin::of(head, settings)?),
+    }
 }
 
 /// Nothing is open to requests without a signature. One that asks for headers of its own hears so, as on AWS.
 fn anonymous(circumstances: &Circumstances<'_>, query: &Query<'_>) -> Refusal {
     let Circumstances { head, settings, .. } = *circumstances;
-    let call = Origin::of(head).target(settings).and_then(|target| {
+    let call = super::asked_for(head, settings).map(|target| {
         Call::parse(
             head.method(),
             &target,
@@ -113,10 +116,12 @@ fn anonymous(circumstances: &Circumstances<'_>, query: &Query<'_>) -> Refusal {
         )
     });
     match call {
-        Ok(Call::GetObject(read) | Call::HeadObject(read)) if !read.overrides.is_empty() => Refusal::Call(
-            S3Error::new(ErrorCode::InvalidRequest)
-                .message("Request specific response headers cannot be used for anonymous GET requests."),
-        ),
-        Ok(_) | Err(_) => Refusal::Anonymous,
+        Some(Ok(Call::GetObject(read) | Call::HeadObject(read))) if !read.overrides.is_empty() => {
+            Refusal::Call(
+                S3Error::new(ErrorCode::InvalidRequest)
+                    .message("Request specific response headers cannot be used for anonymous GET requests."),
+            )
+        }
+        Some(_) | None => Refusal::Anonymous,
     }
 }

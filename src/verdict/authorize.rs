@@ -38,7 +38,7 @@ pub fn authorize(
         &settings.account_id,
     )
     .map_err(Refusal::Call)?;
-    let said = Said::of_head(&call, query);
+    let said = Said::of_head(&call, query, head.headers());
     grant(authenticated, call, said, circumstances)
 }
 
@@ -132,7 +132,7 @@ pub fn failing_conditions(circumstances: &Circumstances<'_>) -> Vec<String> {
         circumstances,
         key.signer(),
         verified,
-        Said::of_head(&call, &query),
+        Said::of_head(&call, &query, head.headers()),
     );
     let failing = needs(&call, &target)
         .into_iter()

@@ -3,14 +3,14 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
 use time::{OffsetDateTime, macros::format_description};
 
 use crate::{
     policy::{ConditionKey, Context, Fact, PlainKey, Signer},
-    s3::{Call, Form},
+    s3::{Call, Form, canned_acl},
     sigv4::{Mechanism, Payload, Verified},
-    types::{Client, Query, RequestHead, Scheme, Tag},
+    types::{Client, FoldedHeaders, Query, RequestHead, Scheme, Tag},
 };
 
 use super::Circumstances;
@@ -30,7 +30,9 @@ pub(super) struct RequestContext {
 #[derive(Default)]
 pub(super) struct Said {
     listing: Option<Listing>,
-    form_acl: Option<String>,
+    acl: Option<String>,
+    /// The parsed source of a copy, `bucket/key`: not the header, which has many texts for one source.
+    copy_source: Option<String>,
     pub(super) tags: RequestTags,
 }
 
@@ -51,7 +53,7 @@ pub(super) enum RequestTags {
 }
 
 impl Said {
-    pub(super) fn of_head(call: &Call, query: &Query<'_>) -> Self {
+    pub(super) fn of_head(call: &Call, query: &Query<'_>, headers: &HeaderMap) -> Self {
         let listing = matches!(call, Call::ListObjects(_) | Call::ListObjectsV2(_)).then(|| {
             let first = |name| query.first(name).map(str::to_owned);
             Listing {
@@ -62,7 +64,10 @@ impl Said {
         });
         Self {
             listing,
-            form_acl: None,
+            acl: canned_acl(headers, query),
+            copy_source: call
+                .copy_source()
+                .map(|(bucket, key)| format!("{bucket}/{}", key.as_str())),
             tags: tags(call),
         }
     }
@@ -71,7 +76,8 @@ impl Said {
         let acl = form.field("acl").or_else(|| form.field("x-amz-acl"));
         Self {
             listing: None,
-            form_acl: acl.map(str::to_owned),
+            acl: acl.map(str::to_owned),
+            copy_source: None,
             tags: tags(call),
         }
     }
@@ -111,13 +117,9 @@ impl RequestContext {
         self.now
     }
 
-    fn header(&self, name: impl header::AsHeaderName) -> Fact<'_> {
-        let headers: &HeaderMap = self.head.headers();
-        Fact::of(
-            headers
-                .get(name)
-                .map(|value| String::from_utf8_lossy(value.as_bytes())),
-        )
+    fn header(&self, name: HeaderName) -> Fact<'_> {
+        let value = FoldedHeaders::new(self.head.headers()).value(name.as_str());
+        Fact::of(value.map(|value| String::from_utf8_lossy(&value).into_owned()))
     }
 
     fn plain(&self, key: PlainKey) -> Fact<'_> {
@@ -159,11 +161,8 @@ impl RequestContext {
             PlainKey::Delimiter => listing(|listing| &listing.delimiter),
             PlainKey::MaxKeys => listing(|listing| &listing.max_keys),
             PlainKey::ContentSha256 => self.payload(),
-            PlainKey::Acl => match &self.said.form_acl {
-                Some(acl) => Fact::One(acl.into()),
-                None => self.header("x-amz-acl"),
-            },
-            PlainKey::CopySource => self.header("x-amz-copy-source"),
+            PlainKey::Acl => Fact::of(self.said.acl.as_deref()),
+            PlainKey::CopySource => Fact::of(self.said.copy_source.as_deref()),
             // Answered with the tags.
             PlainKey::RequestObjectTagKeys => Fact::Absent,
         }

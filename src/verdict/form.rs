@@ -28,7 +28,7 @@ pub fn is_form(head: &RequestHead, settings: &Settings) -> bool {
         target.is_ok_and(|target| is_post_object(head.method(), &target, &query))
     };
     matches!(Mechanism::of(head, &query), Ok(Mechanism::Anonymous))
-        && Origin::readings(head, settings).into_iter().any(asks)
+        && Origin::readings(head, settings).is_ok_and(|readings| readings.into_iter().any(asks))
 }
 
 /// Authenticates a form by its policy's signature, holds it against the policy, then authorises it.
@@ -53,7 +53,8 @@ fn permit(
         sigv4::signing_key(secret, date, region)
     });
     // The signature says nothing of the bucket: it holds, or not, for every place that the form can have been sent to.
-    let verified = claim.verify(Origin::of(circumstances.head).signed(), &signing_key)?;
+    let arrived = Origin::of(circumstances.head, circumstances.settings).map_err(Reject::from)?;
+    let verified = claim.verify(arrived.signed(), &signing_key)?;
     let known = identity.insert(Identity::new(key.signer(), &verified, None));
     not_revoked(&key, &verified, snapshot, now)?;
     let document = STANDARD.decode(form.required("policy").map_err(Refusal::Call)?);
@@ -107,12 +108,13 @@ fn covered(
         let origin = origin.public_text();
         Ok((Place { bucket, origin }, size))
     };
-    for origin in Origin::readings(head, settings) {
+    for origin in Origin::readings(head, settings).map_err(Reject::from)? {
         if let Ok((place, size)) = check(&origin) {
             return Ok((place, verify(&origin)?, size));
         }
     }
-    let (place, size) = check(&Origin::of(head)).map_err(Refusal::Call)?;
+    let arrived = Origin::of(head, settings).map_err(Reject::from)?;
+    let (place, size) = check(&arrived).map_err(Refusal::Call)?;
     Ok((place, as_it_arrived, size))
 }
 

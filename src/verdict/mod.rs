@@ -87,5 +87,6 @@ pub fn decide(circumstances: &Circumstances<'_>) -> Verdict {
 
 /// What a request asks for as it arrived, whether or not it may: for the record of one that nobody signed.
 pub fn asked_for(head: &RequestHead, settings: &Settings) -> Option<Target> {
-    origin::Origin::of(head).target(settings).ok()
+    let origin = origin::Origin::of(head, settings).ok()?;
+    origin.target(settings).ok()
 }

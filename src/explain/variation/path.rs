@@ -33,7 +33,7 @@ pub(super) fn variations(arrived: &Arrived<'_>) -> Vec<Variation> {
 fn prefixes(arrived: &Arrived<'_>, path: &str, other: &mut impl FnMut(Cause, String)) {
     let public = arrived.explainer.settings.public_urls.iter();
     let configured = public
-        .map(|url| url.path_prefix())
+        .map(|url| url.path_prefix().as_str())
         .filter(|prefix| !prefix.is_empty());
     let inner = path.strip_prefix('/').unwrap_or(path);
     let (first, rest) = inner.split_once('/').unwrap_or((inner, ""));

@@ -72,7 +72,7 @@ plain_keys! {
     MaxKeys "s3:max-keys" Number "a listing's greatest number of keys.",
     ContentSha256 "s3:x-amz-content-sha256" Text "what was signed of the body.",
     Acl "s3:x-amz-acl" Text "the `x-amz-acl` header.",
-    CopySource "s3:x-amz-copy-source" Text "the `x-amz-copy-source` header.",
+    CopySource "s3:x-amz-copy-source" Text "the source of a copy, decoded: `bucket/key`.",
     TlsVersion "s3:TlsVersion" Number "`1.2` or `1.3`; absent without TLS.",
     RequestObjectTagKeys "s3:RequestObjectTagKeys" Text "the keys of the tags that the request gives.",
 }

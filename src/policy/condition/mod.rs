@@ -17,7 +17,7 @@ use super::{
     answer::Answer,
     error::{PolicyError, Problem},
     statement::Version,
-    tree::{Node, Source, Table},
+    tree::{Node, Source, Table, Text},
 };
 
 use operator::{Operator, Set};
@@ -50,11 +50,14 @@ impl Conditions {
             let keys: Table = field.node.table(source, "Condition", SHAPE)?;
             for of_key in keys.into_fields() {
                 let key = condition_key(source, &of_key.key, of_key.at, operator, &field.key)?;
-                let values = of_key.node.scalars(source)?;
+                let mut values = of_key.node.scalars(source)?;
                 let mut written = format!("{} {key}", field.key);
                 for value in &values {
                     written.push(' ');
                     written.push_str(&value.text);
+                }
+                if key == ConditionKey::Plain(PlainKey::CopySource) {
+                    values.iter_mut().for_each(without_slash);
                 }
                 conditions.push(Condition {
                     operator,
@@ -83,6 +86,13 @@ impl Conditions {
 
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// A copy's source is `bucket/key`; a policy may write it with the slash that clients may send before it.
+fn without_slash(value: &mut Text) {
+    if let Some(source) = value.text.strip_prefix('/') {
+        value.text = source.to_owned();
     }
 }
 

@@ -3,11 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use http::HeaderMap;
-
 use crate::s3::{ErrorCode, S3Error};
 
-use super::text;
+use super::CallHeaders;
 
 /// The most parts of one answer.
 const MOST_PARTS: usize = 1000;
@@ -39,7 +37,7 @@ pub struct WantedAttributes {
 }
 
 impl WantedAttributes {
-    pub(super) fn parse(headers: &HeaderMap) -> Result<Self, S3Error> {
+    pub(super) fn parse(headers: CallHeaders<'_>) -> Result<Self, S3Error> {
         Ok(Self {
             names: names(headers)?,
             parts_after: number(headers, "x-amz-part-number-marker", 0)?,
@@ -53,8 +51,8 @@ impl WantedAttributes {
     }
 }
 
-fn number(headers: &HeaderMap, name: &'static str, default: usize) -> Result<usize, S3Error> {
-    let Some(given) = text(headers, name) else {
+fn number(headers: CallHeaders<'_>, name: &'static str, default: usize) -> Result<usize, S3Error> {
+    let Some(given) = headers.text(name)? else {
         return Ok(default);
     };
     let number = given
@@ -65,18 +63,15 @@ fn number(headers: &HeaderMap, name: &'static str, default: usize) -> Result<usi
         S3Error::invalid_argument(
             "Argument must be an integer between 0 and 2147483647",
             name,
-            given,
+            &given,
         )
     })
 }
 
-fn names(headers: &HeaderMap) -> Result<BTreeSet<ObjectAttribute>, S3Error> {
+fn names(headers: CallHeaders<'_>) -> Result<BTreeSet<ObjectAttribute>, S3Error> {
     const NAME: &str = "x-amz-object-attributes";
-    let lines = headers.get_all(NAME).iter().filter_map(|line| line.to_str().ok());
-    let names = lines
-        .flat_map(|line| line.split(','))
-        .map(str::trim)
-        .filter(|name| !name.is_empty());
+    let listed = headers.text(NAME)?.unwrap_or_default();
+    let names = listed.split(',').map(str::trim).filter(|name| !name.is_empty());
     let wanted = names
         .map(|name| {
             Ok(match name {

@@ -1,7 +1,6 @@
 //! The arguments of CopyObject.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>
 
-use http::HeaderMap;
 use percent_encoding::percent_decode_str;
 
 use crate::{
@@ -9,7 +8,7 @@ use crate::{
     types::{BucketName, ChecksumAlgorithm, ObjectKey, Properties, Query, Tag, WriteCondition},
 };
 
-use super::{properties, tags, text, unsupported, write};
+use super::{CallHeaders, properties, tags, unsupported, write};
 
 /// The arguments of CopyObject.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,10 +33,10 @@ impl CopyObject {
     pub(super) fn parse(
         target: (&BucketName, &ObjectKey),
         query: &Query<'_>,
-        headers: &HeaderMap,
+        headers: CallHeaders<'_>,
     ) -> Result<Self, S3Error> {
         unsupported::on_write(query, headers)?;
-        let source = source(text(headers, "x-amz-copy-source").unwrap_or_default())?;
+        let source = source(&headers.text("x-amz-copy-source")?.unwrap_or_default())?;
         let replaces = replaces(headers, "x-amz-metadata-directive")?;
         let properties = if replaces {
             Some(properties::parse(headers)?)
@@ -59,7 +58,7 @@ impl CopyObject {
         }
         Ok(Self {
             source,
-            source_conditions: Preconditions::of_copy_source(headers),
+            source_conditions: Preconditions::of_copy_source(headers)?,
             condition: write::condition(headers)?,
             properties,
             tags,
@@ -70,11 +69,11 @@ impl CopyObject {
 }
 
 /// `x-amz-checksum-algorithm`: what the store is to compute.
-pub(super) fn checksum_algorithm(headers: &HeaderMap) -> Result<Option<ChecksumAlgorithm>, S3Error> {
-    let Some(name) = text(headers, "x-amz-checksum-algorithm") else {
+pub(super) fn checksum_algorithm(headers: CallHeaders<'_>) -> Result<Option<ChecksumAlgorithm>, S3Error> {
+    let Some(name) = headers.text("x-amz-checksum-algorithm")? else {
         return Ok(None);
     };
-    ChecksumAlgorithm::parse(name).map(Some).ok_or_else(|| {
+    ChecksumAlgorithm::parse(&name).map(Some).ok_or_else(|| {
         S3Error::new(ErrorCode::InvalidRequest).message("Checksum algorithm provided is unsupported.")
     })
 }
@@ -106,8 +105,8 @@ pub(super) fn source(given: &str) -> Result<(BucketName, ObjectKey), S3Error> {
 }
 
 /// `COPY`, which is the default, or `REPLACE`.
-fn replaces(headers: &HeaderMap, name: &'static str) -> Result<bool, S3Error> {
-    match text(headers, name) {
+fn replaces(headers: CallHeaders<'_>, name: &'static str) -> Result<bool, S3Error> {
+    match headers.text(name)?.as_deref() {
         None | Some("COPY") => Ok(false),
         Some("REPLACE") => Ok(true),
         Some(other) => {

@@ -1,7 +1,9 @@
-//! What a request asks for, with every argument that changes the answer. What cannot be honoured is refused here, never ignored.
+//! What a request asks for, with every argument that changes the answer. What cannot be honoured is
+//! refused here, never ignored.
 
 mod attributes;
 mod copy;
+mod headers;
 mod list;
 mod multipart;
 pub(super) mod properties;
@@ -10,7 +12,7 @@ pub(super) mod tags;
 pub(super) mod unsupported;
 mod write;
 
-use http::{HeaderMap, HeaderName, Method, header::AsHeaderName};
+use http::{HeaderMap, Method};
 
 use crate::types::{Action, BucketName, ObjectKey, Query, UploadId, WriteCondition};
 
@@ -22,6 +24,7 @@ use super::{
 
 pub use attributes::{ObjectAttribute, WantedAttributes};
 pub use copy::CopyObject;
+pub(super) use headers::CallHeaders;
 pub use list::{ListBuckets, ListObjects, Start, token};
 pub use multipart::{
     CompleteMultipartUpload, CreateMultipartUpload, ListMultipartUploads, ListParts, UploadPart,
@@ -30,6 +33,17 @@ pub use multipart::{
 pub use read::ReadObject;
 pub(super) use write::MAX_OBJECT_BYTES;
 pub use write::{DeclaredChecksum, Integrity, WriteObject};
+
+/// The parameters of which AWS takes the first. Their order matters to nobody: that value is hashed
+/// once more by itself (`X-Amz-Expires`, which is not, is missing here).
+const SIGNATURES_OWN: [&str; 6] = [
+    "X-Amz-Algorithm",
+    "X-Amz-Credential",
+    "X-Amz-Date",
+    "X-Amz-SignedHeaders",
+    "X-Amz-Signature",
+    "X-Amz-Security-Token",
+];
 
 /// One call of one operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,9 +104,11 @@ pub enum Call {
     PutBucketCors,
     /// DeleteBucketCors.
     DeleteBucketCors,
-    /// A setting that nobody can have set: it is verified and authorised like any other, and AWS's answer for it unset is given.
+    /// A setting that nobody can have set: it is verified and authorised like any other, and AWS's
+    /// answer for it unset is given.
     Unset(Operation),
-    /// An operation that is known and not built: it is verified and authorised like any other, and then `NotImplemented`.
+    /// An operation that is known and not built: it is verified and authorised like any other, and
+    /// then `NotImplemented`.
     Other(Operation),
 }
 
@@ -112,8 +128,10 @@ pub struct Need<'c> {
 impl Call {
     /// Reads method, target, query and headers. `account_id` is the account that owns every bucket.
     ///
-    /// Errors: `MethodNotAllowed`, `AccessDenied` for another expected owner, and whatever an operation's arguments can be refused
-    /// for: `InvalidArgument`, `InvalidRequest`, `NotImplemented`, `MissingContentLength`, ….
+    /// Errors: `InvalidArgument` for a parameter with two values, `MethodNotAllowed`,
+    /// `AccessDenied` for another expected owner, and whatever an operation's arguments can be
+    /// refused for: `InvalidArgument`, `InvalidRequest`, `NotImplemented`, `MissingContentLength`,
+    /// ….
     pub fn parse(
         method: &Method,
         target: &Target,
@@ -121,6 +139,14 @@ impl Call {
         headers: &HeaderMap,
         account_id: &str,
     ) -> Result<Self, S3Error> {
+        if let Some(repeated) = query.repeated(&SIGNATURES_OWN) {
+            return Err(S3Error::invalid_argument(
+                "The argument is given more than once, with different values.",
+                &repeated.name,
+                &repeated.value,
+            ));
+        }
+        let headers = CallHeaders::parse(headers, query)?;
         let operation = routing::operation(method, target, query, headers)?;
         expected_owner(headers, account_id)?;
         Ok(match (operation, target) {
@@ -225,7 +251,17 @@ impl Call {
         }
     }
 
-    /// What the call needs besides its operation's own action on what it names: a copy reads its source, tags are set.
+    /// The bucket and key that the call copies from.
+    pub fn copy_source(&self) -> Option<&(BucketName, ObjectKey)> {
+        match self {
+            Self::CopyObject(copy) => Some(&copy.source),
+            Self::UploadPartCopy(copy) => Some(&copy.source),
+            _ => None,
+        }
+    }
+
+    /// What the call needs besides its operation's own action on what it names: a copy reads its
+    /// source, tags are set.
     /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html#API_CopyObject_RequestSyntax>
     pub fn further_needs<'c>(&'c self, target: &'c Target) -> Vec<Need<'c>> {
         let Target::Object(bucket, key) = target else {
@@ -292,31 +328,34 @@ impl Call {
     }
 }
 
-/// A header's value, where it is text.
-fn text(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
+/// The `x-amz-acl` of a request: the header, or the parameter that counts as one.
+pub fn canned_acl(headers: &HeaderMap, query: &Query<'_>) -> Option<String> {
+    let headers = CallHeaders::parse(headers, query).ok()?;
+    let acl = headers.value("x-amz-acl")?;
+    Some(String::from_utf8_lossy(&acl).into_owned())
 }
 
-/// A client that names the bucket's owner wants to be refused when it is another's: AWS's `AccessDenied`.
+/// A client that names the bucket's owner wants to be refused when it is another's: AWS's
+/// `AccessDenied`.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html>
-fn expected_owner(headers: &HeaderMap, account_id: &str) -> Result<(), S3Error> {
-    static OWNERS: [HeaderName; 2] = [
-        HeaderName::from_static("x-amz-expected-bucket-owner"),
-        HeaderName::from_static("x-amz-source-expected-bucket-owner"),
+fn expected_owner(headers: CallHeaders<'_>, account_id: &str) -> Result<(), S3Error> {
+    const OWNERS: [&str; 2] = [
+        "x-amz-expected-bucket-owner",
+        "x-amz-source-expected-bucket-owner",
     ];
-    let others = |name| {
-        let owner = headers.get(name);
-        owner.is_some_and(|owner| owner.as_bytes() != account_id.as_bytes())
+    let is_other = |name: &&str| {
+        let owner = headers.value(name);
+        owner.is_some_and(|owner| *owner != *account_id.as_bytes())
     };
-    match OWNERS.iter().any(others) {
+    match OWNERS.iter().any(is_other) {
         true => Err(S3Error::new(ErrorCode::AccessDenied)),
         false => Ok(()),
     }
 }
 
-fn object_lock(headers: &HeaderMap) -> Result<(), S3Error> {
+fn object_lock(headers: CallHeaders<'_>) -> Result<(), S3Error> {
     const NAME: &str = "x-amz-bucket-object-lock-enabled";
-    match text(headers, NAME) {
+    match headers.text(NAME)? {
         Some(enabled) if enabled.eq_ignore_ascii_case("true") => Err(unsupported::not_implemented(NAME)),
         Some(_) | None => Ok(()),
     }

@@ -12,9 +12,9 @@ use crate::{
 };
 
 use super::{
-    copy,
+    CallHeaders, copy,
     list::{self, given},
-    properties, text, unsupported,
+    properties, unsupported,
     write::{self, DeclaredChecksum, Integrity},
 };
 
@@ -110,7 +110,7 @@ pub struct ListMultipartUploads {
 }
 
 impl CreateMultipartUpload {
-    pub(super) fn parse(query: &Query<'_>, headers: &HeaderMap) -> Result<Self, S3Error> {
+    pub(super) fn parse(query: &Query<'_>, headers: CallHeaders<'_>) -> Result<Self, S3Error> {
         unsupported::on_write(query, headers)?;
         Ok(Self {
             properties: properties::parse(headers)?,
@@ -120,7 +120,7 @@ impl CreateMultipartUpload {
 }
 
 /// A CRC of the whole can be computed from those of its parts, a SHA cannot; and CRC64NVME is always that of the whole.
-fn wanted_checksum(headers: &HeaderMap) -> Result<Option<(ChecksumAlgorithm, ChecksumType)>, S3Error> {
+fn wanted_checksum(headers: CallHeaders<'_>) -> Result<Option<(ChecksumAlgorithm, ChecksumType)>, S3Error> {
     let kind = checksum_type(headers)?;
     let Some(algorithm) = copy::checksum_algorithm(headers)? else {
         return match kind {
@@ -148,45 +148,45 @@ fn wanted_checksum(headers: &HeaderMap) -> Result<Option<(ChecksumAlgorithm, Che
     )))
 }
 
-fn checksum_type(headers: &HeaderMap) -> Result<Option<ChecksumType>, S3Error> {
-    let Some(name) = text(headers, "x-amz-checksum-type") else {
+fn checksum_type(headers: CallHeaders<'_>) -> Result<Option<ChecksumType>, S3Error> {
+    let Some(name) = headers.text("x-amz-checksum-type")? else {
         return Ok(None);
     };
-    let kind = ChecksumType::parse(name);
+    let kind = ChecksumType::parse(&name);
     kind.map(Some).ok_or_else(|| {
         S3Error::new(ErrorCode::InvalidRequest).message("Value for x-amz-checksum-type header is invalid.")
     })
 }
 
 impl UploadPart {
-    pub(super) fn parse(query: &Query<'_>, headers: &HeaderMap) -> Result<Self, S3Error> {
+    pub(super) fn parse(query: &Query<'_>, headers: CallHeaders<'_>) -> Result<Self, S3Error> {
         unsupported::on_write(query, headers)?;
         Ok(Self {
             upload_id: upload_id(query)?,
             number: part_number(query)?,
-            integrity: Integrity::parse(headers)?,
+            integrity: Integrity::of(headers)?,
             length: write::length(headers)?,
         })
     }
 }
 
 impl UploadPartCopy {
-    pub(super) fn parse(query: &Query<'_>, headers: &HeaderMap) -> Result<Self, S3Error> {
+    pub(super) fn parse(query: &Query<'_>, headers: CallHeaders<'_>) -> Result<Self, S3Error> {
         unsupported::on_write(query, headers)?;
         Ok(Self {
             upload_id: upload_id(query)?,
             number: part_number(query)?,
-            source: copy::source(text(headers, "x-amz-copy-source").unwrap_or_default())?,
-            source_conditions: Preconditions::of_copy_source(headers),
+            source: copy::source(&headers.text("x-amz-copy-source")?.unwrap_or_default())?,
+            source_conditions: Preconditions::of_copy_source(headers)?,
             source_range: source_range(headers)?,
         })
     }
 }
 
 /// `bytes=first-last`, both given.
-fn source_range(headers: &HeaderMap) -> Result<Option<(u64, u64)>, S3Error> {
+fn source_range(headers: CallHeaders<'_>) -> Result<Option<(u64, u64)>, S3Error> {
     const NAME: &str = "x-amz-copy-source-range";
-    let Some(given) = text(headers, NAME) else {
+    let Some(given) = headers.text(NAME)? else {
         return Ok(None);
     };
     let ends = given.strip_prefix("bytes=").and_then(|set| set.split_once('-'));
@@ -203,25 +203,26 @@ fn source_range(headers: &HeaderMap) -> Result<Option<(u64, u64)>, S3Error> {
                 "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the \
                  zero-based offsets of the first and last bytes to copy",
                 NAME,
-                given,
+                &given,
             )
         })
 }
 
 impl CompleteMultipartUpload {
-    pub(super) fn parse(query: &Query<'_>, headers: &HeaderMap) -> Result<Self, S3Error> {
+    pub(super) fn parse(query: &Query<'_>, headers: CallHeaders<'_>) -> Result<Self, S3Error> {
         unsupported::on_write(query, headers)?;
-        let mut checksums = ChecksumAlgorithm::ALL.into_iter().filter_map(|algorithm| {
-            text(headers, algorithm.header()).map(|value| (algorithm, value.to_owned()))
-        });
-        let checksum = checksums.next();
-        if checksums.next().is_some() {
-            return Err(S3Error::new(ErrorCode::InvalidRequest).message(write::ONE_CHECKSUM));
+        let mut checksum = None;
+        for algorithm in ChecksumAlgorithm::ALL {
+            if let Some(value) = headers.text(algorithm.header())?
+                && checksum.replace((algorithm, value.into_owned())).is_some()
+            {
+                return Err(S3Error::new(ErrorCode::InvalidRequest).message(write::ONE_CHECKSUM));
+            }
         }
         const SIZE: &str = "x-amz-mp-object-size";
-        let size = text(headers, SIZE).map(|given| {
+        let size = headers.text(SIZE)?.map(|given| {
             let refused =
-                || S3Error::invalid_argument("x-amz-mp-object-size must be a number of bytes", SIZE, given);
+                || S3Error::invalid_argument("x-amz-mp-object-size must be a number of bytes", SIZE, &given);
             given.parse().map_err(|_| refused())
         });
         Ok(Self {
@@ -236,7 +237,7 @@ impl CompleteMultipartUpload {
     /// What is declared of the body itself: its checksum headers speak of the object.
     pub fn integrity(headers: &HeaderMap) -> Result<Integrity, S3Error> {
         Ok(Integrity {
-            content_md5: write::content_md5(headers)?,
+            content_md5: write::content_md5(CallHeaders::alone(headers))?,
             checksum: None::<DeclaredChecksum>,
         })
     }

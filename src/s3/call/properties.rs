@@ -1,13 +1,13 @@
 //! What a writer says of an object, from the headers of PutObject and CopyObject.
 
-use http::{HeaderMap, header};
+use http::header;
 
 use crate::{
     s3::{ErrorCode, S3Error},
     types::Properties,
 };
 
-use super::{tags, text};
+use super::{CallHeaders, tags};
 
 /// What an object without a `Content-Type` is, on AWS too.
 const UNKNOWN_TYPE: &str = "binary/octet-stream";
@@ -30,8 +30,8 @@ const STORAGE_CLASSES: [&str; 11] = [
 ];
 
 /// Errors: `MetadataTooLarge`, `InvalidStorageClass`, `InvalidTag`, `InvalidArgument`.
-pub(in crate::s3) fn parse(headers: &HeaderMap) -> Result<Properties, S3Error> {
-    let owned = |name: &str| text(headers, name).map(str::to_owned);
+pub(in crate::s3) fn parse(headers: CallHeaders<'_>) -> Result<Properties, S3Error> {
+    let owned = |name: &str| headers.kept(name);
     Ok(Properties {
         content_type: owned(header::CONTENT_TYPE.as_str())
             .filter(|text| !text.is_empty())
@@ -51,11 +51,10 @@ pub(in crate::s3) fn parse(headers: &HeaderMap) -> Result<Properties, S3Error> {
 }
 
 /// `aws-chunked` is how the body travels, not what the object is.
-fn content_encoding(headers: &HeaderMap) -> Option<String> {
-    let lines = headers.get_all(header::CONTENT_ENCODING).iter();
-    let codings: Vec<_> = lines
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','))
+fn content_encoding(headers: CallHeaders<'_>) -> Option<String> {
+    let listed = headers.kept(header::CONTENT_ENCODING.as_str())?;
+    let codings: Vec<_> = listed
+        .split(',')
         .map(str::trim)
         .filter(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("aws-chunked"))
         .collect();
@@ -63,28 +62,20 @@ fn content_encoding(headers: &HeaderMap) -> Option<String> {
 }
 
 /// The class, where it is not the one that every object has.
-pub(super) fn storage_class(headers: &HeaderMap) -> Result<Option<String>, S3Error> {
-    match text(headers, "x-amz-storage-class") {
+pub(super) fn storage_class(headers: CallHeaders<'_>) -> Result<Option<String>, S3Error> {
+    match headers.text("x-amz-storage-class")?.as_deref() {
         None | Some("STANDARD") => Ok(None),
         Some(class) if STORAGE_CLASSES.contains(&class) => Ok(Some(class.to_owned())),
         Some(class) => Err(S3Error::new(ErrorCode::InvalidStorageClass).with("StorageClassRequested", class)),
     }
 }
 
-fn user_metadata(headers: &HeaderMap) -> Result<std::collections::BTreeMap<String, String>, S3Error> {
+fn user_metadata(headers: CallHeaders<'_>) -> Result<std::collections::BTreeMap<String, String>, S3Error> {
     let mut metadata = std::collections::BTreeMap::new();
     let mut size = 0usize;
-    for name in headers.keys() {
-        let Some(own) = name.as_str().strip_prefix("x-amz-meta-") else {
-            continue;
-        };
-        let lines = headers.get_all(name).iter();
-        let lines: Vec<_> = lines
-            .map(|line| String::from_utf8_lossy(line.as_bytes()))
-            .collect();
-        let value = lines.join(",");
-        size = size.saturating_add(own.len()).saturating_add(value.len());
-        metadata.insert(own.to_owned(), value);
+    for (name, value) in headers.user_metadata() {
+        size = size.saturating_add(name.len()).saturating_add(value.len());
+        metadata.insert(name, value);
     }
     if size > MOST_USER_METADATA {
         return Err(S3Error::new(ErrorCode::MetadataTooLarge)

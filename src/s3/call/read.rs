@@ -1,15 +1,13 @@
 //! The arguments of GetObject and HeadObject.
 
-use http::{HeaderMap, HeaderName, header};
+use http::header;
 
 use crate::{
     s3::{ErrorCode, Preconditions, ResponseOverrides, S3Error},
     types::{PartNumber, Query},
 };
 
-use super::{multipart, text, unsupported};
-
-static X_AMZ_CHECKSUM_MODE: HeaderName = HeaderName::from_static("x-amz-checksum-mode");
+use super::{CallHeaders, multipart, unsupported};
 
 /// The arguments of GetObject and HeadObject.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,16 +27,21 @@ pub struct ReadObject {
 }
 
 impl ReadObject {
-    pub(super) fn parse(query: &Query<'_>, headers: &HeaderMap) -> Result<Self, S3Error> {
+    pub(super) fn parse(query: &Query<'_>, headers: CallHeaders<'_>) -> Result<Self, S3Error> {
         unsupported::on_read(query, headers)?;
-        let owned = |name| text(headers, name).map(str::to_owned);
+        // A value that is not text fits no range and no object: it must not count as absent.
+        let lossy = |name: header::HeaderName| {
+            let value = headers.value(name.as_str());
+            value.map(|value| String::from_utf8_lossy(&value).into_owned())
+        };
         let read = Self {
-            range: owned(header::RANGE),
-            if_range: owned(header::IF_RANGE),
+            range: lossy(header::RANGE),
+            if_range: lossy(header::IF_RANGE),
             part_number: part_number(query)?,
-            preconditions: Preconditions::parse(headers),
+            preconditions: Preconditions::parse(headers)?,
             overrides: ResponseOverrides::parse(query)?,
-            with_checksum: text(headers, &X_AMZ_CHECKSUM_MODE)
+            with_checksum: headers
+                .text("x-amz-checksum-mode")?
                 .is_some_and(|mode| mode.eq_ignore_ascii_case("ENABLED")),
         };
         if read.range.is_some() && read.part_number.is_some() {

@@ -3,22 +3,20 @@
 
 use std::collections::HashSet;
 
-use http::HeaderMap;
-
 use crate::{
     s3::{ErrorCode, S3Error},
     types::{Query, Tag},
 };
 
-use super::text;
+use super::CallHeaders;
 
 const MOST_TAGS: usize = 10;
 const LONGEST_KEY: usize = 128;
 const LONGEST_VALUE: usize = 256;
 
 /// The header's tags: encoded as a query string.
-pub(super) fn header(headers: &HeaderMap) -> Result<Vec<Tag>, S3Error> {
-    let Some(encoded) = text(headers, "x-amz-tagging") else {
+pub(super) fn header(headers: CallHeaders<'_>) -> Result<Vec<Tag>, S3Error> {
+    let Some(encoded) = headers.text("x-amz-tagging")? else {
         return Ok(Vec::new());
     };
     let refused = || {
@@ -26,10 +24,10 @@ pub(super) fn header(headers: &HeaderMap) -> Result<Vec<Tag>, S3Error> {
             "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name \
              duplicates.",
             "x-amz-tagging",
-            encoded,
+            &encoded,
         )
     };
-    let query = Query::parse(encoded).map_err(|_| refused())?;
+    let query = Query::parse(&encoded).map_err(|_| refused())?;
     let tags = query.iter().map(|parameter| Tag {
         key: parameter.name.clone().into_owned(),
         value: parameter.value.clone().into_owned(),

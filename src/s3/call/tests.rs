@@ -243,3 +243,139 @@ fn a_listing_begins_where_it_is_told_and_refuses_what_it_does_not_know() {
         assert_eq!(list(raw), Err(ErrorCode::InvalidArgument), "{raw}");
     }
 }
+
+#[test]
+fn repeated_argument_with_two_values_is_refused() {
+    for (raw, taken) in [
+        ("partNumber=1&partNumber=2", false),
+        ("partNumber=2&partNumber=1", false),
+        ("response-content-type=a&x=1&response-content-type=b", false),
+        ("X-Amz-Expires=1&X-Amz-Expires=2", false),
+        ("X-Amz-Date=1&X-Amz-Date=2", true),
+        ("partNumber=1&partNumber=1", true),
+    ] {
+        let code = read(raw, &[]).err();
+        assert_eq!(code.is_none(), taken, "{raw}: {code:?}");
+        assert!(
+            code.is_none_or(|code| code == ErrorCode::InvalidArgument),
+            "{raw}: {code:?}"
+        );
+    }
+}
+
+/// What counts in a presigned query as the header does, and what AWS ignores there.
+#[test]
+fn presigned_parameter_counts_as_its_header() {
+    let put = |raw: &str, sent: &[(&'static str, &str)]| {
+        let sent: Vec<_> = sent.iter().copied().chain([("content-length", "1")]).collect();
+        ask(Method::PUT, Some("k"), raw, &sent)
+    };
+    for (raw, code) in [
+        ("X-Amz-Server-Side-Encryption=AES256", ErrorCode::NotImplemented),
+        (
+            "x-amz-server-side-encryption-customer-algorithm=AES256",
+            ErrorCode::NotImplemented,
+        ),
+        ("X-Amz-Object-Lock-Mode=COMPLIANCE", ErrorCode::NotImplemented),
+        ("x-amz-object-lock-legal-hold=ON", ErrorCode::NotImplemented),
+        ("X-Amz-Acl=public-read", ErrorCode::AccessControlListNotSupported),
+        ("x-amz-grant-read=id", ErrorCode::AccessControlListNotSupported),
+        (
+            "X-Amz-Expected-Bucket-Owner=111122223333",
+            ErrorCode::AccessDenied,
+        ),
+        ("x-amz-storage-class=NONE", ErrorCode::InvalidStorageClass),
+        (
+            "x-amz-acl=private&X-Amz-Acl=public-read",
+            ErrorCode::InvalidArgument,
+        ),
+    ] {
+        assert_eq!(put(raw, &[]).map(|_| ()), Err(code), "{raw}");
+    }
+    for (header, raw) in [
+        ("x-amz-acl", "x-amz-acl=public-read"),
+        ("x-amz-meta-a", "X-Amz-Meta-A=2"),
+    ] {
+        let refused = put(raw, &[(header, "private")]).map(|_| ());
+        assert_eq!(refused, Err(ErrorCode::InvalidArgument), "{raw} beside a header");
+    }
+    let Ok(Call::PutObject(write)) = put(
+        "X-Amz-Meta-A=1&x-amz-meta-b=2&x-amz-storage-class=STANDARD_IA&x-amz-acl=private\
+         &x-amz-tagging=a%3Db&x-amz-checksum-crc32=x&x-amz-copy-source=%2Fabc%2Fj",
+        &[("x-amz-meta-a", "1")],
+    ) else {
+        panic!("not taken");
+    };
+    let metadata: Vec<_> = write.properties.user_metadata.into_iter().collect();
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(metadata, [pair("a", "1"), pair("b", "2")]);
+    assert_eq!(write.properties.storage_class.as_deref(), Some("STANDARD_IA"));
+    assert!(write.properties.tags.is_empty() && write.integrity.checksum.is_none());
+    // A signed header that was not sent has the parameter's value, so it is no other call without it.
+    let listed = put(
+        "X-Amz-SignedHeaders=host%3Bx-amz-copy-source&x-amz-copy-source=%2Fabc%2Fj",
+        &[],
+    );
+    assert!(matches!(listed, Ok(Call::CopyObject(_))), "{listed:?}");
+}
+
+#[test]
+fn header_has_one_value_however_it_is_sent() {
+    let copy = |lines: &[&str]| {
+        let sent: Vec<_> = lines.iter().map(|line| ("x-amz-copy-source", *line)).collect();
+        match ask(Method::PUT, Some("k"), "", &sent) {
+            Ok(Call::CopyObject(copy)) => Ok(copy.source.1.as_str().to_owned()),
+            Ok(other) => panic!("{other:?}"),
+            Err(code) => Err(code),
+        }
+    };
+    assert_eq!(copy(&["/abc/a,x"]), Ok("a,x".to_owned()));
+    assert_eq!(copy(&["/abc/a", "x"]), Ok("a,x".to_owned()), "what was hashed");
+    assert_eq!(copy(&["/abc/a b"]), Ok("a b".to_owned()));
+    assert_eq!(copy(&["/abc/a   b "]), Ok("a b".to_owned()), "what was hashed");
+    let tagged = |lines: &[&str]| {
+        let mut sent: Vec<_> = lines.iter().map(|line| ("x-amz-tagging", *line)).collect();
+        sent.push(("content-length", "1"));
+        match ask(Method::PUT, Some("k"), "", &sent) {
+            Ok(Call::PutObject(write)) => write.properties.tags.first().map(|tag| tag.value.clone()),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(tagged(&["a=b,c"]).as_deref(), Some("b,c"));
+    assert_eq!(tagged(&["a=b", "c"]).as_deref(), Some("b,c"));
+    assert_eq!(tagged(&["a=b  c"]).as_deref(), Some("b c"));
+}
+
+#[test]
+fn header_that_selects_and_is_not_text_is_refused() {
+    for name in [
+        "x-amz-tagging",
+        "x-amz-acl",
+        "x-amz-storage-class",
+        "x-amz-sdk-checksum-algorithm",
+    ] {
+        let sent = [(name, "\u{e9}"), ("content-length", "1")];
+        let refused = ask(Method::PUT, Some("k"), "", &sent).map(|_| ());
+        assert_eq!(refused, Err(ErrorCode::InvalidArgument), "{name}");
+    }
+    for (name, value, code) in [
+        ("if-none-match", "*\u{e9}", ErrorCode::InvalidArgument),
+        ("if-none-match", "\"\u{e9}\"", ErrorCode::NotImplemented),
+        ("if-match", "\"a", ErrorCode::InvalidArgument),
+    ] {
+        let sent = [(name, value), ("content-length", "1")];
+        assert_eq!(
+            ask(Method::PUT, Some("k"), "", &sent).map(|_| ()),
+            Err(code),
+            "{name}: {value}"
+        );
+    }
+    let sent = [("if-match", "\"\u{e9}\""), ("content-length", "1")];
+    let Ok(Call::PutObject(write)) = ask(Method::PUT, Some("k"), "", &sent) else {
+        panic!("not taken");
+    };
+    assert!(
+        matches!(write.condition, WriteCondition::Matches(_)),
+        "a tag that fits no object"
+    );
+}

@@ -1,34 +1,35 @@
 //! Features that are off here, and what AWS says where they are off. What cannot be honoured is refused, never ignored.
 
-use http::HeaderMap;
-
 use crate::{
     s3::{ErrorCode, S3Error},
     types::Query,
 };
 
-use super::text;
+use super::CallHeaders;
 
 /// On GetObject, HeadObject and GetObjectAttributes.
-pub(super) fn on_read(query: &Query<'_>, headers: &HeaderMap) -> Result<(), S3Error> {
+pub(super) fn on_read(query: &Query<'_>, headers: CallHeaders<'_>) -> Result<(), S3Error> {
     version(query)?;
-    let Some(name) = sent(headers, "x-amz-server-side-encryption") else {
+    let Some(name) = headers.name_with("x-amz-server-side-encryption") else {
         return Ok(());
     };
-    if sent(headers, "x-amz-server-side-encryption-customer-").is_some() {
+    if headers
+        .name_with("x-amz-server-side-encryption-customer-")
+        .is_some()
+    {
         return Err(S3Error::new(ErrorCode::InvalidRequest)
             .message("The encryption parameters are not applicable to this object."));
     }
     Err(S3Error::invalid_argument(
         "x-amz-server-side-encryption header is not supported for this operation.",
-        name,
-        text(headers, name).unwrap_or_default(),
+        &name,
+        &headers.text(&name)?.unwrap_or_default(),
     ))
 }
 
 /// On whatever writes an object. An ACL is refused as AWS refuses it where ACLs are off, which they are for every bucket made today.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html>
-pub(in crate::s3) fn on_write(query: &Query<'_>, headers: &HeaderMap) -> Result<(), S3Error> {
+pub(in crate::s3) fn on_write(query: &Query<'_>, headers: CallHeaders<'_>) -> Result<(), S3Error> {
     version(query)?;
     acl(headers)?;
     for prefix in [
@@ -37,33 +38,33 @@ pub(in crate::s3) fn on_write(query: &Query<'_>, headers: &HeaderMap) -> Result<
         "x-amz-object-lock-",
         "x-amz-write-offset-bytes",
     ] {
-        if let Some(name) = sent(headers, prefix) {
-            return Err(not_implemented(name));
+        if let Some(name) = headers.name_with(prefix) {
+            return Err(not_implemented(&name));
         }
     }
     Ok(())
 }
 
 /// On AbortMultipartUpload: the condition that only directory buckets know.
-pub(super) fn on_abort(headers: &HeaderMap) -> Result<(), S3Error> {
+pub(super) fn on_abort(headers: CallHeaders<'_>) -> Result<(), S3Error> {
     const NAME: &str = "x-amz-if-match-initiated-time";
-    match headers.contains_key(NAME) {
+    match headers.contains(NAME) {
         true => Err(not_implemented(NAME)),
         false => Ok(()),
     }
 }
 
 /// On whatever takes an ACL. The two that say what is so anyway are taken.
-pub(super) fn acl(headers: &HeaderMap) -> Result<(), S3Error> {
-    let refused = match text(headers, "x-amz-acl") {
-        Some("private" | "bucket-owner-full-control") => None,
-        Some(_) => Some("x-amz-acl"),
-        None => None,
+pub(super) fn acl(headers: CallHeaders<'_>) -> Result<(), S3Error> {
+    let refused = match headers.text("x-amz-acl")?.as_deref() {
+        Some("private" | "bucket-owner-full-control") => false,
+        Some(_) => true,
+        None => false,
     };
-    match refused.or_else(|| sent(headers, "x-amz-grant-")) {
-        Some(_) => Err(S3Error::new(ErrorCode::AccessControlListNotSupported)),
-        None => Ok(()),
+    if refused || headers.name_with("x-amz-grant-").is_some() {
+        return Err(S3Error::new(ErrorCode::AccessControlListNotSupported));
     }
+    Ok(())
 }
 
 /// There are no versions: the one that is there is `null`.
@@ -83,11 +84,4 @@ pub(super) fn not_implemented(header: &str) -> S3Error {
     S3Error::new(ErrorCode::NotImplemented)
         .with("Header", header)
         .message("A header you provided implies functionality that is not implemented")
-}
-
-fn sent<'h>(headers: &'h HeaderMap, prefix: &str) -> Option<&'h str> {
-    headers
-        .keys()
-        .map(|name| name.as_str())
-        .find(|name| name.starts_with(prefix))
 }

@@ -1,14 +1,14 @@
 //! The arguments of PutObject.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use http::{HeaderMap, header};
+use http::HeaderMap;
 
 use crate::{
-    s3::{ErrorCode, S3Error},
+    s3::{ErrorCode, S3Error, preconditions::EntityTags},
     types::{Checksum, ChecksumAlgorithm, Properties, Query, WriteCondition},
 };
 
-use super::{properties, text, unsupported};
+use super::{CallHeaders, properties, unsupported};
 
 /// AWS's largest object that is uploaded in one request.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html>
@@ -51,12 +51,12 @@ pub enum DeclaredChecksum {
 }
 
 impl WriteObject {
-    pub(super) fn parse(query: &Query<'_>, headers: &HeaderMap) -> Result<Self, S3Error> {
+    pub(super) fn parse(query: &Query<'_>, headers: CallHeaders<'_>) -> Result<Self, S3Error> {
         unsupported::on_write(query, headers)?;
         Ok(Self {
             properties: properties::parse(headers)?,
             condition: condition(headers)?,
-            integrity: Integrity::parse(headers)?,
+            integrity: Integrity::of(headers)?,
             length: length(headers)?,
         })
     }
@@ -77,6 +77,10 @@ impl Integrity {
     ///
     /// Errors: `InvalidDigest`, `InvalidRequest`.
     pub fn parse(headers: &HeaderMap) -> Result<Self, S3Error> {
+        Self::of(CallHeaders::alone(headers))
+    }
+
+    pub(super) fn of(headers: CallHeaders<'_>) -> Result<Self, S3Error> {
         Ok(Self {
             content_md5: content_md5(headers)?,
             checksum: declared_checksum(headers)?,
@@ -100,9 +104,8 @@ impl Integrity {
         let declared = match &self.checksum {
             None => return Ok(None),
             Some(DeclaredChecksum::Value(checksum)) => checksum.clone(),
-            Some(DeclaredChecksum::Trailer(algorithm)) => {
-                value(trailers, *algorithm)?.ok_or_else(|| S3Error::new(ErrorCode::MalformedTrailerError))?
-            }
+            Some(DeclaredChecksum::Trailer(algorithm)) => value(CallHeaders::alone(trailers), *algorithm)?
+                .ok_or_else(|| S3Error::new(ErrorCode::MalformedTrailerError))?,
         };
         if computed.as_ref() == Some(&declared) {
             return Ok(Some(declared));
@@ -115,44 +118,50 @@ impl Integrity {
 }
 
 /// Errors: `InvalidDigest`.
-pub(super) fn content_md5(headers: &HeaderMap) -> Result<Option<[u8; 16]>, S3Error> {
-    let Some(value) = headers.get("content-md5") else {
+pub(super) fn content_md5(headers: CallHeaders<'_>) -> Result<Option<[u8; 16]>, S3Error> {
+    let Some(value) = headers.value("content-md5") else {
         return Ok(None);
     };
-    let bytes = STANDARD.decode(value.as_bytes()).unwrap_or_default();
+    let bytes = STANDARD.decode(&value).unwrap_or_default();
     let digest = <[u8; 16]>::try_from(bytes).map(Some);
     digest.map_err(|_| {
-        S3Error::new(ErrorCode::InvalidDigest)
-            .with("Content-MD5", text(headers, "content-md5").unwrap_or_default())
+        S3Error::new(ErrorCode::InvalidDigest).with("Content-MD5", String::from_utf8_lossy(&value))
     })
 }
 
-/// `If-None-Match` knows `*` alone, as on AWS, and goes with no `If-Match`.
+/// `If-None-Match` knows `*` alone, as on AWS, and does not go with `If-Match`.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>
-pub(super) fn condition(headers: &HeaderMap) -> Result<WriteCondition, S3Error> {
+///
+/// Errors: `NotImplemented`, and `InvalidArgument` for a value that is no entity tag.
+pub(super) fn condition(headers: CallHeaders<'_>) -> Result<WriteCondition, S3Error> {
     match (
-        text(headers, header::IF_NONE_MATCH.as_str()),
-        text(headers, header::IF_MATCH.as_str()),
+        EntityTags::parse(headers, "If-None-Match")?,
+        EntityTags::parse(headers, "If-Match")?,
     ) {
         (None, None) => Ok(WriteCondition::Always),
-        (Some("*"), None) => Ok(WriteCondition::Absent),
-        (None, Some(tag)) => Ok(WriteCondition::Matches(tag.trim().trim_matches('"').to_owned())),
-        (Some(_), None) => Err(unsupported::not_implemented("If-None-Match")),
+        (Some(EntityTags::Any), None) => Ok(WriteCondition::Absent),
+        (None, Some(tags)) => match tags.one() {
+            Some(tag) => Ok(WriteCondition::Matches(tag)),
+            None => Err(unsupported::not_implemented("If-Match")),
+        },
+        (Some(EntityTags::Listed(_)), None) => Err(unsupported::not_implemented("If-None-Match")),
         (Some(_), Some(_)) => Err(unsupported::not_implemented("If-Match")),
     }
 }
 
 /// Errors: `MissingContentLength`, `InvalidArgument`, `EntityTooLarge`.
-pub(super) fn length(headers: &HeaderMap) -> Result<u64, S3Error> {
+pub(super) fn length(headers: CallHeaders<'_>) -> Result<u64, S3Error> {
     // An aws-chunked body is longer than its content.
-    let name = match headers.contains_key("x-amz-decoded-content-length") {
+    let name = match headers.contains("x-amz-decoded-content-length") {
         true => "x-amz-decoded-content-length",
         false => "content-length",
     };
-    let declared = text(headers, name).ok_or_else(|| S3Error::new(ErrorCode::MissingContentLength))?;
+    let declared = headers
+        .text(name)?
+        .ok_or_else(|| S3Error::new(ErrorCode::MissingContentLength))?;
     let length: u64 = declared
         .parse()
-        .map_err(|_| S3Error::invalid_argument("Invalid Argument", name, declared))?;
+        .map_err(|_| S3Error::invalid_argument("Invalid Argument", name, &declared))?;
     if length > MAX_OBJECT_BYTES {
         return Err(S3Error::new(ErrorCode::EntityTooLarge)
             .with("ProposedSize", length.to_string())
@@ -161,7 +170,7 @@ pub(super) fn length(headers: &HeaderMap) -> Result<u64, S3Error> {
     Ok(length)
 }
 
-fn declared_checksum(headers: &HeaderMap) -> Result<Option<DeclaredChecksum>, S3Error> {
+fn declared_checksum(headers: CallHeaders<'_>) -> Result<Option<DeclaredChecksum>, S3Error> {
     let refused = |message: &'static str| S3Error::new(ErrorCode::InvalidRequest).message(message);
     let mut found = None;
     for algorithm in ChecksumAlgorithm::ALL {
@@ -171,11 +180,9 @@ fn declared_checksum(headers: &HeaderMap) -> Result<Option<DeclaredChecksum>, S3
             return Err(refused(ONE_CHECKSUM));
         }
     }
-    let trailers = headers.get_all("x-amz-trailer").iter();
-    let trailers = trailers
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','));
+    let trailers = headers.text("x-amz-trailer")?.unwrap_or_default();
     for name in trailers
+        .split(',')
         .map(str::trim)
         .filter(|name| name.starts_with("x-amz-checksum-"))
     {
@@ -188,8 +195,8 @@ fn declared_checksum(headers: &HeaderMap) -> Result<Option<DeclaredChecksum>, S3
             return Err(refused(ONE_CHECKSUM));
         }
     }
-    if let Some(name) = text(headers, "x-amz-sdk-checksum-algorithm") {
-        let named = ChecksumAlgorithm::parse(name)
+    if let Some(name) = headers.text("x-amz-sdk-checksum-algorithm")? {
+        let named = ChecksumAlgorithm::parse(&name)
             .ok_or_else(|| refused("Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]"))?;
         if found.as_ref().is_some_and(|found| found.algorithm() != named) {
             return Err(refused(
@@ -201,11 +208,11 @@ fn declared_checksum(headers: &HeaderMap) -> Result<Option<DeclaredChecksum>, S3
 }
 
 /// The checksum of this algorithm, in a header or a trailer.
-fn value(headers: &HeaderMap, algorithm: ChecksumAlgorithm) -> Result<Option<Checksum>, S3Error> {
-    let Some(encoded) = headers.get(algorithm.header()) else {
+fn value(headers: CallHeaders<'_>, algorithm: ChecksumAlgorithm) -> Result<Option<Checksum>, S3Error> {
+    let Some(encoded) = headers.value(algorithm.header()) else {
         return Ok(None);
     };
-    match STANDARD.decode(encoded.as_bytes()) {
+    match STANDARD.decode(&encoded) {
         Ok(value) if value.len() == algorithm.length() => Ok(Some(Checksum::of_whole(algorithm, value))),
         Ok(_) | Err(_) => Err(S3Error::new(ErrorCode::InvalidRequest)
             .message(format!("Value for {} header is invalid.", algorithm.header()))),

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use crate::{
     s3::{
         ErrorCode, S3Error,
-        call::{Integrity, MAX_OBJECT_BYTES, properties, unsupported},
+        call::{CallHeaders, Integrity, MAX_OBJECT_BYTES, properties, unsupported},
         documents,
     },
     types::{ObjectKey, ObjectKeyError, Properties, Query},
@@ -71,8 +71,9 @@ impl PostObject {
         })?;
         let headers = headers(form)?;
         let no_query = Query::parse("").map_err(|_| S3Error::new(ErrorCode::InternalError))?;
-        unsupported::on_write(&no_query, &headers)?;
-        let mut properties = properties::parse(&headers)?;
+        let fields = CallHeaders::alone(&headers);
+        unsupported::on_write(&no_query, fields)?;
+        let mut properties = properties::parse(fields)?;
         if let Some(tagging) = form.field("tagging") {
             properties.tags = documents::tags(tagging.as_bytes())?;
         }

@@ -18,7 +18,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 
 use super::payload::Streaming;
-use crate::types::Signature;
+use crate::types::{FoldedHeaders, Signature};
 
 pub(super) use chain::Chain;
 pub use reject::ChunkedReject;
@@ -316,26 +316,24 @@ impl ChunkedDecoder {
 }
 
 fn decoded_length(headers: &HeaderMap) -> Result<u64, ChunkedReject> {
-    let value = headers
-        .get("x-amz-decoded-content-length")
+    let value = FoldedHeaders::new(headers)
+        .value("x-amz-decoded-content-length")
         .ok_or(ChunkedReject::LengthMissing)?;
-    let text = String::from_utf8_lossy(value.as_bytes());
+    let text = String::from_utf8_lossy(&value);
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     text.parse()
         .ok()
         .filter(|_| digits)
         .ok_or_else(|| ChunkedReject::LengthMalformed {
-            given: text.into_owned(),
+            given: text.clone().into_owned(),
         })
 }
 
 fn announced(headers: &HeaderMap) -> Vec<String> {
-    let lines = headers
-        .get_all("x-amz-trailer")
-        .iter()
-        .filter_map(|line| line.to_str().ok());
-    let names = lines
-        .flat_map(|line| line.split(','))
-        .map(|name| name.trim().to_ascii_lowercase());
+    let listed = FoldedHeaders::new(headers)
+        .value("x-amz-trailer")
+        .unwrap_or_default();
+    let listed = String::from_utf8_lossy(&listed);
+    let names = listed.split(',').map(|name| name.trim().to_ascii_lowercase());
     names.filter(|name| !name.is_empty()).collect()
 }

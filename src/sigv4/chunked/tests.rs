@@ -137,9 +137,10 @@ fn awss_published_example_holds_from_the_head_to_the_last_chunk() {
         .unwrap_or_else(|e| panic!("{e}"));
     let secret = SecretKey::parse(SECRET.to_owned()).unwrap();
     let key = signing_key(&secret, in_force.scope_date(), in_force.region().as_str());
+    let path = head.canonical_path().unwrap();
     let target = crate::sigv4::Target {
         authority: head.authority(),
-        path: head.path(),
+        path: &path,
     };
     let verified = in_force
         .verify(&head, target, &key)

@@ -35,9 +35,10 @@ fn verify(method: &str, url: &str, sent: &[(&str, &str)], now: OffsetDateTime) -
     let in_force = HeaderSigned::parse(&head, &query)?.in_force(&terms)?;
     let secret = SecretKey::parse(SECRET.to_owned()).unwrap();
     let key = signing_key(&secret, in_force.scope_date(), in_force.region().as_str());
+    let path = head.canonical_path().map_err(|_| Reject::MalformedUri)?;
     let target = Target {
         authority: head.authority(),
-        path: head.path(),
+        path: &path,
     };
     in_force.verify(&head, target, &key)
 }

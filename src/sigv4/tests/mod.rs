@@ -110,9 +110,10 @@ impl Request {
         let in_force = Presigned::parse(&query)?.in_force(&terms)?;
         let secret = SecretKey::parse(secret.to_owned()).unwrap();
         let key = signing_key(&secret, in_force.scope_date(), in_force.region().as_str());
+        let path = head.canonical_path().map_err(|_| Reject::MalformedUri)?;
         let target = Target {
             authority: head.authority(),
-            path: head.path(),
+            path: &path,
         };
         in_force.verify(&head, target, &key)
     }

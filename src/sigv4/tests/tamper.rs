@@ -145,11 +145,6 @@ const MATRIX: &[(&str, &str, Change)] = &[
         r.headers.retain(|(name, _)| name != "x-amz-content-sha256");
         header(r, "x-amz-content-sha256", "STREAMING-");
     }),
-    ("payload line, twice", "PayloadHashMalformed", |r| {
-        r.headers.retain(|(name, _)| name != "x-amz-content-sha256");
-        header(r, "x-amz-content-sha256", "UNSIGNED-PAYLOAD");
-        header(r, "x-amz-content-sha256", "UNSIGNED-PAYLOAD");
-    }),
 ];
 
 #[test]

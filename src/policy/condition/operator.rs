@@ -13,7 +13,7 @@ pub(super) struct Operator {
     pub(super) comparison: Comparison,
     /// `…Not…`: it holds where nothing listed fits.
     pub(super) negated: bool,
-    /// `…IfExists`: it holds where the key is absent.
+    /// `…IfExists`: it holds if the key is absent, but not with `ForAnyValue:`.
     pub(super) if_exists: bool,
     pub(super) set: Set,
 }
@@ -163,14 +163,17 @@ impl Operator {
         }
     }
 
-    /// What it says of a key that the request does not have.
+    /// Whether it holds for a key that the request does not have.
+    ///
+    /// `ForAnyValue:` needs a value that fits, also with `IfExists`: without one it is false on
+    /// AWS, too.
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html>
     pub(super) fn holds_of_nothing(self) -> bool {
-        self.if_exists
-            || match self.set {
-                Set::AllValues => true,
-                Set::AnyValue => false,
-                Set::Single => self.negated,
-            }
+        match self.set {
+            Set::AllValues => true,
+            Set::AnyValue => false,
+            Set::Single => self.if_exists || self.negated,
+        }
     }
 }
 
@@ -192,6 +195,28 @@ mod tests {
                     (full.comparison, full.if_exists, full.set),
                     (*comparison, true, Set::AllValues)
                 );
+            }
+        }
+    }
+
+    /// Every operator with every qualifier: what an absent key makes of it.
+    #[test]
+    fn absent_key_never_satisfies_for_any_value() {
+        for (name, comparison, negated) in BASES {
+            if *comparison == Comparison::Null {
+                continue;
+            }
+            for (set, if_exists, expected) in [
+                ("", "", *negated),
+                ("", "IfExists", true),
+                ("ForAllValues:", "", true),
+                ("ForAllValues:", "IfExists", true),
+                ("ForAnyValue:", "", false),
+                ("ForAnyValue:", "IfExists", false),
+            ] {
+                let text = format!("{set}{name}{if_exists}");
+                let found = Operator::parse(&text).unwrap().holds_of_nothing();
+                assert_eq!(found, expected, "{text}");
             }
         }
     }

@@ -9,6 +9,7 @@
 
 mod actions;
 mod answer;
+mod case;
 mod compile;
 mod condition;
 mod document;

@@ -4,6 +4,7 @@
 
 use super::{
     answer::Answer,
+    case,
     condition::{ConditionKey, Context, Fact},
     error::Problem,
     pattern::{Pattern, ResourceText, Token},
@@ -34,14 +35,14 @@ pub(super) struct Reading {
     pub(super) version: Version,
     /// Are `*` and `?` wildcards?
     pub(super) wildcards: bool,
-    /// Is case left out of account? Then what is matched must be in lower case.
+    /// Whether case is ignored. Then the text that is matched must be folded too.
     pub(super) folded: bool,
 }
 
 /// Takes a text apart.
 pub(super) fn parts(text: &str, reading: Reading) -> Result<Vec<Part>, Problem> {
     let folded = |text: &str| match reading.folded {
-        true => text.to_lowercase(),
+        true => case::folded(text),
         false => text.to_owned(),
     };
     let mut parts = Vec::new();
@@ -177,7 +178,10 @@ impl Template {
     }
 }
 
-/// Fills the variables in. Where the request does not have one, nothing fits.
+/// Fills the variables in. If the request does not have one, nothing fits. An empty value counts as
+/// missing, as on AWS: otherwise an empty `Referer` header would make `films/${aws:Referer}*` match
+/// every film.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-no-value>
 fn filled(parts: &[Part], context: &dyn Context, folded: bool, fits: impl Fn(Pattern) -> bool) -> Answer {
     let mut tokens = Vec::new();
     for part in parts {
@@ -191,10 +195,12 @@ fn filled(parts: &[Part], context: &dyn Context, folded: bool, fits: impl Fn(Pat
         let fact = context.fact(key);
         let value = match (&fact, default) {
             (Fact::Unknown, _) => return Answer::Unknown,
-            (Fact::One(value), _) if folded => value.to_lowercase(),
-            (Fact::One(value), _) => value.clone().into_owned(),
-            (Fact::Absent | Fact::Many(_), Some(default)) => default.clone().into_string(),
-            (Fact::Absent | Fact::Many(_), None) => return Answer::No,
+            (Fact::One(value), _) if !value.is_empty() => match folded {
+                true => case::folded(value),
+                false => value.clone().into_owned(),
+            },
+            (_, Some(default)) => default.clone().into_string(),
+            (_, None) => return Answer::No,
         };
         tokens.extend(value.bytes().map(Token::Literal));
     }
@@ -238,6 +244,24 @@ mod tests {
             ("", "", true),
         ] {
             assert_eq!(matches(template, LIKE, text), expected, "{template} {text}");
+        }
+    }
+
+    #[test]
+    fn variable_with_an_empty_value_counts_as_missing() {
+        let mut context = GivenContext::default();
+        context.add(PlainKey::Referer, String::new());
+        for (template, text, expected) in [
+            ("films/${aws:Referer}*", "films/a", false),
+            ("${aws:Referer}", "", false),
+            ("${aws:Referer, 'none'}", "none", true),
+            ("${aws:Referer, ''}x", "x", true),
+        ] {
+            for folded in [false, true] {
+                let template = Template::parse(template, Reading { folded, ..LIKE }).unwrap();
+                let fits = template.matches_text(text, &context, folded) == Answer::Yes;
+                assert_eq!(fits, expected, "{text}");
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod access_key;
 mod action;
+mod address_range;
 mod bucket;
 mod cache_use;
 mod canonical_path;
@@ -33,6 +34,7 @@ mod trusted_proxies;
 
 pub use access_key::{AccessKeyId, AccessKeyIdError};
 pub use action::{Action, ActionLevel};
+pub use address_range::address_range;
 pub(crate) use bucket::MAX_BUCKET_BYTES;
 pub use bucket::{BucketName, BucketNameError};
 pub use cache_use::{CacheCounts, CacheUse};

@@ -2,7 +2,9 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
+
+use super::address_range;
 
 /// Ranges of addresses. A copy is another handle on the same. None by default: then nobody is believed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,10 +43,10 @@ fn range(text: &str) -> Result<IpNet, TrustedProxyError> {
         text: text.to_owned(),
         problem,
     };
-    let range = match (text.parse::<IpNet>(), text.parse::<IpAddr>()) {
-        (Ok(range), _) => range,
-        (Err(_), Ok(address)) => IpNet::from(address),
-        (Err(_), Err(_)) => {
+    let range = match (address_range(text), text.parse::<IpAddr>()) {
+        (Some(range), _) => range,
+        (None, Ok(address)) => IpNet::from(address.to_canonical()),
+        (None, Err(_)) => {
             return Err(wrong(
                 "is neither an address nor a range of addresses such as 10.0.0.0/8 or 2001:db8::/32"
                     .to_owned(),
@@ -57,23 +59,12 @@ fn range(text: &str) -> Result<IpNet, TrustedProxyError> {
             "has bits set behind its prefix: write {meant} for the range, or {address} for the one address"
         )));
     }
-    let range = canonical(range);
     if range.prefix_len() == 0 {
         return Err(wrong(
             "would believe everybody, clients too: name the proxies' own addresses".to_owned(),
         ));
     }
     Ok(range)
-}
-
-/// `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
-fn canonical(range: IpNet) -> IpNet {
-    match (range.addr().to_canonical(), range.prefix_len().checked_sub(96)) {
-        (IpAddr::V4(address), Some(prefix)) if range.addr().is_ipv6() => {
-            Ipv4Net::new(address, prefix).map_or(range, IpNet::from)
-        }
-        (_, _) => range,
-    }
 }
 
 #[cfg(test)]
@@ -116,6 +107,7 @@ mod tests {
             ("proxy.example", "neither an address nor a range"),
             ("10.0.0.0/33", "neither an address nor a range"),
             ("", "neither an address nor a range"),
+            ("010.0.0.0/8", "neither an address nor a range"),
             ("10.0.0.1/8", "write 10.0.0.0/8 for the range, or 10.0.0.1"),
             ("0.0.0.0/0", "would believe everybody"),
             ("::/0", "would believe everybody"),

@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use crate::types::Tag;
 
-use super::{ConditionKey, PlainKey};
+use super::{super::case, ConditionKey, PlainKey};
 
 /// What one request says of itself, asked key by key and only where a statement needs it.
 pub trait Context {
@@ -35,8 +35,8 @@ impl<'c> Fact<'c> {
     pub fn of_tag(tags: &'c [Tag], key: &str) -> Self {
         let exact = tags.iter().find(|tag| tag.key == key);
         let folded = || {
-            let key = key.to_lowercase();
-            tags.iter().find(move |tag| tag.key.to_lowercase() == key)
+            let key = case::folded(key);
+            tags.iter().find(move |tag| case::folded(&tag.key) == key)
         };
         Self::of(exact.or_else(folded).map(|tag| tag.value.as_str()))
     }

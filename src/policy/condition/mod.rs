@@ -61,7 +61,7 @@ impl Conditions {
                 }
                 conditions.push(Condition {
                     operator,
-                    values: Values::parse(source, operator, &values, version)?,
+                    values: Values::parse(source, (operator, key.kind()), &values, version)?,
                     key,
                     written,
                 });

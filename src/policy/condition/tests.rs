@@ -65,6 +65,16 @@ fn every_operator_compares_as_iam_says() {
             true,
         ),
         (
+            "StringEqualsIgnoreCase = { 's3:prefix' = 'ΟΔΟΣ' }",
+            "s3:prefix=οδος",
+            true,
+        ),
+        (
+            "StringEqualsIgnoreCase = { 's3:prefix' = 'ΟΔΟΣ/${aws:username}' }",
+            "s3:prefix=οδοσ/Σς aws:username=σΣ",
+            true,
+        ),
+        (
             "StringNotEqualsIgnoreCase = { 's3:prefix' = 'A' }",
             "s3:prefix=a",
             false,
@@ -218,6 +228,21 @@ fn every_operator_compares_as_iam_says() {
             true,
         ),
         (
+            "IpAddress = { 'aws:SourceIp' = '::ffff:127.0.0.0/104' }",
+            "aws:SourceIp=127.1.2.3",
+            true,
+        ),
+        (
+            "IpAddress = { 'aws:SourceIp' = '::ffff:127.0.0.0/104' }",
+            "aws:SourceIp=128.0.0.1",
+            false,
+        ),
+        (
+            "NotIpAddress = { 'aws:SourceIp' = '::ffff:127.0.0.1' }",
+            "aws:SourceIp=127.0.0.1",
+            false,
+        ),
+        (
             "NotIpAddress = { 'aws:SourceIp' = ['10.0.0.0/8', '192.168.0.0/16'] }",
             "aws:SourceIp=10.1.1.1",
             false,
@@ -261,9 +286,24 @@ fn every_operator_compares_as_iam_says() {
             true,
         ),
         (
+            "StringEquals = { 's3:ExistingObjectTag/ΟΔΟΣ' = 'open' }",
+            "s3:ExistingObjectTag/ΟΔΟΣ=open",
+            true,
+        ),
+        (
             "NumericLessThan = { 's3:ExistingObjectTag/level' = 3 }",
             "s3:ExistingObjectTag/level=2",
             true,
+        ),
+        (
+            "DateLessThan = { 's3:ExistingObjectTag/until' = '2026-11-24' }",
+            "s3:ExistingObjectTag/until=2025",
+            false,
+        ),
+        (
+            "DateLessThan = { 's3:ExistingObjectTag/until' = '2026-11-24' }",
+            "s3:ExistingObjectTag/until=20251124",
+            false,
         ),
     ] {
         assert_eq!(holds(condition, given), expected, "{condition} of {given}");
@@ -393,11 +433,18 @@ fn what_could_never_hold_is_an_error_at_load() {
         "NumericEquals = { 's3:prefix' = 1 }",
         "DateLessThan = { 'aws:CurrentTime' = 'tomorrow' }",
         "DateLessThan = { 'aws:CurrentTime' = 2026-11-24T12:00:00 }",
+        "DateLessThan = { 'aws:CurrentTime' = 2026 }",
+        "DateLessThan = { 'aws:CurrentTime' = '20261124' }",
+        "DateGreaterThan = { 's3:ExistingObjectTag/until' = '2026' }",
+        "NumericLessThan = { 'aws:EpochTime' = 2026 }",
         "DateLessThan = { 'aws:username' = '2026-11-24' }",
         "Bool = { 'aws:SecureTransport' = 'yes' }",
         "Bool = { 'aws:SourceIp' = 'true' }",
         "IpAddress = { 'aws:SourceIp' = '203.0.113.0/33' }",
         "IpAddress = { 'aws:SourceIp' = '203.0.113.*' }",
+        "IpAddress = { 'aws:SourceIp' = '010.0.0.0/8' }",
+        "IpAddress = { 'aws:SourceIp' = '010.0.0.1' }",
+        "IpAddress = { 'aws:SourceIp' = '10.0.0.0/08' }",
         "IpAddress = { 'aws:username' = '203.0.113.7' }",
         "ArnLike = { 'aws:PrincipalArn' = 'arn:aws' }",
         "ArnLike = { 'aws:username' = 'arn:aws:iam::*:user/alice' }",

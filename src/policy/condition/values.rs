@@ -5,9 +5,12 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use time::{OffsetDateTime, format_description::well_known::Iso8601};
 
+use crate::types::address_range;
+
 use super::{
     super::{
         answer::Answer,
+        case,
         error::{PolicyError, Problem},
         pattern::Token,
         statement::Version,
@@ -15,6 +18,7 @@ use super::{
         tree::{Source, Text},
     },
     Context,
+    key::Kind,
     operator::{Comparison, Operator},
 };
 
@@ -37,7 +41,7 @@ const ARN_PARTS: usize = 6;
 impl Values {
     pub(super) fn parse(
         source: &Source<'_>,
-        operator: Operator,
+        (operator, kind): (Operator, Kind),
         values: &[Text],
         version: Version,
     ) -> Result<Self, PolicyError> {
@@ -56,13 +60,20 @@ impl Values {
             Comparison::StringLike => texts(reading(true, false)),
             Comparison::Arn => each(source, values, |text| arn(text, reading(true, false))).map(Self::Arns),
             Comparison::Numeric(_) => {
-                let number = |text: &str| number(text).ok_or(wrong("a number, such as 10"));
+                let seconds = kind == Kind::Date;
+                let number = |text: &str| match number(text) {
+                    Some(_) if seconds && looks_like_a_date(text) => Err(wrong(
+                        "seconds since 1970, such as 1795435200, and not a year or a day",
+                    )),
+                    found => found.ok_or(wrong("a number, such as 10")),
+                };
                 each(source, values, number).map(Self::Numbers)
             }
             Comparison::Date(_) => {
                 let date = |text: &str| {
                     date(text).ok_or(wrong(
-                        "a date with an offset, such as 2026-11-23T12:00:00Z, or seconds since 1970",
+                        "a date with an offset, such as 2026-11-23T12:00:00Z, or seconds since 1970 that do not \
+                         read as a year or a day",
                     ))
                 };
                 each(source, values, date).map(Self::Dates)
@@ -82,8 +93,8 @@ impl Values {
         match self {
             Self::Texts(templates) => {
                 let folded = comparison == Comparison::StringEqualsIgnoreCase;
-                let lower = folded.then(|| found.to_lowercase());
-                let found = lower.as_deref().unwrap_or(found);
+                let in_one_case = folded.then(|| case::folded(found));
+                let found = in_one_case.as_deref().unwrap_or(found);
                 Answer::any(
                     templates
                         .iter()
@@ -156,12 +167,24 @@ fn number(text: &str) -> Option<f64> {
         .filter(|number: &f64| shaped && number.is_finite())
 }
 
-/// ISO 8601, or seconds since 1970.
+/// ISO 8601, or seconds since 1970. A number that reads as a year (`2026`) or as a day without its
+/// dashes (`20261124`) is neither: whoever writes it means a date, and as seconds it would be one
+/// of 1970.
 fn date(text: &str) -> Option<OffsetDateTime> {
+    if looks_like_a_date(text) {
+        return None;
+    }
     match text.parse::<i64>() {
         Ok(seconds) => OffsetDateTime::from_unix_timestamp(seconds).ok(),
         Err(_) => day(text).or_else(|| OffsetDateTime::parse(text, &Iso8601::PARSING).ok()),
     }
+}
+
+/// Four digits, or eight that are a day.
+fn looks_like_a_date(text: &str) -> bool {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_day = || time::Date::parse(text, time::macros::format_description!("[year][month][day]")).is_ok();
+    digits && (text.len() == 4 || text.len() == 8 && is_day())
 }
 
 /// `2026-11-23`: its midnight in UTC, as AWS reads it.
@@ -178,9 +201,14 @@ fn boolean(text: &str) -> Result<bool, Problem> {
     }
 }
 
+/// An address, or a range in canonical form. Both are read strictly: a leading zero is an error,
+/// since `010` is ten to one reader and eight to another.
 fn address(text: &str) -> Option<IpNet> {
-    let net = text.parse::<IpNet>().ok();
-    net.or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+    address_range(text).or_else(|| {
+        text.parse::<IpAddr>()
+            .ok()
+            .map(|found| found.to_canonical().into())
+    })
 }
 
 /// Splits at colons outside of variables, which hold colons of their own.

@@ -48,7 +48,7 @@ impl PolicyFile {
             let statement = statements.first()?.reference().clone();
             Some(PolicyWarning {
                 location: statement.location()?.clone(),
-                statement,
+                statement: Some(statement),
                 warned: Warned::Unused,
             })
         }));
@@ -152,6 +152,13 @@ impl Documents<'_> {
             .map_err(|reason| unreadable(&reference, location, reason))?;
         let source = Source::new(&path.to_string_lossy(), text);
         let (version, tables) = json::parse_document(&source)?;
+        if tables.is_empty() {
+            self.warnings.push(PolicyWarning {
+                location: source.location(0),
+                statement: None,
+                warned: Warned::NoStatements,
+            });
+        }
         let statements: Arc<[Statement]> =
             parse_all(&source, tables, version, &Owner::Document, &mut self.warnings)?.into();
         self.read.insert(reference, statements.clone());

@@ -52,6 +52,9 @@ pub enum Problem {
         /// The parser's words; they describe what it expected and quote nothing.
         reason: String,
     },
+    /// A byte order mark, which some editors write before the text.
+    #[error("the file begins with a byte order mark; save it as UTF-8 without one")]
+    ByteOrderMark,
     /// A field that nothing here knows.
     #[error("unknown field {} in {place}; {}", quoted(field), hint(*nearest, known))]
     UnknownField {
@@ -221,6 +224,15 @@ pub enum Problem {
         /// The key that was probably meant.
         nearest: Option<&'static str>,
     },
+    /// A variable that only AWS has.
+    #[error(
+        "AWS has the variable {}, this gateway does not; write what it stands for, or remove the statement",
+        quoted(variable)
+    )]
+    VariableOfAws {
+        /// What stands between `${` and `}`.
+        variable: String,
+    },
     /// A default of a variable without its quotes.
     #[error(
         "the default of the variable {} must stand in single quotes: `${{{variable}, 'none'}}`",
@@ -254,6 +266,28 @@ pub enum Problem {
         key: String,
         /// The key that was probably meant.
         nearest: Option<&'static str>,
+    },
+    /// A condition key that only AWS has.
+    #[error(
+        "AWS has the condition key {}, this gateway does not; remove the condition, or the statement if it is \
+         wrong without the condition",
+        quoted(key)
+    )]
+    ConditionKeyOfAws {
+        /// What was written.
+        key: String,
+    },
+    /// A key with an empty list of values.
+    #[error(
+        "{} on {} lists no value; list one or more, since nothing fits an empty list",
+        quoted(operator),
+        quoted(key)
+    )]
+    NoConditionValue {
+        /// The operator.
+        operator: String,
+        /// The key.
+        key: String,
     },
     /// An operator on a key that it cannot compare.
     #[error("{} cannot be used on {}: {reason}", quoted(operator), quoted(key))]

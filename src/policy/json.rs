@@ -27,6 +27,7 @@ pub(super) fn parse_document(source: &Source<'_>) -> Result<(Version, Vec<Table>
     if source.text.len() > MAX_POLICY_BYTES {
         return Err(source.error(0, Problem::TooLarge));
     }
+    source.begins_with_text()?;
     let raw: &RawValue = serde_json::from_str(source.text).map_err(|error| syntax(source, &error))?;
     let mut document = node_of(source, raw, 0)?.table(source, "the document", "an object")?;
     document.knows(source, "a policy document", FIELDS)?;

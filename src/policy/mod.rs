@@ -43,7 +43,7 @@ pub use revocation::{RevocationReference, Signed};
 pub use signer::{Key, Signer};
 pub use snapshot::{BroadGrant, Snapshot};
 pub use statement::{Clause, Effect, Statement};
-pub use warning::{PolicyWarning, Warned};
+pub use warning::{Holds, PolicyWarning, Warned};
 
 #[cfg(test)]
 mod tests {
@@ -112,7 +112,7 @@ mod tests {
             assert_eq!(found.join("\n"), expected.trim_end(), "{}", folder.display());
             cases += 1;
         }
-        assert_eq!(cases, 10);
+        assert_eq!(cases, 11);
     }
 
     #[test]

@@ -76,16 +76,10 @@ const FIELDS: &[&str] = &[
 ];
 
 /// Fields of IAM's grammar that are refused by name.
-const UNSUPPORTED: &[(&str, &str)] = &[
-    (
-        "Principal",
-        "a signer's policy names no principal: it is the signer",
-    ),
-    (
-        "NotPrincipal",
-        "a signer's policy names no principal: it is the signer",
-    ),
-];
+const UNSUPPORTED: &[(&str, &str)] = &[("Principal", NO_PRINCIPAL), ("NotPrincipal", NO_PRINCIPAL)];
+
+const NO_PRINCIPAL: &str = "a signer's policy names no principal: it is the signer. Of a bucket policy, write a Deny \
+    for everybody under [[statement]] in the policy file, and each Allow under the signer that it is for";
 
 /// Reads the statements of one owner, numbered from 1.
 pub(super) fn parse_all(
@@ -127,21 +121,35 @@ fn parse(
         "NotResource",
         "Resource (or NotResource)",
     )?;
-    let conditions = match table.take("Condition") {
-        Some(node) => Conditions::parse(source, node, version)?,
-        None => Conditions::default(),
-    };
     let mut warn = |warned| {
         warnings.push(PolicyWarning {
             location: location.clone(),
-            statement: reference.clone(),
+            statement: Some(reference.clone()),
             warned,
         });
+    };
+    let conditions = match table.take("Condition") {
+        Some(node) => Conditions::parse(source, node, version, &mut warn)?,
+        None => Conditions::default(),
     };
     let set = action_set(source, actions_element, &actions, &mut warn)?;
     let patterns = patterns(source, &resources, version, &mut warn)?;
     if (actions_element, resources_element) == ("Action", "Resource") && !patterns.is_empty() {
         warn_of_levels(&actions, &patterns, &mut warn);
+    }
+    if effect == Effect::Allow {
+        conditions.open_without_their_key().for_each(&mut warn);
+    }
+    if actions_element == "Action" {
+        for entry in &actions {
+            let Ok(actions::Named::Actions(named)) = actions::named(&entry.text) else {
+                continue;
+            };
+            let contains = |action| named.contains(action);
+            conditions
+                .without_their_key(&entry.text, contains)
+                .for_each(&mut warn);
+        }
     }
     let clause = |element, texts: Vec<Text>| Clause {
         element,
@@ -266,6 +274,10 @@ fn patterns(
 ) -> Result<Box<[Template]>, PolicyError> {
     let mut patterns = Vec::with_capacity(entries.len());
     for entry in entries {
+        if version == Version::V2008 && entry.text.contains("${") {
+            let text = entry.text.clone();
+            warn(Warned::VariableOfOldVersion { text });
+        }
         match resource::named(&entry.text, version).map_err(|problem| source.error(entry.at, problem))? {
             resource::Named::Resources(template) => patterns.push(template),
             resource::Named::Elsewhere => warn(Warned::OtherResource {

@@ -5,7 +5,7 @@
 use super::{
     answer::Answer,
     case,
-    condition::{ConditionKey, Context, Fact},
+    condition::{ConditionKey, Context, Fact, is_only_on_aws},
     error::Problem,
     pattern::{Pattern, ResourceText, Token},
     statement::Version,
@@ -92,7 +92,12 @@ fn variable(inner: &str, folded: impl Fn(&str) -> String) -> Result<Part, Proble
         variable: name.to_owned(),
         nearest,
     };
-    let key = ConditionKey::parse(name).map_err(unknown)?;
+    let key = ConditionKey::parse(name).map_err(|nearest| match is_only_on_aws(name) {
+        true => Problem::VariableOfAws {
+            variable: name.to_owned(),
+        },
+        false => unknown(nearest),
+    })?;
     if key.is_multivalued() {
         return Err(unknown(None));
     }

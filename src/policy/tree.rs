@@ -56,6 +56,15 @@ impl<'t> Source<'t> {
         }
     }
 
+    /// Refuses a byte order mark by its name: nobody sees it, and a parser only says that something
+    /// is there.
+    pub(super) fn begins_with_text(&self) -> Result<(), PolicyError> {
+        match self.text.starts_with('\u{feff}') {
+            true => Err(self.error(0, Problem::ByteOrderMark)),
+            false => Ok(()),
+        }
+    }
+
     pub(super) fn error(&self, at: usize, problem: Problem) -> PolicyError {
         PolicyError {
             location: Box::new(self.location(at)),
@@ -112,6 +121,7 @@ impl Text {
 
 /// Parses a TOML text into its top-level table.
 pub(super) fn parse_toml(source: &Source<'_>) -> Result<Table, PolicyError> {
+    source.begins_with_text()?;
     let parsed = DeTable::parse(source.text).map_err(|error| {
         let at = error.span().map_or(source.text.len(), |span| span.start);
         source.error(
@@ -243,22 +253,11 @@ impl Node {
         }
     }
 
-    /// The values of a condition: one, or a list that is not empty.
+    /// The values of a condition: one, or a list.
     pub(super) fn scalars(self, source: &Source<'_>) -> Result<Vec<Text>, PolicyError> {
-        let at = self.at;
-        let texts = match self.value {
+        match self.value {
             Value::List(nodes) => nodes.into_iter().map(|node| scalar(source, node)).collect(),
             _ => scalar(source, self).map(|text| vec![text]),
-        }?;
-        match texts.is_empty() {
-            false => Ok(texts),
-            true => Err(source.error(
-                at,
-                Problem::EmptyValue {
-                    field: "Condition",
-                    remedy: "list one value or more: none fits an empty list",
-                },
-            )),
         }
     }
 

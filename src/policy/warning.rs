@@ -7,18 +7,19 @@ use super::{
     evaluate::StatementReference,
 };
 
-/// A statement, or a part of one, that can never apply here.
+/// A statement, or a part of one, that never applies here or that probably does not do what it
+/// seems to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyWarning {
     /// Where.
     pub location: Location,
-    /// Which statement.
-    pub statement: StatementReference,
+    /// Which statement; none for a document without any.
+    pub statement: Option<StatementReference>,
     /// What.
     pub warned: Warned,
 }
 
-/// What never applies.
+/// What is doubtful.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Warned {
     /// All actions are other services': the whole statement is inert.
@@ -35,6 +36,39 @@ pub enum Warned {
     },
     /// A shared policy that no signer has.
     Unused,
+    /// A policy document whose list of statements is empty.
+    NoStatements,
+    /// A text with `${`, in a document of the version that has no variables.
+    VariableOfOldVersion {
+        /// The text, as written.
+        text: String,
+    },
+    /// A `*` that an operator for exact texts compares as it stands.
+    LiteralWildcard {
+        /// The operator, as written.
+        operator: String,
+        /// The value, as written.
+        value: String,
+    },
+    /// `ForAnyValue:…IfExists`, which does not hold for an absent key.
+    IfExistsWithoutEffect {
+        /// The operator, as written.
+        operator: String,
+    },
+    /// `ForAllValues:` on a key of one value, in an Allow: it holds for a request without the key.
+    HoldsWithoutKey {
+        /// The key.
+        key: String,
+    },
+    /// A condition on a key that no request for the action has.
+    KeyOfOtherAction {
+        /// The key.
+        key: String,
+        /// The action, as written.
+        action: String,
+        /// What becomes of the condition.
+        holds: Holds,
+    },
     /// An action on objects beside resources that are all buckets, or the other way round.
     LevelMismatch {
         /// The action, as written.
@@ -44,15 +78,21 @@ pub enum Warned {
     },
 }
 
+/// How often a condition holds that no request can change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// For every request.
+    Always,
+    /// For none.
+    Never,
+}
+
 impl fmt::Display for PolicyWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: {}: {}",
-            self.location,
-            self.statement.owner(),
-            self.warned
-        )
+        match &self.statement {
+            Some(statement) => write!(f, "{}: {}: {}", self.location, statement.owner(), self.warned),
+            None => write!(f, "{}: {}", self.location, self.warned),
+        }
     }
 }
 
@@ -74,6 +114,41 @@ impl fmt::Display for Warned {
                     quoted(resource)
                 )
             }
+            Self::NoStatements => {
+                f.write_str("`Statement` is empty, so the document allows and denies nothing")
+            }
+            Self::VariableOfOldVersion { text } => write!(
+                f,
+                "{} holds `${{`, which is a variable only with `\"Version\": \"2012-10-17\"`; here it is text",
+                quoted(text)
+            ),
+            Self::LiteralWildcard { operator, value } => write!(
+                f,
+                "{} compares the `*` in {} as it stands; for a wildcard, write StringLike or StringNotLike",
+                quoted(operator),
+                quoted(value)
+            ),
+            Self::IfExistsWithoutEffect { operator } => write!(
+                f,
+                "{} does not hold without the key: `IfExists` changes nothing after `ForAnyValue:`",
+                quoted(operator)
+            ),
+            Self::HoldsWithoutKey { key } => write!(
+                f,
+                "`ForAllValues:` on {} also allows requests without it; leave `ForAllValues:` out, since the key \
+                 has one value",
+                quoted(key)
+            ),
+            Self::KeyOfOtherAction { key, action, holds } => write!(
+                f,
+                "no request for {} has {}, so the condition {} holds for it",
+                quoted(action),
+                quoted(key),
+                match holds {
+                    Holds::Always => "always",
+                    Holds::Never => "never",
+                }
+            ),
             Self::Unused => f.write_str("no signer has this policy, so it does nothing"),
             Self::LevelMismatch { action, needed } => {
                 write!(

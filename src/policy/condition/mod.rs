@@ -5,11 +5,14 @@
 //! the wrong kind and an empty list are errors.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html>
 
+mod aws_keys;
 mod context;
+mod doubts;
 mod key;
 mod operator;
 mod values;
 
+pub(super) use aws_keys::is_only_on_aws;
 pub use context::{Context, Fact, GivenContext};
 pub use key::{ConditionKey, PlainKey};
 
@@ -18,6 +21,7 @@ use super::{
     error::{PolicyError, Problem},
     statement::Version,
     tree::{Node, Source, Table, Text},
+    warning::Warned,
 };
 
 use operator::{Operator, Set};
@@ -37,7 +41,12 @@ struct Condition {
 
 impl Conditions {
     /// Reads the `Condition` of a statement.
-    pub(super) fn parse(source: &Source<'_>, node: Node, version: Version) -> Result<Self, PolicyError> {
+    pub(super) fn parse(
+        source: &Source<'_>,
+        node: Node,
+        version: Version,
+        warn: &mut dyn FnMut(Warned),
+    ) -> Result<Self, PolicyError> {
         const SHAPE: &str = "a table of operators, each a table of keys and values";
         let at = node.at;
         let operators = node.table(source, "Condition", SHAPE)?;
@@ -50,7 +59,13 @@ impl Conditions {
             let keys: Table = field.node.table(source, "Condition", SHAPE)?;
             for of_key in keys.into_fields() {
                 let key = condition_key(source, &of_key.key, of_key.at, operator, &field.key)?;
+                let values_at = of_key.node.at;
                 let mut values = of_key.node.scalars(source)?;
+                if values.is_empty() {
+                    let (operator, key) = (field.key.clone(), key.to_string());
+                    return Err(source.error(values_at, Problem::NoConditionValue { operator, key }));
+                }
+                doubts::of_values(&field.key, operator, &values, version, warn);
                 let mut written = format!("{} {key}", field.key);
                 for value in &values {
                     written.push(' ');
@@ -105,7 +120,11 @@ fn condition_key(
 ) -> Result<ConditionKey, PolicyError> {
     let key = ConditionKey::parse(text).map_err(|nearest| {
         let key = text.to_owned();
-        source.error(at, Problem::UnknownConditionKey { key, nearest })
+        let problem = match is_only_on_aws(text) {
+            true => Problem::ConditionKeyOfAws { key },
+            false => Problem::UnknownConditionKey { key, nearest },
+        };
+        source.error(at, problem)
     })?;
     let misfit = |reason| Problem::OperatorMisfit {
         operator: written.to_owned(),

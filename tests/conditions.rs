@@ -1,6 +1,6 @@
 //! Conditions on the wire: what the request says of itself, and what the object's own tags say.
 
-use aws_sdk_s3::types::{Tag, Tagging, TaggingDirective};
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, Tag, Tagging, TaggingDirective};
 use http::Method;
 use postern::clock::Clock;
 use time::macros::datetime;
@@ -232,6 +232,70 @@ async fn the_tags_that_a_request_gives_are_judged_from_header_body_and_form() {
     };
     assert_eq!(failure(copy("team=bob").await).1, 403);
     copy("team=alice").await.unwrap();
+}
+
+#[tokio::test]
+async fn copied_tags_are_decided_as_given_tags() {
+    let secret = "StringEquals = { 's3:RequestObjectTag/class' = 'secret' }";
+    for action in ["s3:PutObject", "s3:PutObjectTagging"] {
+        let statements = [allow("s3:*", ""), deny(action, secret)];
+        let gateway = gateway_at(&allow("s3:*", ""), Some(Clock::system())).await;
+        let client = sdk(&gateway);
+        for class in ["secret", "open"] {
+            let put = client.put_object().bucket(BUCKET).key(class);
+            let put = put.tagging(format!("class={class}")).body(b"x".to_vec().into());
+            put.send().await.unwrap();
+        }
+        gateway.save_policy(&policy(&[&statements.concat()])).await;
+        let copy = |from: &str, to: &str| {
+            let copy = client.copy_object().bucket(BUCKET).key(to);
+            copy.copy_source(format!("{BUCKET}/{from}"))
+                .metadata_directive(aws_sdk_s3::types::MetadataDirective::Replace)
+        };
+        for to in ["copy", "secret"] {
+            let copied = copy("secret", to).send().await;
+            assert_eq!(failure(copied), ("AccessDenied".to_owned(), 403), "{action} {to}");
+        }
+        copy("open", "copy").send().await.unwrap();
+        copy("a.txt", "copy").send().await.unwrap();
+        let replaced = copy("secret", "copy").tagging_directive(TaggingDirective::Replace);
+        replaced.tagging("class=open").send().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn completion_is_decided_with_the_tags_of_its_upload() {
+    let secret = "StringEquals = { 's3:RequestObjectTag/class' = 'secret' }";
+    for action in ["s3:PutObject", "s3:PutObjectTagging"] {
+        let gateway = gateway_at(&allow("s3:*", ""), Some(Clock::system())).await;
+        let client = sdk(&gateway);
+        let mut uploads = Vec::new();
+        for class in ["secret", "open"] {
+            let create = client.create_multipart_upload().bucket(BUCKET).key(class);
+            let made = create.tagging(format!("class={class}")).send().await.unwrap();
+            let id = made.upload_id().unwrap().to_owned();
+            let part = client.upload_part().bucket(BUCKET).key(class).upload_id(&id);
+            let sent = part
+                .part_number(1)
+                .body(b"x".to_vec().into())
+                .send()
+                .await
+                .unwrap();
+            uploads.push((class, id, sent.e_tag().unwrap().to_owned()));
+        }
+        let statements = [allow("s3:*", ""), deny(action, secret)];
+        gateway.save_policy(&policy(&[&statements.concat()])).await;
+        for (class, id, etag) in uploads {
+            let part = CompletedPart::builder().part_number(1).e_tag(etag).build();
+            let parts = CompletedMultipartUpload::builder().parts(part).build();
+            let complete = client.complete_multipart_upload().bucket(BUCKET).key(class);
+            let completed = complete.upload_id(id).multipart_upload(parts).send().await;
+            match class {
+                "open" => _ = completed.unwrap(),
+                _ => assert_eq!(failure(completed), ("AccessDenied".to_owned(), 403), "{action}"),
+            }
+        }
+    }
 }
 
 #[tokio::test]

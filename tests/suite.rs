@@ -9,6 +9,7 @@
 mod attacks;
 mod audit;
 mod client;
+mod conditional_writes;
 mod conditions;
 mod confinement;
 mod cors;

@@ -111,3 +111,14 @@ pub enum WriteCondition {
     /// `If-Match`: there is one, and its ETag (without quotes) is this one; `*` is any.
     Matches(String),
 }
+
+impl WriteCondition {
+    /// Whether its outcome tells something of the object's content, and not only that there is an
+    /// object.
+    pub fn is_on_content(&self) -> bool {
+        match self {
+            Self::Always | Self::Absent => false,
+            Self::Matches(tag) => tag != "*",
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! May the signer do this, by the policy in force? In goes an [`Authenticated`]; out comes a [`Permit`], which nothing else
 //! can make, or the denial with its reason.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use crate::{
     policy::Decision,
@@ -11,8 +11,8 @@ use crate::{
 
 use super::{
     Authenticated, Circumstances, Permit, Permitted, Refusal, authenticate,
-    context::{ObjectTags, RequestContext, Said},
-    grounds::{Grounds, not_revoked},
+    context::{RequestContext, Said},
+    grounds::{Grounds, Later, not_revoked},
     need::Need,
 };
 
@@ -61,12 +61,7 @@ pub(super) fn grant(
     let mut statement = None;
     let mut pending = false;
     for need in &needs {
-        let tags = if need.opened {
-            ObjectTags::Unknown
-        } else {
-            ObjectTags::Absent
-        };
-        match need.decide(&request, signer, circumstances.snapshot, tags, None) {
+        match need.decide(&request, signer, circumstances.snapshot, need.object_tags(), None) {
             Decision::Allow(by) => statement = statement.or(Some(by)),
             Decision::Deny(denial) => return Err(need.denied(&request, denial)),
             Decision::Undecided => pending = true,
@@ -84,7 +79,7 @@ pub(super) fn grant(
             request,
             snapshot: circumstances.snapshot.clone(),
             statement,
-            object_tags: OnceLock::new(),
+            later: Later::default(),
         }),
     })
 }
@@ -94,16 +89,15 @@ fn needs(call: &Call, target: &Target) -> Vec<Need> {
     let operation = call.operation();
     let mut needs = Vec::with_capacity(1);
     if let Some(action) = operation.action() {
-        needs.push(Need {
+        needs.push(Need::new(
             action,
-            target: scoped(operation, target),
-            opened: operation.opens_object(),
-        });
+            scoped(operation, target),
+            operation.opens_object(),
+        ));
     }
-    needs.extend(call.further_needs(target).into_iter().map(|need| Need {
-        action: need.action,
-        target: Target::Object(need.bucket.clone(), need.key.clone()),
-        opened: need.opened,
+    needs.extend(call.further_needs(target).into_iter().map(|need| {
+        let target = Target::Object(need.bucket.clone(), need.key.clone());
+        Need::new(need.action, target, need.opened)
     }));
     needs
 }

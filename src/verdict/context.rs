@@ -47,9 +47,10 @@ struct Listing {
 pub(super) enum RequestTags {
     /// None, or these.
     Given(Vec<Tag>),
-    /// The body holds them.
+    /// They become known later: from the body, the source of a copy, or the beginning of a
+    /// multipart upload.
     #[default]
-    InBody,
+    Later,
 }
 
 impl Said {
@@ -85,11 +86,14 @@ impl Said {
 
 fn tags(call: &Call) -> RequestTags {
     RequestTags::Given(match call {
-        Call::PutObjectTagging => return RequestTags::InBody,
+        Call::PutObjectTagging | Call::CompleteMultipartUpload(_) => return RequestTags::Later,
+        Call::CopyObject(copy) => match &copy.tags {
+            Some(tags) => tags.clone(),
+            None => return RequestTags::Later,
+        },
         Call::PutObject(write) => write.properties.tags.clone(),
         Call::PostObject(post) => post.properties.tags.clone(),
         Call::CreateMultipartUpload(create) => create.properties.tags.clone(),
-        Call::CopyObject(copy) => copy.tags.clone().unwrap_or_default(),
         _ => Vec::new(),
     })
 }
@@ -192,15 +196,15 @@ pub(super) enum ObjectTags<'t> {
 pub(super) struct Seen<'r> {
     pub(super) request: &'r RequestContext,
     pub(super) object_tags: ObjectTags<'r>,
-    /// The tags of the body, once it is read.
-    pub(super) body_tags: Option<&'r [Tag]>,
+    /// The tags that take effect and that the head does not hold, once they are known.
+    pub(super) later_tags: Option<&'r [Tag]>,
 }
 
 impl Context for Seen<'_> {
     fn fact(&self, key: &ConditionKey) -> Fact<'_> {
-        let request_tags = match (&self.request.said.tags, self.body_tags) {
+        let request_tags = match (&self.request.said.tags, self.later_tags) {
             (RequestTags::Given(tags), _) => Some(tags.as_slice()),
-            (RequestTags::InBody, tags) => tags,
+            (RequestTags::Later, tags) => tags,
         };
         match (key, request_tags) {
             (ConditionKey::ExistingObjectTag(tag), _) => match self.object_tags {

@@ -27,8 +27,17 @@ pub struct Grounds {
     pub(super) request: RequestContext,
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) statement: Option<StatementReference>,
-    /// The tags of the object that was opened, once it is.
-    pub(super) object_tags: OnceLock<Vec<Tag>>,
+    /// What became known after the permit.
+    pub(super) later: Later,
+}
+
+/// What became known of a request after its permit, for the conditions that depend on it.
+#[derive(Default)]
+pub(super) struct Later {
+    /// The tags that take effect: those of the body, or those that a copy takes from its source.
+    pub(super) request_tags: OnceLock<Vec<Tag>>,
+    /// Questions that came up only once there was something to ask about: tags to be copied.
+    pub(super) needs: OnceLock<Vec<Need>>,
 }
 
 /// Refuses what the operator has taken back, once it is certain who signed it: nobody else learns of a revocation.
@@ -68,13 +77,14 @@ impl Grounds {
             return Err(Refusal::Rekeyed(id.clone()));
         }
         not_revoked(&key, verified, snapshot, self.request.now())?;
-        for need in &self.needs {
-            let tags = match (need.opened, self.object_tags.get()) {
-                (false, _) => ObjectTags::Absent,
-                (true, None) => ObjectTags::Unknown,
-                (true, Some(tags)) => ObjectTags::Known(tags),
-            };
-            match need.decide(&self.request, key.signer(), snapshot, tags, None) {
+        let request_tags = self.later.request_tags.get().map(Vec::as_slice);
+        for need in self
+            .needs
+            .iter()
+            .chain(self.later.needs.get().into_iter().flatten())
+        {
+            let tags = need.object_tags();
+            match need.decide(&self.request, key.signer(), snapshot, tags, request_tags) {
                 Decision::Allow(_) => {}
                 Decision::Deny(denial) => return Err(need.denied(&self.request, denial)),
                 // Decided when the object is opened.
@@ -89,7 +99,7 @@ impl Grounds {
         &self,
         need: &Need,
         object_tags: ObjectTags<'_>,
-        body_tags: Option<&[Tag]>,
+        later_tags: Option<&[Tag]>,
     ) -> Decision {
         let id = self.request.verified.access_key_id();
         match self.snapshot.key(id.as_str()) {
@@ -98,7 +108,7 @@ impl Grounds {
                 key.signer(),
                 &self.snapshot,
                 object_tags,
-                body_tags,
+                later_tags,
             ),
             // The snapshot that verified the signature holds its key.
             None => Decision::Deny(Denial::Implicit),

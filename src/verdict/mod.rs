@@ -23,7 +23,7 @@ pub use form::{decide_form, is_form};
 pub use grounds::Grounds;
 pub use identity::Identity;
 pub use origin::{PublicUrl, PublicUrlError, buckets_named};
-pub use permit::{Learned, Permit, Permitted, PermittedKey, Released};
+pub use permit::{Comparison, Learned, Permit, Permitted, PermittedKey, Released};
 pub use refusal::{Refusal, chunked_error};
 pub use settings::Settings;
 

@@ -1,5 +1,7 @@
 //! One question that a request's call asks of the policy: may its signer do this to that?
 
+use std::sync::OnceLock;
+
 use crate::{
     policy::{Decision, Denial, Effect, Signer, Snapshot, Statement},
     s3::Target,
@@ -17,9 +19,36 @@ pub(super) struct Need {
     pub(super) target: Target,
     /// Will the object be opened, and its own tags be known then?
     pub(super) opened: bool,
+    /// The object's tags, once it was opened.
+    object_tags: OnceLock<Vec<Tag>>,
 }
 
 impl Need {
+    pub(super) fn new(action: Action, target: Target, opened: bool) -> Self {
+        Self {
+            action,
+            target,
+            opened,
+            object_tags: OnceLock::new(),
+        }
+    }
+
+    /// Keeps the tags of the object that was opened. The first that is opened counts.
+    pub(super) fn learn(&self, tags: &[Tag]) {
+        if self.opened {
+            _ = self.object_tags.set(tags.to_vec());
+        }
+    }
+
+    /// What is known by now of the object's own tags.
+    pub(super) fn object_tags(&self) -> ObjectTags<'_> {
+        match (self.opened, self.object_tags.get()) {
+            (false, _) => ObjectTags::Absent,
+            (true, None) => ObjectTags::Unknown,
+            (true, Some(tags)) => ObjectTags::Known(tags),
+        }
+    }
+
     /// Asks it of one snapshot, with what is known by now.
     pub(super) fn decide(
         &self,
@@ -27,12 +56,12 @@ impl Need {
         signer: &Signer,
         snapshot: &Snapshot,
         object_tags: ObjectTags<'_>,
-        body_tags: Option<&[Tag]>,
+        later_tags: Option<&[Tag]>,
     ) -> Decision {
         let seen = Seen {
             request,
             object_tags,
-            body_tags,
+            later_tags,
         };
         snapshot.evaluate(signer, self.action, self.resource(), &seen)
     }
@@ -55,7 +84,7 @@ impl Need {
         let seen = Seen {
             request,
             object_tags: ObjectTags::Absent,
-            body_tags: None,
+            later_tags: None,
         };
         let failing = snapshot.failing_conditions(signer, self.action, self.resource(), &seen);
         failing

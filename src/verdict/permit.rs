@@ -92,8 +92,9 @@ pub enum Permitted {
 pub struct Learned<'l> {
     /// The tags of the object that was opened; none where there is no object.
     pub object_tags: &'l [Tag],
-    /// The tags that the body gives.
-    pub body_tags: Option<&'l [Tag]>,
+    /// The tags that take effect, if the head does not hold them: those of the body, those that a
+    /// copy takes from its source, or those that a multipart upload began with.
+    pub request_tags: Option<&'l [Tag]>,
 }
 
 /// What may be used, now that every condition on the object itself is decided. Only [`Permit::release`] makes one.
@@ -110,6 +111,15 @@ impl<T> Released<T> {
     pub fn into_inner(self) -> T {
         self.0
     }
+}
+
+/// Whether a condition on an object's content may be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// It may.
+    Allowed,
+    /// The object's own tags decide.
+    DependsOnTags,
 }
 
 /// Leave to delete one more object, under the permit of the request that names it in its body.
@@ -168,16 +178,17 @@ impl Permit {
     ) -> Result<Released<T>, Refusal> {
         let of_it = |need: &&Need| matches!(&need.target, Target::Object(b, k) if (b, k) == (bucket, key));
         let grounds = &self.grounds;
-        if grounds.needs.iter().filter(of_it).any(|need| need.opened) {
-            // The first object that is opened is the only one.
-            _ = grounds.object_tags.set(learned.object_tags.to_vec());
+        if let Some(tags) = learned.request_tags {
+            self.takes_effect_with(tags);
         }
-        for need in grounds.needs.iter().filter(|_| grounds.pending).filter(of_it) {
+        let of_this = || grounds.needs.iter().filter(of_it);
+        of_this().for_each(|need| need.learn(learned.object_tags));
+        for need in of_this().filter(|_| grounds.pending) {
             let tags = match need.opened {
                 true => ObjectTags::Known(learned.object_tags),
                 false => ObjectTags::Absent,
             };
-            match self.grounds.decide(need, tags, learned.body_tags) {
+            match self.grounds.decide(need, tags, learned.request_tags) {
                 Decision::Allow(_) => {}
                 Decision::Deny(denial) => return Err(need.denied(&self.grounds.request, denial)),
                 Decision::Undecided => return Err(need.denied(&self.grounds.request, Denial::Implicit)),
@@ -186,15 +197,20 @@ impl Permit {
         Ok(Released(opened))
     }
 
+    /// Keeps the tags that take effect, for what is asked under a later policy.
+    pub fn takes_effect_with(&self, tags: &[Tag]) {
+        _ = self.grounds.later.request_tags.set(tags.to_vec());
+    }
+
     /// May the signer list the bucket, and so know that a key does not exist?
     pub fn may_list(&self, bucket: &BucketName) -> bool {
-        let list = need(Action::ListBucket, Target::Bucket(bucket.clone()));
+        let list = Need::new(Action::ListBucket, Target::Bucket(bucket.clone()), false);
         self.grounds.decide(&list, ObjectTags::Absent, None).is_allowed()
     }
 
     /// Asks for the deletion of one key that the body names, under the same snapshot and for the same signer.
     pub fn delete(&self, bucket: &BucketName, key: ObjectKey) -> Result<PermittedKey, Refusal> {
-        let delete = need(Action::DeleteObject, Target::Object(bucket.clone(), key.clone()));
+        let delete = object_need(Action::DeleteObject, (bucket, &key), false);
         match self.grounds.decide(&delete, ObjectTags::Absent, None) {
             Decision::Allow(_) => Ok(PermittedKey {
                 bucket: bucket.clone(),
@@ -205,34 +221,58 @@ impl Permit {
         }
     }
 
-    /// May these tags be read from the one object and set on the other? A copy asks once it has seen that there are tags.
+    /// Whether the signer may read an object that the body names with a condition on its content.
+    /// `tags` are the object's own, if it was opened.
+    pub fn may_compare(
+        &self,
+        object: (&BucketName, &ObjectKey),
+        tags: Option<&[Tag]>,
+    ) -> Result<Comparison, Refusal> {
+        let read = object_need(Action::GetObject, object, true);
+        let known = tags.map_or(ObjectTags::Unknown, ObjectTags::Known);
+        match self.grounds.decide(&read, known, None) {
+            Decision::Allow(_) => Ok(Comparison::Allowed),
+            Decision::Undecided if tags.is_none() => Ok(Comparison::DependsOnTags),
+            Decision::Undecided => Err(read.denied(&self.grounds.request, Denial::Implicit)),
+            Decision::Deny(denial) => Err(read.denied(&self.grounds.request, denial)),
+        }
+    }
+
+    /// Whether these tags may be read from the one object and set on the other. A copy asks once it
+    /// has seen that there are tags; both questions are asked again of every later policy.
     pub fn may_copy_tags(
         &self,
-        (from_bucket, from_key): (&BucketName, &ObjectKey),
-        (to_bucket, to_key): (&BucketName, &ObjectKey),
+        from: (&BucketName, &ObjectKey),
+        to: (&BucketName, &ObjectKey),
         tags: &[Tag],
-    ) -> bool {
-        let read = need(
-            Action::GetObjectTagging,
-            Target::Object(from_bucket.clone(), from_key.clone()),
-        );
-        let set = need(
-            Action::PutObjectTagging,
-            Target::Object(to_bucket.clone(), to_key.clone()),
-        );
-        self.grounds
-            .decide(&read, ObjectTags::Known(tags), None)
-            .is_allowed()
-            && self.grounds.decide(&set, ObjectTags::Absent, None).is_allowed()
+    ) -> Result<(), Refusal> {
+        let read = object_need(Action::GetObjectTagging, from, true);
+        read.learn(tags);
+        let set = object_need(Action::PutObjectTagging, to, false);
+        self.may_also(vec![read, set], tags)
+    }
+
+    /// Whether an object may be given these tags. A completion asks once it has seen those of its
+    /// upload.
+    pub fn may_set_tags(&self, object: (&BucketName, &ObjectKey), tags: &[Tag]) -> Result<(), Refusal> {
+        self.may_also(vec![object_need(Action::PutObjectTagging, object, false)], tags)
+    }
+
+    fn may_also(&self, needs: Vec<Need>, tags: &[Tag]) -> Result<(), Refusal> {
+        let needs = self.grounds.later.needs.get_or_init(|| needs);
+        for need in needs {
+            match self.grounds.decide(need, need.object_tags(), Some(tags)) {
+                Decision::Allow(_) => {}
+                Decision::Deny(denial) => return Err(need.denied(&self.grounds.request, denial)),
+                Decision::Undecided => return Err(need.denied(&self.grounds.request, Denial::Implicit)),
+            }
+        }
+        Ok(())
     }
 }
 
-fn need(action: Action, target: Target) -> Need {
-    Need {
-        action,
-        target,
-        opened: false,
-    }
+fn object_need(action: Action, (bucket, key): (&BucketName, &ObjectKey), opened: bool) -> Need {
+    Need::new(action, Target::Object(bucket.clone(), key.clone()), opened)
 }
 
 impl PermittedKey {

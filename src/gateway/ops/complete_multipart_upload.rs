@@ -11,10 +11,10 @@ use crate::{
     s3::{CompleteMultipartUpload, complete_multipart, multipart_completed},
     store::{Completion, LastLook, Store, StoreError, UploadName},
     types::{ObjectAttributes, Properties, RequestHead},
-    verdict::Permit,
+    verdict::{Learned, Permit},
 };
 
-use super::{Body, Failure, HttpBody, Payload, document, multipart, unwritten, url};
+use super::{Body, Failure, HttpBody, Payload, condition, document, multipart, unwritten, url};
 
 /// Room for 10,000 parts with the longest checksums.
 const LONGEST_DOCUMENT: usize = 4 * 1024 * 1024;
@@ -59,10 +59,21 @@ impl<S: Store> Completing<'_, S> {
             Err(Failure::Store(StoreError::NoSuchUpload(id))) => {
                 let object = completed_before(&*store, &name).await?;
                 let object = object.ok_or(Failure::Store(StoreError::NoSuchUpload(id)))?;
+                let learned = Learned {
+                    object_tags: &object.properties.tags,
+                    request_tags: Some(&object.properties.tags),
+                };
+                permit.release((&name.bucket, &name.key), learned, ())?;
                 return Ok(document(told(&name, &object)));
             }
             Err(failure) => return Err(failure),
         };
+        let tags = upload.began.properties.tags.as_slice();
+        let target = (&name.bucket, &name.key);
+        condition::decide(&*store, permit, target, &call.condition, Some(tags)).await?;
+        if !tags.is_empty() {
+            permit.may_set_tags(target, tags)?;
+        }
         let came = store.parts(&name).await.map_err(Failure::Store)?;
         let assembly = Assembly::new(&upload, call, &named, came).map_err(Failure::Call)?;
         let completion = Completion {

@@ -12,7 +12,7 @@ use crate::{
     verdict::Permit,
 };
 
-use super::{Body, Failure, Payload, document, get_object, unwritten};
+use super::{Body, Failure, Payload, condition, document, get_object, unwritten};
 
 /// AWS's largest object that is copied in one request.
 const MAX_BYTES: u64 = 5 * 1024 * 1024 * 1024;
@@ -26,16 +26,18 @@ pub(super) async fn copy<S: Store>(
     last_look: LastLook,
 ) -> Result<Response<Body>, Failure> {
     let (source_bucket, source_key) = &copy.source;
-    let source = get_object::open(store, permit, source_bucket, source_key).await?;
+    let takes_tags = copy.tags.is_none();
+    let source = get_object::open_source(store, permit, (source_bucket, source_key), takes_tags).await?;
     let source = source.get();
     let attributes = &source.attributes;
     conditions_hold(&copy.source_conditions, attributes)?;
     short_enough(attributes.size)?;
     let mut properties = said_of_the_copy(copy, &attributes.properties);
-    let copies_tags = copy.tags.is_none() && !properties.tags.is_empty();
-    if copies_tags && !permit.may_copy_tags((source_bucket, source_key), target, &properties.tags) {
-        return Err(Failure::Call(S3Error::new(ErrorCode::AccessDenied)));
+    if takes_tags && !properties.tags.is_empty() {
+        permit.may_copy_tags((source_bucket, source_key), target, &properties.tags)?;
     }
+    let taken = takes_tags.then_some(properties.tags.as_slice());
+    condition::decide(store, permit, target, &copy.condition, taken).await?;
     let (bucket, key) = target;
     let mut upload = store
         .upload(bucket, Some(attributes.size), last_look)

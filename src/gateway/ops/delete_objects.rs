@@ -11,7 +11,7 @@ use crate::{
     verdict::Permit,
 };
 
-use super::{Body, Failure, HttpBody, Payload, document, existing, unwritten};
+use super::{Body, Failure, HttpBody, Payload, condition, document, existing, unwritten};
 
 /// Room for 1,000 of the longest keys, escaped.
 const LONGEST_DOCUMENT: usize = 8 * 1024 * 1024;
@@ -62,6 +62,8 @@ async fn one<S: Store>(
     if let Some(problem) = &entry.problem {
         return Err(Failure::Call(problem.clone()));
     }
+    let object = (permitted.bucket(), permitted.key());
+    condition::decide_key(store, permit, object, &entry.condition).await?;
     store
         .delete(permitted.bucket(), permitted.key(), entry.condition.clone())
         .await

@@ -19,12 +19,33 @@ pub(super) async fn open<S: Store>(
     bucket: &BucketName,
     key: &ObjectKey,
 ) -> Result<Released<Object>, Failure> {
+    release(store, permit, (bucket, key), false).await
+}
+
+/// The same for the source of a copy. If the copy takes over its tags, they are decided on as those
+/// of the request.
+pub(super) async fn open_source<S: Store>(
+    store: &S,
+    permit: &Permit,
+    source: (&BucketName, &ObjectKey),
+    copies_tags: bool,
+) -> Result<Released<Object>, Failure> {
+    release(store, permit, source, copies_tags).await
+}
+
+async fn release<S: Store>(
+    store: &S,
+    permit: &Permit,
+    (bucket, key): (&BucketName, &ObjectKey),
+    copies_tags: bool,
+) -> Result<Released<Object>, Failure> {
     let opened = store.open(bucket, key).await;
     let object = opened.map_err(|error| unopened(error, permit, bucket, key))?;
     let attributes = object.attributes.clone();
+    let tags = attributes.properties.tags.as_slice();
     let learned = Learned {
-        object_tags: &attributes.properties.tags,
-        body_tags: None,
+        object_tags: tags,
+        request_tags: copies_tags.then_some(tags),
     };
     Ok(permit.release((bucket, key), learned, object)?)
 }

@@ -3,6 +3,7 @@
 mod abort_multipart_upload;
 mod bucket_cors;
 mod complete_multipart_upload;
+mod condition;
 mod copy_object;
 mod create_bucket;
 mod create_multipart_upload;
@@ -124,6 +125,7 @@ where
     let payload = Payload::new(head, permit.verified(), body)?;
     match permit.permitted() {
         Permitted::PutObject(bucket, key, write) => {
+            condition::decide(store, permit, (bucket, key), &write.condition, None).await?;
             put_object::put(store, (bucket, key), write, payload, work.last_look(permit)).await
         }
         Permitted::UploadPart(bucket, key, part) => {
@@ -181,6 +183,7 @@ async fn without_body<S: Store>(permit: &Permit, work: &Work<'_, S>) -> Result<R
             list_multipart_uploads::list(store, settings, bucket, list).await
         }
         Permitted::DeleteObject(bucket, key, condition) => {
+            condition::decide(store, permit, (bucket, key), condition, None).await?;
             delete_object::delete(store, bucket, key, condition).await
         }
         Permitted::GetObjectTagging(bucket, key) => {

@@ -67,7 +67,7 @@ async fn replace<S: Store>(
     };
     let learned = Learned {
         object_tags: &before,
-        body_tags: tags.as_deref(),
+        request_tags: tags.as_deref(),
     };
     let released = permit.release((bucket, key), learned, tags.clone().unwrap_or_default())?;
     store

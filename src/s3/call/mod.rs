@@ -14,7 +14,7 @@ mod write;
 
 use http::{HeaderMap, Method};
 
-use crate::types::{Action, BucketName, ObjectKey, Query, UploadId, WriteCondition};
+use crate::types::{Action, BucketName, ObjectKey, Query, Tag, UploadId, WriteCondition};
 
 use super::{
     ErrorCode, Operation, S3Error, Target,
@@ -261,8 +261,11 @@ impl Call {
     }
 
     /// What the call needs besides its operation's own action on what it names: a copy reads its
-    /// source, tags are set.
-    /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html#API_CopyObject_RequestSyntax>
+    /// source, tags are set, and a condition on an object's ETag reads that object. AWS asks for
+    /// the last only of deletions; without it a signer who may only write could guess at the
+    /// content.
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html#API_CopyObject_RequestSyntax>,
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-delete-enforce.html>
     pub fn further_needs<'c>(&'c self, target: &'c Target) -> Vec<Need<'c>> {
         let Target::Object(bucket, key) = target else {
             return Vec::new();
@@ -279,36 +282,31 @@ impl Call {
             key: &source.1,
             opened: true,
         };
+        let tagged = |tags: &[Tag]| (!tags.is_empty()).then(|| own(Action::PutObjectTagging, false));
+        let compared =
+            |condition: &WriteCondition| condition.is_on_content().then(|| own(Action::GetObject, true));
         match self {
             Self::GetObjectAttributes(_) => vec![own(Action::GetObject, true)],
-            Self::PutObject(write) if !write.properties.tags.is_empty() => {
-                vec![own(Action::PutObjectTagging, false)]
-            }
-            Self::PostObject(post) if !post.properties.tags.is_empty() => {
-                vec![own(Action::PutObjectTagging, false)]
-            }
-            Self::CreateMultipartUpload(create) if !create.properties.tags.is_empty() => {
-                vec![own(Action::PutObjectTagging, false)]
-            }
+            Self::PutObject(write) => tagged(&write.properties.tags)
+                .into_iter()
+                .chain(compared(&write.condition))
+                .collect(),
+            Self::PostObject(post) => tagged(&post.properties.tags).into_iter().collect(),
+            Self::CreateMultipartUpload(create) => tagged(&create.properties.tags).into_iter().collect(),
+            Self::DeleteObject(condition) => compared(condition).into_iter().collect(),
+            Self::CompleteMultipartUpload(complete) => compared(&complete.condition).into_iter().collect(),
             Self::UploadPartCopy(copy) => vec![read(&copy.source)],
-            Self::CopyObject(copy) => {
-                let source = read(&copy.source);
-                let tags = copy.tags.as_ref().is_some_and(|tags| !tags.is_empty());
-                let tags = tags.then(|| own(Action::PutObjectTagging, false));
-                std::iter::once(source).chain(tags).collect()
-            }
+            Self::CopyObject(copy) => std::iter::once(read(&copy.source))
+                .chain(tagged(copy.tags.as_deref().unwrap_or_default()))
+                .chain(compared(&copy.condition))
+                .collect(),
             Self::GetObject(_)
             | Self::HeadObject(_)
-            | Self::PutObject(_)
-            | Self::PostObject(_)
-            | Self::DeleteObject(_)
             | Self::DeleteObjects
             | Self::GetObjectTagging
             | Self::PutObjectTagging
             | Self::DeleteObjectTagging
-            | Self::CreateMultipartUpload(_)
             | Self::UploadPart(_)
-            | Self::CompleteMultipartUpload(_)
             | Self::AbortMultipartUpload(_)
             | Self::ListParts(_)
             | Self::ListMultipartUploads(_)

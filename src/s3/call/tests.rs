@@ -379,3 +379,31 @@ fn header_that_selects_and_is_not_text_is_refused() {
         "a tag that fits no object"
     );
 }
+
+#[test]
+fn condition_on_content_needs_reading_and_one_on_existence_does_not() {
+    let target = Target::Object(BucketName::parse("abc").unwrap(), ObjectKey::parse("k").unwrap());
+    let complete = ("uploadId=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", Method::POST);
+    for (raw, method, sent) in [
+        ("", Method::PUT, &[("content-length", "1")][..]),
+        ("", Method::PUT, &[("x-amz-copy-source", "abc/other")]),
+        ("", Method::DELETE, &[]),
+        (complete.0, complete.1, &[]),
+    ] {
+        let reads = |condition: &[(&'static str, &str)]| {
+            let headers = sent.iter().chain(condition);
+            let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+            let query = Query::parse(raw).unwrap();
+            let call = Call::parse(&method, &target, &query, &headers.collect(), "000000000000").unwrap();
+            let needs = call.further_needs(&target);
+            let reads = |need: &&Need<'_>| need.action == Action::GetObject && need.key.as_str() == "k";
+            needs.iter().filter(reads).count()
+        };
+        assert_eq!(reads(&[("if-match", "\"t\"")]), 1, "{method} {raw}");
+        assert_eq!(reads(&[("if-match", "*")]), 0, "{method} {raw}");
+        assert_eq!(reads(&[]), 0, "{method} {raw}");
+        if method != Method::DELETE {
+            assert_eq!(reads(&[("if-none-match", "*")]), 0, "{method} {raw}");
+        }
+    }
+}

@@ -81,7 +81,7 @@ pub(crate) fn sources(of: &Path) -> Vec<PathBuf> {
 }
 
 /// The program's own lines of one module: no comments, and nothing below a `#[cfg(test)]` module.
-fn program_lines(path: &Path) -> String {
+pub(crate) fn program_lines(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
     let program = text.split("#[cfg(test)]\nmod ").next().unwrap().to_owned();
     program

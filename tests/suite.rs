@@ -13,6 +13,7 @@ mod conditional_writes;
 mod conditions;
 mod confinement;
 mod cors;
+mod created_files;
 mod cutting;
 mod dependencies;
 mod dev_cert;

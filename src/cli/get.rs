@@ -10,6 +10,7 @@ use std::{
 
 use http::{Method, Response};
 use hyper::body::Incoming;
+use tempfile::NamedTempFile;
 
 use super::{
     Cli, Outcome, Problem,
@@ -101,20 +102,26 @@ async fn save(
         .parent()
         .filter(|folder| *folder != Path::new(""))
         .unwrap_or(Path::new("."));
-    let temporary = tempfile::Builder::new()
-        .prefix(".postern-")
-        .suffix(".part")
-        // Less what the umask takes, as for any new file; one that is replaced hands its own on.
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)
-        .map_err(failed)?;
-    if let Ok(replaced) = fs::metadata(&real) {
-        fs::set_permissions(temporary.path(), replaced.permissions()).map_err(failed)?;
-    }
+    let temporary = create_beside(folder, fs::metadata(&real).ok().as_ref()).map_err(failed)?;
     let mut file = tokio::fs::File::from_std(temporary.reopen().map_err(failed)?);
     whole(transfer::download(client, response, &mut file, progress).await?).map_err(failed)?;
     temporary.persist(&real).map_err(|error| failed(error.error))?;
     Ok(())
+}
+
+/// Creates the temporary file. It is never more open than the file that it will replace. Where it
+/// replaces none, the umask decides, as for any new file.
+fn create_beside(folder: &Path, replaced: Option<&fs::Metadata>) -> io::Result<NamedTempFile> {
+    let mode = if replaced.is_some() { 0o600 } else { 0o666 };
+    let temporary = tempfile::Builder::new()
+        .prefix(".postern-")
+        .suffix(".part")
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(folder)?;
+    if let Some(replaced) = replaced {
+        temporary.as_file().set_permissions(replaced.permissions())?;
+    }
+    Ok(temporary)
 }
 
 fn whole(written: Written) -> io::Result<()> {

@@ -4,7 +4,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt, fchown},
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -66,6 +66,8 @@ impl Edit {
             .write(true)
             .create(true)
             .truncate(false)
+            // Whoever can open it can lock it, and so keep everybody from editing.
+            .mode(0o600)
             .open(&path)
             .map_err(failed(&path))?;
         let locked = |_| {
@@ -106,18 +108,7 @@ impl Edit {
             source,
         };
         let old = fs::metadata(&self.file).map_err(failed)?;
-        _ = fs::remove_file(new);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(new)
-            .map_err(failed)?;
-        // Before the secrets are in it. An edit by root must not take the file away from the user that the gateway runs as.
-        let made = file.metadata().map_err(failed)?;
-        if (made.uid(), made.gid()) != (old.uid(), old.gid()) {
-            std::os::unix::fs::fchown(&file, Some(old.uid()), Some(old.gid())).map_err(failed)?;
-        }
-        file.set_permissions(old.permissions()).map_err(failed)?;
+        let mut file = create_like(new, &old).map_err(failed)?;
         file.write_all(text.as_bytes()).map_err(failed)?;
         file.sync_all().map_err(failed)?;
         read(new).map_err(SaveError::Invalid)?;
@@ -133,6 +124,29 @@ impl Edit {
             .and_then(|folder| folder.sync_all())
             .map_err(failed)
     }
+}
+
+/// Creates an empty file that only this user can open. Owner and permissions of the old file are
+/// set before any secret is written. An edit by root leaves the file to the gateway's user.
+fn create_like(new: &Path, old: &fs::Metadata) -> io::Result<File> {
+    let file = create_private(new)?;
+    let made = file.metadata()?;
+    if (made.uid(), made.gid()) != (old.uid(), old.gid()) {
+        fchown(&file, Some(old.uid()), Some(old.gid()))?;
+    }
+    file.set_permissions(old.permissions())?;
+    Ok(file)
+}
+
+/// A new file of mode 0600 from the start: who opens it before a `chmod` keeps it open after.
+fn create_private(path: &Path) -> io::Result<File> {
+    // Left by a process that was killed.
+    _ = fs::remove_file(path);
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
 }
 
 /// `.policy.toml.lock` beside `policy.toml`.
@@ -182,6 +196,19 @@ mod tests {
             names(folder.path()),
             [".policy.toml.lock", "link.toml", "policy.toml"]
         );
+    }
+
+    #[test]
+    fn new_policy_and_lock_are_private_from_the_start() {
+        let (folder, file) = home();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let new = beside(&file, "new");
+        fs::write(&new, "left by a killed process").unwrap();
+        fs::set_permissions(&new, fs::Permissions::from_mode(0o644)).unwrap();
+        create_private(&new).unwrap();
+        assert_eq!(mode(&new), 0o600);
+        let _edit = Edit::begin(&file).unwrap();
+        assert_eq!(mode(&folder.path().join(".policy.toml.lock")), 0o600);
     }
 
     /// Only root can give a file away; CI is root.

@@ -12,16 +12,16 @@ RUN cargo build --release --locked --bin postern && install -D target/release/po
 
 FROM debian:bookworm-slim
 COPY --from=build /out/postern /usr/local/bin/postern
-# Any UID may run it, and everything may be mounted read-only (docker run --read-only) but the data, which is a volume. A new volume takes owner and mode
-# of this folder; a folder of the host's must belong to the UID that it is run as.
-RUN mkdir -p /srv/postern/data && chmod 1777 /srv/postern/data
+# Any UID may run it, and everything may be mounted read-only (docker run --read-only) but two volumes: the data, and the audit trail. A new volume takes
+# owner and mode of its folder here; a folder of the host's must belong to the UID that it is run as.
+RUN mkdir -p /srv/postern/data /srv/postern/audit && chmod 1777 /srv/postern/data /srv/postern/audit
 WORKDIR /srv/postern
-VOLUME /srv/postern/data
-# The audit trail lies beside the buckets, in the one place that can be written to. It is kept where there is a policy file.
+VOLUME ["/srv/postern/data", "/srv/postern/audit"]
+# Users name buckets in the data folder, so the trail has a folder of its own. It is kept where there is a policy file.
 ENV POSTERN_SERVER__LISTEN=0.0.0.0:9000 \
     POSTERN_ADMIN__LISTEN=127.0.0.1:9001 \
     POSTERN_STORAGE__ROOT=/srv/postern/data \
-    POSTERN_AUDIT__FILE=/srv/postern/data/audit.jsonl
+    POSTERN_AUDIT__FILE=/srv/postern/audit/audit.jsonl
 USER 10001:10001
 EXPOSE 9000
 STOPSIGNAL SIGTERM

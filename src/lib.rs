@@ -24,6 +24,8 @@ pub mod obstacle;
 pub mod policy;
 pub mod s3;
 #[cfg(not(fuzzing))]
+pub mod separation;
+#[cfg(not(fuzzing))]
 pub mod server;
 pub mod sigv4;
 pub mod store;

@@ -23,8 +23,14 @@ const PUBLIC: &[(&str, &str)] = &[
 
 /// Where permissions change after the creation: never from more to less.
 const CHANGED_LATER: &[(&str, &str)] = &[
-    ("live/save.rs", "from 0600 to those of the old policy, while it is empty"),
-    ("cli/get.rs", "from 0600 to those of the replaced file, while it is empty"),
+    (
+        "live/save.rs",
+        "from 0600 to those of the old policy, while it is empty",
+    ),
+    (
+        "cli/get.rs",
+        "from 0600 to those of the replaced file, while it is empty",
+    ),
 ];
 
 fn is_listed(path: &Path, list: &[(&str, &str)]) -> bool {
@@ -47,7 +53,10 @@ fn faults(path: &Path, program: &str) -> Vec<String> {
         }
     }
     if program.contains("set_permissions(") && !is_listed(path, CHANGED_LATER) {
-        faults.push(format!("{}: set_permissions() after the creation", path.display()));
+        faults.push(format!(
+            "{}: set_permissions() after the creation",
+            path.display()
+        ));
     }
     faults
 }
@@ -68,7 +77,10 @@ fn a_file_created_without_a_mode_is_noticed() {
     let path = Path::new("src/x.rs");
     for (program, count) in [
         ("OpenOptions::new().write(true).create_new(true).open(p)", 1),
-        ("OpenOptions::new().write(true).create_new(true).mode(0o600).open(p)", 0),
+        (
+            "OpenOptions::new().write(true).create_new(true).mode(0o600).open(p)",
+            0,
+        ),
         ("OpenOptions::new().read(true).open(p)", 0),
         ("fs::write(p, secret)", 1),
         ("File::create(p)", 1),

@@ -216,6 +216,7 @@ async fn served(case: &Case, folder: &tempfile::TempDir) -> Option<(StatusCode, 
         file: folder.path().join("policy.toml"),
         on_invalid: OnInvalid::Keep,
         cut_transfers: false,
+        ..live::Settings::default()
     };
     let (live, _) = Live::load(live_settings, clock.clone()).unwrap();
     let storage = store::Settings {

@@ -38,6 +38,7 @@ mod readings;
 mod reliability;
 mod reload;
 mod revocation;
+mod separation;
 mod starting;
 mod story;
 mod support;

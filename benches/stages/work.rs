@@ -371,6 +371,7 @@ impl Asked {
             file: path("policy.toml"),
             on_invalid: OnInvalid::Keep,
             cut_transfers: true,
+            ..live::Settings::default()
         };
         let clock = Clock::fixed(NOON);
         let (live, _) = Live::load(live, clock.clone()).unwrap();

@@ -18,6 +18,13 @@ pub struct Settings {
     pub on_failure: OnFailure,
 }
 
+impl Settings {
+    /// Every file that records are written to. Rotated ones lie beside each.
+    pub fn files(&self) -> Vec<PathBuf> {
+        vec![self.file.clone()]
+    }
+}
+
 /// Where records go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -21,6 +21,7 @@ mod rm;
 mod s3_url;
 mod seed;
 mod selector;
+mod separate;
 mod serve;
 mod signing;
 mod simulate;
@@ -129,12 +130,15 @@ pub fn run() -> ExitCode {
 
 impl Cli {
     fn config(&self) -> Result<Config, ConfigError> {
+        self.config_from(self.config_file())
+    }
+
+    /// The configuration file, if there is one.
+    fn config_file(&self) -> Option<&Path> {
         let default = Path::new(DEFAULT_CONFIG);
-        self.config_from(
-            self.config
-                .as_deref()
-                .or_else(|| default.exists().then_some(default)),
-        )
+        self.config
+            .as_deref()
+            .or_else(|| default.exists().then_some(default))
     }
 
     /// The configuration without the file that is looked for when nobody says.

@@ -38,6 +38,7 @@ use super::{
     environment::Environment,
     logging::{self, Log},
     seed,
+    separate::{self, InUse},
 };
 
 /// Serves the configured store, or one folder as one bucket.
@@ -75,12 +76,19 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
         Some(folder) => Some(serve_folder(folder, args.bucket.as_deref(), &mut config)?),
         None => None,
     };
+    config.policy.user_folders = separate::user_folders(&config);
     let log = logging::start(&config.log);
+    let who = who(&config, args, &mut environment)?;
+    let in_use = InUse::of(&config, matches!(who, Who::PolicyFile));
+    let config_file = match &args.folder {
+        Some(_) => cli.config.as_deref(),
+        None => cli.config_file(),
+    };
+    separate::check(&config, config_file, in_use)?;
     // Sockets come first: whoever connects while the store is waited for is kept in their queues.
     sockets.open(&config.server, &config.admin)?;
     let store = opening::open(&config)?;
     let clock = Clock::system();
-    let who = who(&config, args, &mut environment)?;
     let policy = policy(&who, &config, &clock)?;
     let seed = args.seed.clone().or(environment.seed.take());
     confinement::enter(&config, &policy, seed.as_deref(), scratch.as_ref())?;
@@ -118,6 +126,7 @@ fn serve_folder(folder: &Path, name: Option<&str>, config: &mut Config) -> Resul
     let name = name.unwrap_or(&own);
     let name = BucketName::parse(name)
         .map_err(|error| format!("{name:?} is {error}; name the bucket with --bucket NAME"))?;
+    separate::check_folder(name.as_str(), &path)?;
     let scratch = tempfile::Builder::new()
         .prefix("postern-")
         .permissions(Permissions::from_mode(0o700))

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use crate::{
     clock::Clock,
     policy::{PolicyWarning, Snapshot},
+    separation::UserFolders,
     types::{CacheCounts, CacheUse},
 };
 
@@ -69,6 +70,11 @@ impl InForce {
 
     pub(super) fn file(&self) -> &Path {
         &self.settings.file
+    }
+
+    /// Where no file of the policy may lie.
+    pub(super) fn user_folders(&self) -> &UserFolders {
+        &self.settings.user_folders
     }
 
     pub(super) fn cuts_transfers(&self) -> bool {

@@ -35,6 +35,7 @@ use tokio::sync::watch;
 use crate::{
     clock::Clock,
     policy::{Compiled, PolicyFile, PolicyWarning, References, Snapshot},
+    separation::UserFolders,
     types::CacheCounts,
 };
 
@@ -79,7 +80,12 @@ pub struct Loaded {
 
 /// Reads the policy once, with all that it refers to. Blocks for as long as the disk does.
 pub fn read(policy_file: &Path) -> Result<Loaded, LoadError> {
-    let reading = Reading::of(policy_file, &[]);
+    read_outside(policy_file, &UserFolders::default())
+}
+
+/// The same, as the gateway of these folders reads it: none of the files may lie there.
+pub fn read_outside(policy_file: &Path, user_folders: &UserFolders) -> Result<Loaded, LoadError> {
+    let reading = Reading::of(policy_file, &[], user_folders);
     let digest = reading.digest_text();
     let references = reading.references.clone();
     let compiled = reading.compile()?;
@@ -113,7 +119,7 @@ impl Live {
             file: std::path::absolute(&settings.file).unwrap_or(settings.file),
             ..settings
         };
-        let reading = Reading::of(&settings.file, &[]);
+        let reading = Reading::of(&settings.file, &[], &settings.user_folders);
         let considered = reading.digest;
         let references = reading.references.clone();
         let digest = reading.digest_text();

@@ -16,6 +16,7 @@ use crate::{
     confine,
     obstacle::{Obstacle, Wanted},
     policy::{Compiled, MAX_POLICY_BYTES, PolicyError, PolicyFile, Reference, References},
+    separation::{Overlap, UserFolders},
 };
 
 use super::trail::Look;
@@ -48,6 +49,9 @@ pub enum Unreadable {
     /// The system refuses, because this process is confined to other folders.
     #[error("{0}")]
     Outside(confine::Outside),
+    /// Users could replace it by an S3 request.
+    #[error("{0}; move it elsewhere")]
+    Shared(Overlap),
     /// A folder, a pipe or a device: reading it could take for ever.
     #[error("it is not a regular file")]
     NotRegular,
@@ -79,22 +83,26 @@ pub(super) struct Reading {
 
 impl Reading {
     /// Reads everything. Where the policy file cannot be parsed, what it last referred to (`known`) stays to be looked at.
-    pub(super) fn of(policy_file: &Path, known: &[Reference]) -> Self {
-        let mut reading = Self::attempt(policy_file, known);
+    /// No file may lie in a folder whose file names users choose.
+    pub(super) fn of(policy_file: &Path, known: &[Reference], user_folders: &UserFolders) -> Self {
+        let mut reading = Self::attempt(policy_file, known, user_folders);
         for _ in 1..ATTEMPTS {
             if reading.stable {
                 break;
             }
-            reading = Self::attempt(policy_file, known);
+            reading = Self::attempt(policy_file, known, user_folders);
         }
         reading
     }
 
-    fn attempt(policy_file: &Path, known: &[Reference]) -> Self {
+    fn attempt(policy_file: &Path, known: &[Reference], user_folders: &UserFolders) -> Self {
         let before = Look::at([policy_file]);
-        let mut left = MAX_POLICY_BYTES as u64;
+        let mut read = Reader {
+            left: MAX_POLICY_BYTES as u64,
+            user_folders,
+        };
         let mut tally = Tally::default();
-        let text = tally.add("policy", read(policy_file, &mut left));
+        let text = tally.add("policy", read.text(policy_file));
         let text = text.map_err(|reason| LoadError::Unreadable {
             path: policy_file.to_owned(),
             reason,
@@ -106,7 +114,7 @@ impl Reading {
                 let wanted: BTreeSet<Reference> = file.references().into_iter().collect();
                 let wanted = Vec::from_iter(wanted);
                 let before = Look::at(files(policy_file, &wanted));
-                let contents = read_references(policy_file, &wanted, &mut left, &mut tally);
+                let contents = read_references(policy_file, &wanted, &mut read, &mut tally);
                 let held_still = before == Look::at(files(policy_file, &wanted));
                 (Ok((file, contents)), wanted, held_still)
             }
@@ -156,7 +164,7 @@ pub(super) fn path_of(policy_file: &Path, reference: &Reference) -> Option<PathB
 fn read_references(
     policy_file: &Path,
     wanted: &[Reference],
-    left: &mut u64,
+    read: &mut Reader<'_>,
     tally: &mut Tally,
 ) -> References {
     let mut references = References::default();
@@ -165,7 +173,7 @@ fn read_references(
             (Reference::SecretEnvironment(name), _) => std::env::var(name)
                 .map(Zeroizing::new)
                 .map_err(|error| error.to_string()),
-            (_, Some(path)) => read(&path, left).map_err(|reason| reason.to_string()),
+            (_, Some(path)) => read.text(&path).map_err(|reason| reason.to_string()),
             (_, None) => Err("it is no file".to_owned()),
         };
         match tally.add(&format!("{reference:?}"), content) {
@@ -177,34 +185,46 @@ fn read_references(
     references
 }
 
-/// Reads a regular file whole, within what is `left` of the bound.
-fn read(path: &Path, left: &mut u64) -> Result<Zeroizing<String>, Unreadable> {
-    // Asked before it is opened: opening a pipe would wait for its writer.
-    let failed = |source| Unreadable::System(Obstacle::new(path, Wanted::Read, source));
-    let found = fs::metadata(path).map_err(failed)?;
-    if !found.is_file() {
-        return Err(Unreadable::NotRegular);
-    }
-    if found.len() > *left {
-        return Err(Unreadable::TooLarge);
-    }
-    // Room for all of it at once, so that no outgrown buffer is left behind unwiped.
-    let room = usize::try_from(found.len().saturating_add(1)).unwrap_or(0);
-    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
-    let opened = File::open(path).map_err(|error| match confine::outside(path, &error) {
-        Some(outside) => Unreadable::Outside(outside),
-        None => failed(error),
-    })?;
-    let mut file = opened.take(left.saturating_add(1));
-    file.read_to_end(&mut bytes).map_err(failed)?;
-    *left = left.checked_sub(bytes.len() as u64).ok_or(Unreadable::TooLarge)?;
-    let text = str::from_utf8(&bytes).map_err(|error| {
-        let before = bytes.iter().take(error.valid_up_to());
-        Unreadable::NotText {
-            line: 1 + before.filter(|byte| **byte == b'\n').count(),
+/// Reads regular files whole, within one bound for all of them.
+struct Reader<'a> {
+    /// Bytes left of the bound.
+    left: u64,
+    user_folders: &'a UserFolders,
+}
+
+impl Reader<'_> {
+    fn text(&mut self, path: &Path) -> Result<Zeroizing<String>, Unreadable> {
+        if let Some(overlap) = self.user_folders.overlap(path) {
+            return Err(Unreadable::Shared(overlap));
         }
-    })?;
-    Ok(Zeroizing::new(text.to_owned()))
+        // Asked before it is opened: opening a pipe would wait for its writer.
+        let failed = |source| Unreadable::System(Obstacle::new(path, Wanted::Read, source));
+        let found = fs::metadata(path).map_err(failed)?;
+        if !found.is_file() {
+            return Err(Unreadable::NotRegular);
+        }
+        if found.len() > self.left {
+            return Err(Unreadable::TooLarge);
+        }
+        // Room for all of it at once, so that no outgrown buffer is left behind unwiped.
+        let room = usize::try_from(found.len().saturating_add(1)).unwrap_or(0);
+        let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+        let opened = File::open(path).map_err(|error| match confine::outside(path, &error) {
+            Some(outside) => Unreadable::Outside(outside),
+            None => failed(error),
+        })?;
+        let mut file = opened.take(self.left.saturating_add(1));
+        file.read_to_end(&mut bytes).map_err(failed)?;
+        let left = self.left.checked_sub(bytes.len() as u64);
+        self.left = left.ok_or(Unreadable::TooLarge)?;
+        let text = str::from_utf8(&bytes).map_err(|error| {
+            let before = bytes.iter().take(error.valid_up_to());
+            Unreadable::NotText {
+                line: 1 + before.filter(|byte| **byte == b'\n').count(),
+            }
+        })?;
+        Ok(Zeroizing::new(text.to_owned()))
+    }
 }
 
 /// One digest over several contents. That of a single content is its own SHA-256.
@@ -255,7 +275,7 @@ mod tests {
         for (name, text) in files {
             fs::write(home.path().join(name), text).unwrap();
         }
-        Reading::of(&home.path().join("policy.toml"), &[])
+        Reading::of(&home.path().join("policy.toml"), &[], &UserFolders::default())
     }
 
     const REFERRING: &str = concat!(
@@ -289,7 +309,10 @@ mod tests {
     fn files_that_are_no_policy_are_refused_with_their_name_and_the_reason() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("policy.toml");
-        let said = || Reading::of(&path, &[]).compile().err().unwrap().to_string();
+        let said = || {
+            let reading = Reading::of(&path, &[], &UserFolders::default());
+            reading.compile().err().unwrap().to_string()
+        };
         assert!(
             said().contains("policy.toml: the policy file cannot be read"),
             "{}",
@@ -305,5 +328,25 @@ mod tests {
             .set_len(MAX_POLICY_BYTES as u64 + 1)
             .unwrap();
         assert!(said().ends_with("is over 16 MiB"), "{}", said());
+    }
+
+    #[test]
+    fn no_file_of_a_policy_may_lie_below_a_bucket() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("policy.toml");
+        fs::create_dir(home.path().join("data")).unwrap();
+        fs::write(home.path().join("data/a.json"), r#"{"Statement": []}"#).unwrap();
+        fs::write(&path, REFERRING.replace("a.json", "data/a.json")).unwrap();
+        let read = |root: &Path| {
+            let reading = Reading::of(&path, &[], &UserFolders::new(root, []));
+            reading.compile().map(|_| ()).map_err(|error| error.to_string())
+        };
+        assert_eq!(read(&home.path().join("elsewhere")), Ok(()));
+        let data = home.path().join("data");
+        let said = read(&data).unwrap_err();
+        assert!(said.contains("a.json lies below storage.root"), "{said}");
+        assert!(said.contains(&data.display().to_string()), "{said}");
+        let said = read(home.path()).unwrap_err();
+        assert!(said.contains("policy.toml lies below storage.root"), "{said}");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::separation::UserFolders;
+
 /// Where the policy is, and what counts while it is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -12,6 +14,9 @@ pub struct Settings {
     pub on_invalid: OnInvalid,
     /// Is a transfer ended that a change of the policy denies?
     pub cut_transfers: bool,
+    /// Where neither the policy file nor a file that it refers to may lie.
+    #[serde(skip)]
+    pub user_folders: UserFolders,
 }
 
 impl Default for Settings {
@@ -20,6 +25,7 @@ impl Default for Settings {
             file: PathBuf::from("policy.toml"),
             on_invalid: OnInvalid::Keep,
             cut_transfers: true,
+            user_folders: UserFolders::default(),
         }
     }
 }

@@ -172,7 +172,11 @@ impl Watch {
         if !(self.stale || self.noticed || self.forced || self.settling.due().is_some()) {
             return;
         }
-        let reading = Reading::of(self.in_force.file(), &self.references);
+        let reading = Reading::of(
+            self.in_force.file(),
+            &self.references,
+            self.in_force.user_folders(),
+        );
         if !reading.stable {
             // It changes as it is read: read again, with what has been noticed still in mind.
             self.stale = true;

@@ -106,6 +106,7 @@ impl TestGateway {
             file: path("policy.toml"),
             on_invalid: OnInvalid::Keep,
             cut_transfers: !wishes.leaves_transfers,
+            ..live::Settings::default()
         };
         let (live, _) = Live::load(settings, clock.clone()).unwrap();
         let watcher = live.watch().unwrap();

@@ -16,7 +16,10 @@ use crate::{
     types::Span,
 };
 
-use super::{Cli, Outcome, Problem};
+use super::{
+    Cli, Outcome, Problem,
+    separate::{self, InUse},
+};
 
 /// How many files that are no objects are named.
 const MOST_NAMED: usize = 20;
@@ -57,15 +60,21 @@ struct Checked {
 }
 
 pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
-    let config = match cli.config() {
+    let mut config = match cli.config() {
         Ok(config) => config,
         Err(error) => {
             show::invalid(None, &error.to_string(), args.json);
             return Ok(Outcome::No);
         }
     };
+    config.policy.user_folders = separate::user_folders(&config);
     if args.remote {
         return remote::run(&config, args.wait, args.json);
+    }
+    let in_use = InUse::of(&config, true);
+    if let Err(error) = separate::check(&config, cli.config_file(), in_use) {
+        show::invalid(None, &error.to_string(), args.json);
+        return Ok(Outcome::No);
     }
     let expected = match &args.decisions {
         Some(file) => decisions::read(file)?,
@@ -95,7 +104,7 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
 }
 
 fn check(file: PathBuf, config: &Config, expected: &[decisions::Expected]) -> Checked {
-    let loaded = match live::read(&file) {
+    let loaded = match live::read_outside(&file, &config.policy.user_folders) {
         Ok(loaded) => loaded,
         Err(error) => {
             return Checked {

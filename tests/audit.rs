@@ -1,5 +1,7 @@
 //! One record per request, whatever its end.
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use http::Method;
 use postern::audit::{OnFailure, Outcome, Record, Settings};
@@ -293,7 +295,8 @@ async fn no_record_holds_a_signature_a_query_or_a_secret() {
         .await;
     gateway.get(&format!("{link}&token=hush")).await;
     gateway.record(|record| record.outcome == Outcome::Served).await;
-    let text = std::fs::read_to_string(gateway.folder.path().join("audit.jsonl")).unwrap();
+    let text = gateway.trail_text();
+    assert_eq!(text.lines().count(), 3, "{text}");
     let signature = link.rsplit_once('=').unwrap().1;
     for secret in [signature, "X-Amz-", "hush", "alice/secret"] {
         assert!(!text.contains(secret), "{secret} is in {text}");
@@ -339,4 +342,74 @@ async fn where_no_request_may_go_unrecorded_they_are_refused_while_nothing_can_b
     gateway
         .record(|record| record.reason.as_deref() == Some("AuditTrail"))
         .await;
+}
+
+/// A request without a signature, whose head has more than a record may hold.
+fn forged(number: usize) -> String {
+    let key = "%1b%01%7f%22x".repeat(120);
+    let (agent, range) = ("\"\\\u{ff}".repeat(600), "\"".repeat(900));
+    format!(
+        "GET /{BUCKET}/{number}/{key} HTTP/1.1\r\nhost: localhost\r\nuser-agent: {agent}\r\n\
+         range: {range}\r\n\r\n"
+    )
+}
+
+/// Sends forged requests on one connection, and reads an answer to each.
+pub(crate) async fn flood(gateway: SocketAddr, requests: usize) {
+    let mut stream = TcpStream::connect(gateway).await.unwrap();
+    let (mut read, mut write) = stream.split();
+    let send = async {
+        for number in 0..requests {
+            write.write_all(forged(number).as_bytes()).await.unwrap();
+        }
+    };
+    let receive = async {
+        let (mut answers, mut text) = (0, Vec::new());
+        while answers < requests {
+            assert_ne!(read.read_buf(&mut text).await.unwrap(), 0, "{answers} answers");
+            answers += text.windows(8).filter(|end| end == b"</Error>").count();
+            // An end of which a part is missing is counted once it is whole.
+            text.drain(..text.len().saturating_sub(7));
+        }
+    };
+    tokio::join!(send, receive);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_strangers_leaves_the_signers_records_and_exact_counts() {
+    const REQUESTS: usize = 3_000;
+    let gateway = TestGateway::with(Wishes {
+        policy: Some(policy(&[EVERYTHING])),
+        audit: Some(Settings {
+            rotate_bytes: 100_000,
+            keep_files: 1,
+            refused_rotate_bytes: 10_000_000,
+            ..Settings::default()
+        }),
+        ..Wishes::default()
+    })
+    .await;
+    gateway.put("a", "content");
+    let link = gateway.link(&Method::GET, "a");
+    assert_eq!(gateway.get(&link).await.text(), "content");
+    flood(gateway.address, REQUESTS).await;
+    assert_eq!(gateway.get(&link).await.text(), "content");
+
+    let records = gateway.records();
+    let served = records.iter().filter(|record| record.signer.is_some());
+    assert_eq!(served.count(), 2, "the flood took records of a signer");
+    let strangers = records.iter().filter(|record| record.signer.is_none());
+    let counted: u64 = strangers.clone().map(|record| record.repeated.unwrap_or(1)).sum();
+    assert_eq!(counted, REQUESTS as u64, "each refusal is written or counted");
+    assert!(strangers.clone().count() < REQUESTS / 2, "it was a flood");
+    for row in strangers.filter(|record| record.repeated.is_some()) {
+        assert_eq!(row.client.as_deref(), Some("127.0.0.1"));
+        assert!(row.reason.is_some() && row.code.is_some(), "{row:?}");
+    }
+    let signed = std::fs::read_to_string(gateway.folder.path().join("audit.jsonl")).unwrap();
+    assert_eq!(signed.lines().count(), 2, "strangers have another file");
+    for line in gateway.trail_text().lines() {
+        // Names of fields, times and numbers are ours.
+        assert!(line.len() <= 2_048 + 700, "{} bytes: {line}", line.len());
+    }
 }

@@ -272,3 +272,32 @@ fn commands_say_what_is_wrong_and_end_with_the_promised_code() {
         assert!(said(&output).contains(says), "{arguments:?}: {}", said(&output));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_strangers_has_a_bounded_log_and_exact_counts() {
+    const REQUESTS: usize = 2_000;
+    let program = Program::new();
+    let mut command = program.command(&["serve"]);
+    command.env("POSTERN_LOG__FORMAT", "json");
+    let serving = Serving::start(command);
+    crate::audit::flood(serving.address(), REQUESTS).await;
+    let log = serving.stop();
+    let (mut single, mut counted) = (0, 0);
+    for line in log.lines() {
+        assert!(line.len() < 2_048, "{line}");
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let fields = &line["fields"];
+        if let Some(requests) = fields["requests"].as_u64() {
+            assert_eq!(fields["client"], "127.0.0.1");
+            counted += requests;
+        } else if fields["request_id"].is_string() {
+            single += 1;
+        }
+    }
+    assert_eq!(
+        single + counted,
+        REQUESTS as u64,
+        "each refusal is told or counted"
+    );
+    assert!(single < REQUESTS as u64 / 2, "it was a flood");
+}

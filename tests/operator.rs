@@ -456,6 +456,7 @@ async fn a_refusal_is_explained_by_its_id_and_a_link_here_and_by_the_running_gat
     );
 
     // Nothing of it is in the log or in the audit trail.
-    let trail = fs::read_to_string(program.folder.path().join("audit.jsonl")).unwrap();
+    let read = |name| fs::read_to_string(program.folder.path().join(name)).unwrap();
+    let trail = read("audit.jsonl") + &read("audit.refused.jsonl");
     assert!(!trail.contains("X-Amz-") && !trail.contains("utm_source"));
 }

@@ -102,7 +102,7 @@ pub enum Decided {
 }
 
 /// What became of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// It got what it asked for.
@@ -178,4 +178,97 @@ impl Entry {
 
     /// The most bytes that are kept of a header.
     pub const MOST_OF_A_HEADER: usize = 512;
+
+    /// Whether the signature of the request holds.
+    pub fn is_authenticated(&self) -> bool {
+        self.signer.is_some()
+    }
+
+    /// Cuts what no signature covers to what a record may hold of it, 2 KiB as JSON in all. What was
+    /// cut ends in `…`. A key is cut only if no signature covers it.
+    pub(super) fn bound(&mut self) {
+        cut(&mut self.user_agent, MOST_OF_A_USER_AGENT);
+        cut(&mut self.range, MOST_OF_A_RANGE);
+        if self.is_authenticated() {
+            return;
+        }
+        if self.method.as_str().len() > MOST_OF_A_METHOD {
+            let method = self.method.as_str().as_bytes().get(..MOST_OF_A_METHOD);
+            let method = method.and_then(|method| http::Method::from_bytes(method).ok());
+            self.method = method.unwrap_or_default();
+        }
+        if let Some(key) = &self.key
+            && let Some(short) = shortened(key.as_str(), MOST_OF_A_KEY)
+        {
+            self.key = ObjectKey::parse(&short).ok();
+        }
+    }
+}
+
+/// With a bucket's name (63 bytes) and a method, what is not verified stays below 2 KiB.
+const MOST_OF_A_KEY: usize = 1024;
+const MOST_OF_A_USER_AGENT: usize = 512;
+const MOST_OF_A_RANGE: usize = 256;
+const MOST_OF_A_METHOD: usize = 32;
+/// The most bytes that JSON makes of one: `\u001b`.
+const LONGEST_ESCAPE: usize = 6;
+
+fn cut(text: &mut Option<String>, most: usize) {
+    if let Some(short) = text.as_deref().and_then(|text| shortened(text, most)) {
+        *text = Some(short);
+    }
+}
+
+/// A beginning of the text, if JSON would make more than `most` bytes of it.
+fn shortened(text: &str, most: usize) -> Option<String> {
+    const MARK: char = '…';
+    if text.len().saturating_mul(LONGEST_ESCAPE) <= most {
+        return None;
+    }
+    let escaped = |letter: char| match letter {
+        '"' | '\\' => 2,
+        letter if letter < ' ' => LONGEST_ESCAPE,
+        letter => letter.len_utf8(),
+    };
+    let (mut length, mut room_for_mark) = (0_usize, 0);
+    for (at, letter) in text.char_indices() {
+        if length + MARK.len_utf8() <= most {
+            room_for_mark = at;
+        }
+        length = length.saturating_add(escaped(letter));
+        if length > most {
+            let mut short = text.get(..room_for_mark).unwrap_or_default().to_owned();
+            short.push(MARK);
+            return Some(short);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_and_marked_and_a_short_one_stays() {
+        for (text, most, expected) in [
+            ("abcdefghij", 10, None),
+            ("abcdefghijk", 10, Some("abcdefg…")),
+            ("\u{1b}\u{1b}", 11, Some("\u{1b}…")),
+            ("éééééé", 11, Some("éééé…")),
+            ("", 0, None),
+        ] {
+            assert_eq!(shortened(text, most).as_deref(), expected, "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_cut_text_fits_as_json(text in "\\PC{0,40}|[\\x00-\\x7f]{0,60}", most in 3..60_usize) {
+            let kept = shortened(&text, most).unwrap_or(text);
+            prop_assert!(serde_json::to_string(&kept).unwrap().len() - 2 <= most);
+        }
+    }
 }

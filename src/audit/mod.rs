@@ -3,11 +3,15 @@
 //!
 //! `Entry → queue → sink (file, rotated and reopened, or standard output) → Record → usage`
 //!
+//! Requests without a verified signature have files of their own, bounded lines, and under a flood only counts: whatever strangers send, it takes
+//! nothing of the history of signers.
+//!
 //! A line names who asked for what, by which link, what came of it and which rule decided. It holds no signature, no query string and no secret:
 //! a link is named by the SHA-256 of its signature.
 
 mod entry;
 mod file;
+mod flood;
 mod json;
 mod line;
 mod record;
@@ -17,6 +21,7 @@ mod trail;
 mod usage;
 
 pub use entry::{Decided, Entry, Outcome, RequestName};
+pub use flood::{Budget, Flood, Repeated, Source, WINDOW};
 pub use record::Record;
 pub use settings::{OnFailure, Settings, To};
 pub use sink::{Audit, AuditError, Health};

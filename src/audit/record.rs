@@ -1,10 +1,12 @@
 //! One line of the trail, as it is written and as it is read again. Fields that a request does not have are left out; what a reader does not
 //! know it passes over, so that a later version may write more.
 
+use std::time::Duration;
+
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
-    Decided, Entry, Outcome,
+    Decided, Entry, Outcome, Repeated,
     line::{milliseconds, to_the_millisecond, utc},
 };
 
@@ -82,14 +84,54 @@ pub struct Record {
     /// How many records were lost, for [`Outcome::Lost`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<u64>,
+    /// How many requests of one source and reason this stands for, during a flood. `client` is then
+    /// the source: an address, a /64 of IPv6, or `others`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeated: Option<u64>,
+    /// When the last of them came; `time` is the first's.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "time::serde::rfc3339::option"
+    )]
+    pub last_time: Option<OffsetDateTime>,
 }
 
 impl Record {
     /// Says that records were lost.
     pub(super) fn of_loss(time: OffsetDateTime, lost: u64) -> Self {
         Self {
+            lost: Some(lost),
+            ..Self::empty(time, Outcome::Lost)
+        }
+    }
+
+    /// Says how many requests were counted and not written.
+    pub(super) fn of_repeated(counted: &Repeated) -> Self {
+        Self {
+            code: counted.code.map(str::to_owned),
+            reason: counted.reason.map(str::to_owned),
+            bytes_sent: counted.bytes_sent,
+            bytes_received: counted.bytes_received,
+            client: Some(counted.source.to_string()),
+            repeated: Some(counted.requests),
+            last_time: Some(to_the_millisecond(counted.last)),
+            ..Self::empty(to_the_millisecond(counted.first), counted.outcome)
+        }
+    }
+
+    /// When it was written, near enough to put two files in order.
+    pub(super) fn ended(&self) -> OffsetDateTime {
+        let took = Duration::try_from_secs_f64(self.duration_ms / 1e3).unwrap_or_default();
+        let last = self.last_time.unwrap_or(self.time);
+        last.checked_add(took.try_into().unwrap_or_default())
+            .unwrap_or(last)
+    }
+
+    fn empty(time: OffsetDateTime, outcome: Outcome) -> Self {
+        Self {
             time,
-            outcome: Outcome::Lost,
+            outcome,
             request_id: String::new(),
             signer: None,
             access_key_id: None,
@@ -117,7 +159,9 @@ impl Record {
             client: None,
             proxy: None,
             user_agent: None,
-            lost: Some(lost),
+            lost: None,
+            repeated: None,
+            last_time: None,
         }
     }
 
@@ -154,7 +198,8 @@ pub(super) fn shown(at: OffsetDateTime) -> String {
 }
 
 impl From<Entry> for Record {
-    fn from(entry: Entry) -> Self {
+    fn from(mut entry: Entry) -> Self {
+        entry.bound();
         let owned = |text: &'static str| text.to_owned();
         Self {
             time: to_the_millisecond(entry.time),
@@ -192,6 +237,8 @@ impl From<Entry> for Record {
             proxy: entry.client.proxy.map(|proxy| proxy.to_string()),
             user_agent: entry.user_agent,
             lost: None,
+            repeated: None,
+            last_time: None,
         }
     }
 }

@@ -2,12 +2,12 @@
 //! request wakes nobody. While it cannot write it keeps what comes, within a bound, and tries again.
 
 use std::{
-    io::{self, Write},
-    path::PathBuf,
+    io,
+    path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-        mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError},
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        mpsc::{self, SyncSender, TrySendError},
     },
     thread::{self, Thread},
     time::Duration,
@@ -15,23 +15,30 @@ use std::{
 
 use crate::{
     clock::Clock,
-    confine,
     obstacle::{Obstacle, Wanted},
 };
 
-use super::{Entry, OnFailure, Record, Settings, To, file::AuditFile};
+use super::{
+    Entry, OnFailure, Settings, To,
+    file::AuditFile,
+    flood::{Budget, Flood},
+};
 
 mod backlog;
+mod writer;
 
-use backlog::Backlog;
+use writer::{Stream, Writer};
 
 /// How many entries may wait: some seconds of a busy gateway, a few dozen MiB.
 const LONGEST_QUEUE: usize = 65_536;
-/// How long entries are gathered. A thread that is woken for each request would cost it a tenth of its processor time.
-const GATHER: Duration = Duration::from_millis(25);
-/// How often a sink that fails is tried again.
-const RETRY: Duration = Duration::from_millis(250);
-
+/// How many of them may be of requests without a verified signature. More are only counted.
+const MOST_REFUSED: usize = 8_192;
+/// What they may write in a second. Files of 400 MiB hold half an hour of the worst flood.
+const REFUSED: Budget = Budget {
+    bytes: 128 * 1024,
+    bytes_per_source: 64 * 1024,
+    rows: 256,
+};
 /// Where requests leave their entries. A copy is another handle on the same.
 #[derive(Clone)]
 pub struct Audit(Option<Arc<Shared>>);
@@ -47,6 +54,21 @@ struct Shared {
     /// The same, since the start.
     lost_in_all: Arc<AtomicU64>,
     problem: Mutex<Option<String>>,
+    refused: Arc<Refused>,
+}
+
+/// Requests without a verified signature.
+struct Refused {
+    /// How many entries of them wait in the queue.
+    waiting: AtomicUsize,
+    /// What they may write, and counts of those that are not written.
+    flood: Mutex<Flood>,
+}
+
+impl Refused {
+    fn flood(&self) -> MutexGuard<'_, Flood> {
+        self.flood.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 enum Message {
@@ -92,28 +114,18 @@ impl Audit {
 
     /// Opens the trail. A file that cannot be opened is an error under `on_failure = "refuse"`; else it is told of, and tried again.
     pub fn start(settings: &Settings, clock: Clock) -> Result<Self, AuditError> {
-        let output = match settings.to {
+        let (signed, refused) = match settings.to {
             To::Off => return Ok(Self::off()),
-            To::Stdout => Output::Stdout,
+            To::Stdout => (Stream::to_stdout(), Stream::to_stdout()),
             To::File | To::Auto => {
-                let mut file =
-                    AuditFile::new(settings.file.clone(), settings.rotate_bytes, settings.keep_files);
-                match (file.open().map(drop), settings.on_failure) {
-                    (Err(source), OnFailure::Refuse) => {
-                        let path = settings.file.clone();
-                        let obstacle = Obstacle::new(&path, Wanted::Write, source);
-                        return Err(AuditError::Unwritable { path, obstacle });
-                    }
-                    (Err(error), OnFailure::Continue) => {
-                        let error = Obstacle::new(&settings.file, Wanted::Write, error);
-                        let path = settings.file.display();
-                        tracing::error!(
-                            "the audit file {path} cannot be written, and requests go on without a trail: {error}"
-                        );
-                    }
-                    (Ok(()), _) => {}
-                }
-                Output::File(file, settings.file.clone())
+                let file = |path: PathBuf, rotate_bytes, keep_files| {
+                    opened(&path, rotate_bytes, keep_files, settings.on_failure)
+                        .map(|file| Stream::to_file(file, path))
+                };
+                let (bytes, files) = (settings.rotate_bytes, settings.keep_files);
+                let signed = file(settings.file.clone(), bytes, files)?;
+                let (bytes, files) = (settings.refused_rotate_bytes, settings.refused_keep_files);
+                (signed, file(refused_file(settings), bytes, files)?)
             }
         };
         let (queue, inbox) = mpsc::sync_channel(LONGEST_QUEUE);
@@ -125,18 +137,13 @@ impl Audit {
             lost: Arc::default(),
             lost_in_all: Arc::default(),
             problem: Mutex::new(None),
+            refused: Arc::new(Refused {
+                waiting: AtomicUsize::new(0),
+                flood: Mutex::new(Flood::new(REFUSED)),
+            }),
         });
-        let writer = Writer {
-            // The thread ends when the last handle is gone.
-            shared: Arc::downgrade(&shared),
-            lost: shared.lost.clone(),
-            lost_in_all: shared.lost_in_all.clone(),
-            output,
-            clock,
-            backlog: Backlog::default(),
-            line: Vec::new(),
-            failing: false,
-        };
+        // The thread ends when the last handle is gone.
+        let writer = Writer::new(&shared, signed, refused, clock);
         let thread = thread::Builder::new()
             .name("audit".to_owned())
             .spawn(move || writer.run(&inbox))
@@ -153,6 +160,9 @@ impl Audit {
     /// Leaves an entry. Never waits.
     pub fn record(&self, entry: Box<Entry>) {
         let Some(shared) = &self.0 else { return };
+        if !entry.is_authenticated() {
+            return shared.record_refused(entry);
+        }
         match shared.queue.try_send(Message::Entry(entry)) {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
@@ -217,157 +227,63 @@ impl Audit {
     }
 }
 
+/// The file for requests without a verified signature. A pipe or a device takes them all.
+fn refused_file(settings: &Settings) -> PathBuf {
+    let file = &settings.file;
+    match file.metadata() {
+        Ok(found) if !found.is_file() && !found.is_dir() => file.clone(),
+        Ok(_) | Err(_) => settings.refused_file(),
+    }
+}
+
+/// Opens a file of the trail. One that cannot be opened is an error only if no request may go
+/// unrecorded.
+fn opened(
+    path: &Path,
+    rotate_bytes: u64,
+    keep_files: usize,
+    on_failure: OnFailure,
+) -> Result<AuditFile, AuditError> {
+    let mut file = AuditFile::new(path.to_owned(), rotate_bytes, keep_files);
+    if let Err(source) = file.open().map(drop) {
+        let obstacle = Obstacle::new(path, Wanted::Write, source);
+        if on_failure == OnFailure::Refuse {
+            let path = path.to_owned();
+            return Err(AuditError::Unwritable { path, obstacle });
+        }
+        let path = path.display();
+        tracing::error!(
+            "the audit file {path} cannot be written, and requests go on without a trail: {obstacle}"
+        );
+    }
+    Ok(file)
+}
+
 impl Shared {
+    /// Leaves the entry of a request without a verified signature. However many there are, they
+    /// take no room of the others, and each is written or counted.
+    fn record_refused(&self, entry: Box<Entry>) {
+        let refused = &self.refused;
+        if refused.waiting.fetch_add(1, Ordering::Relaxed) < MOST_REFUSED {
+            match self.queue.try_send(Message::Entry(entry)) {
+                Ok(()) => return,
+                Err(
+                    TrySendError::Full(Message::Entry(entry))
+                    | TrySendError::Disconnected(Message::Entry(entry)),
+                ) => refused.flood().count(&entry),
+                Err(_) => {}
+            }
+        } else {
+            refused.flood().count(&entry);
+        }
+        refused.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+
     /// Ends the gathering.
     fn wake(&self) {
         if let Some(writer) = self.writer.get() {
             writer.unpark();
         }
-    }
-}
-
-enum Output {
-    File(AuditFile, PathBuf),
-    Stdout,
-}
-
-impl Output {
-    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
-        match self {
-            Self::File(file, _) => file.append(lines),
-            Self::Stdout => {
-                let mut stdout = io::stdout().lock();
-                stdout.write_all(lines)?;
-                stdout.flush()
-            }
-        }
-    }
-
-    fn name(&self) -> String {
-        match self {
-            Self::File(_, path) => path.display().to_string(),
-            Self::Stdout => "standard output".to_owned(),
-        }
-    }
-}
-
-struct Writer {
-    shared: std::sync::Weak<Shared>,
-    lost: Arc<AtomicU64>,
-    lost_in_all: Arc<AtomicU64>,
-    output: Output,
-    clock: Clock,
-    backlog: Backlog,
-    /// The line in the making.
-    line: Vec<u8>,
-    failing: bool,
-}
-
-impl Writer {
-    fn run(mut self, inbox: &Receiver<Message>) {
-        loop {
-            let first = match self.failing {
-                false => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                true => inbox.recv_timeout(RETRY),
-            };
-            let mut waiting = Vec::new();
-            match first {
-                Ok(message) => {
-                    let gathers = matches!(message, Message::Entry(_));
-                    self.take(message, &mut waiting);
-                    if gathers {
-                        thread::park_timeout(GATHER);
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return self.write(),
-            }
-            while !self.backlog.is_full()
-                && let Ok(message) = inbox.try_recv()
-            {
-                self.take(message, &mut waiting);
-            }
-            self.write();
-            waiting
-                .into_iter()
-                .for_each(|done: SyncSender<()>| _ = done.send(()));
-        }
-    }
-
-    fn take(&mut self, message: Message, waiting: &mut Vec<SyncSender<()>>) {
-        match message {
-            Message::Entry(_) if self.backlog.is_full() => {
-                self.lost.fetch_add(1, Ordering::Relaxed);
-                self.lost_in_all.fetch_add(1, Ordering::Relaxed);
-            }
-            Message::Entry(entry) => {
-                self.line.clear();
-                entry.write_line(&mut self.line);
-                self.backlog.push(&self.line);
-            }
-            Message::Reopen => {
-                // What came before belongs to the file as it was.
-                self.write();
-                if let Output::File(file, _) = &mut self.output {
-                    file.close();
-                }
-            }
-            Message::Flush(done) => waiting.push(done),
-        }
-    }
-
-    /// Writes what there is, or notes that it cannot be.
-    fn write(&mut self) {
-        match self.write_all() {
-            Ok(()) => self.works(),
-            Err(error) => self.fails(&error),
-        }
-    }
-
-    fn write_all(&mut self) -> io::Result<()> {
-        let lost = self.lost.load(Ordering::Relaxed);
-        if lost > 0 && !self.backlog.is_full() {
-            self.lost.fetch_sub(lost, Ordering::Relaxed);
-            self.backlog.push(&Record::of_loss(self.clock.now(), lost).line());
-        }
-        while let Some(batch) = self.backlog.next() {
-            self.output.append(batch)?;
-            self.backlog.written();
-        }
-        Ok(())
-    }
-
-    fn works(&mut self) {
-        if self.failing {
-            tracing::info!("the audit trail can be written again");
-        }
-        self.failing = false;
-        self.tell(None);
-    }
-
-    fn fails(&mut self, error: &io::Error) {
-        let mut problem = format!(
-            "the audit trail cannot be written to {}: {error}",
-            self.output.name()
-        );
-        if let Output::File(_, path) = &self.output
-            && let Some(outside) = confine::outside_for_writing(path, error)
-        {
-            problem = format!("{problem}; {outside}");
-        }
-        if !self.failing {
-            tracing::error!("{problem}");
-        }
-        self.failing = true;
-        self.tell(Some(problem));
-    }
-
-    fn tell(&self, problem: Option<String>) {
-        let Some(shared) = self.shared.upgrade() else {
-            return;
-        };
-        shared.failing.store(problem.is_some(), Ordering::Relaxed);
-        *shared.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
     }
 }
 

@@ -1,4 +1,5 @@
-//! The trail, read again: every file of it, the oldest first, line by line.
+//! The trail, read again: every file of it, the oldest first, line by line. The file of requests
+//! without a verified signature is read along, so that records come in the order of their time.
 
 use std::{
     fs::File,
@@ -6,13 +7,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Record, file::set_aside};
+use super::{Record, file::set_aside, settings::refused_beside};
 
 /// The longest line that is read; ours have a tenth of it.
 const LONGEST_LINE: u64 = 64 * 1024;
 
 /// The files of a trail. Iterating gives its records; what is no record is counted.
 pub struct Trail {
+    signed: Part,
+    /// None for a trail that comes from elsewhere.
+    refused: Option<Part>,
+}
+
+/// One file, those that were set aside of it, and the record that is next.
+struct Part {
+    next: Option<Record>,
     /// Not read yet, the next one last.
     files: Vec<PathBuf>,
     open: Option<(PathBuf, Box<dyn BufRead>)>,
@@ -33,15 +42,11 @@ pub enum TrailError {
 }
 
 impl Trail {
-    /// Finds the files of a trail: the one that is written to, and those that were set aside. One of them must be there.
+    /// Finds the files of a trail: the one that is written to, those that were set aside, and the
+    /// same for requests without a verified signature. One of the first two must be there.
     pub fn open(path: &Path) -> Result<Self, TrailError> {
-        let mut files = vec![path.to_owned()];
-        let mut number = 1;
-        while set_aside(path, number).exists() {
-            files.push(set_aside(path, number));
-            number += 1;
-        }
-        if number == 1 {
+        let signed = Part::of_files(path);
+        if signed.files.len() == 1 {
             // The one file must be readable; after a rotation it may be missing for a moment.
             File::open(path).map_err(|source| TrailError::Unreadable {
                 path: path.to_owned(),
@@ -49,9 +54,8 @@ impl Trail {
             })?;
         }
         Ok(Self {
-            files,
-            open: None,
-            unreadable: 0,
+            signed,
+            refused: Some(Part::of_files(&refused_beside(path))),
         })
     }
 
@@ -59,15 +63,37 @@ impl Trail {
     pub fn of(reader: impl io::Read + 'static) -> Self {
         let reader: Box<dyn BufRead> = Box::new(BufReader::new(reader));
         Self {
-            files: Vec::new(),
-            open: Some((PathBuf::from("the trail"), reader)),
-            unreadable: 0,
+            signed: Part {
+                next: None,
+                files: Vec::new(),
+                open: Some((PathBuf::from("the trail"), reader)),
+                unreadable: 0,
+            },
+            refused: None,
         }
     }
 
     /// How many lines so far were no records: written by half, or by another program.
     pub fn unreadable(&self) -> u64 {
-        self.unreadable
+        let refused = self.refused.as_ref().map_or(0, |part| part.unreadable);
+        self.signed.unreadable.saturating_add(refused)
+    }
+}
+
+impl Part {
+    fn of_files(path: &Path) -> Self {
+        let mut files = vec![path.to_owned()];
+        let mut number = 1;
+        while set_aside(path, number).exists() {
+            files.push(set_aside(path, number));
+            number += 1;
+        }
+        Self {
+            next: None,
+            files,
+            open: None,
+            unreadable: 0,
+        }
     }
 
     /// The next line, without its end; nothing at the end of all files.
@@ -101,23 +127,48 @@ impl Trail {
     }
 }
 
+impl Part {
+    /// The next record, which is read and kept until it is taken.
+    fn peek(&mut self) -> Result<Option<&Record>, TrailError> {
+        while self.next.is_none() {
+            let line = match self.line() {
+                Ok(Some(line)) => line,
+                Ok(None) => return Ok(None),
+                Err(error) => {
+                    self.files.clear();
+                    self.open = None;
+                    return Err(error);
+                }
+            };
+            match serde_json::from_slice(&line) {
+                Ok(record) => self.next = Some(record),
+                Err(_) => self.unreadable = self.unreadable.saturating_add(1),
+            }
+        }
+        Ok(self.next.as_ref())
+    }
+}
+
+impl Trail {
+    /// The next record of the part whose next one was written first.
+    fn read(&mut self) -> Result<Option<Record>, TrailError> {
+        let Some(refused) = &mut self.refused else {
+            self.signed.peek()?;
+            return Ok(self.signed.next.take());
+        };
+        let part = match (self.signed.peek()?, refused.peek()?) {
+            (Some(signed), Some(other)) if other.ended() < signed.ended() => refused,
+            (None, Some(_)) => refused,
+            (Some(_), _) | (None, None) => &mut self.signed,
+        };
+        Ok(part.next.take())
+    }
+}
+
 impl Iterator for Trail {
     type Item = Result<Record, TrailError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let line = match self.line() {
-                Ok(line) => line?,
-                Err(error) => {
-                    self.files.clear();
-                    self.open = None;
-                    return Some(Err(error));
-                }
-            };
-            match serde_json::from_slice(&line) {
-                Ok(record) => return Some(Ok(record)),
-                Err(_) => self.unreadable = self.unreadable.saturating_add(1),
-            }
-        }
+        self.read().transpose()
     }
 }

@@ -289,6 +289,7 @@ async fn serve(config: Config, prepared: Prepared) -> Result<Outcome, Problem> {
         clock,
         config.storage.abort_uploads_after,
     ));
+    tokio::spawn(chores::tell_of_strangers(telemetry.stranger_log.clone()));
     tokio::spawn(supervisor::keep_watchdog_content());
     supervisor::ready(&format!("serving {origin}"));
     let grace = config.server.shutdown_grace;
@@ -297,6 +298,7 @@ async fn serve(config: Config, prepared: Prepared) -> Result<Outcome, Problem> {
         supervisor::stopping(&format!("transfers in flight have {grace} to end"));
     };
     public.run(gateway, stop).await;
+    telemetry.stranger_log.tell();
     tokio::task::spawn_blocking(move || audit.flush()).await.ok();
     if let Some(traces) = traces {
         traces.flush().await;

@@ -29,6 +29,7 @@ mod refusals;
 mod request_id;
 mod respond;
 mod settings;
+mod stranger_log;
 mod telemetry;
 mod transfers;
 
@@ -39,6 +40,7 @@ pub use limits::Limits;
 pub use pace::{LowestRate, Pace};
 pub use request_id::RequestId;
 pub use settings::{Mode, Settings};
+pub use stranger_log::StrangerLog;
 pub use telemetry::Telemetry;
 
 use std::sync::Arc;

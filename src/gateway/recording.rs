@@ -71,6 +71,15 @@ impl Recording {
         self.entry.as_deref()
     }
 
+    /// Whether the log may have a line about it. Requests without a verified signature have a bound.
+    pub(super) fn admits_line(&self) -> bool {
+        let stranger = self.entry().filter(|entry| !entry.is_authenticated());
+        stranger.is_none_or(|entry| {
+            let log = &self.telemetry.stranger_log;
+            log.admits(entry, self.clock.moment())
+        })
+    }
+
     fn note(&mut self, note: impl FnOnce(&mut Entry)) {
         if let Some(entry) = &mut self.entry {
             note(entry);

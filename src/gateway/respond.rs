@@ -5,13 +5,17 @@ use tracing::field::display;
 
 use crate::audit::Entry;
 
-use super::{Body, Failure, RequestId, recording::Recording, request_id::HostId};
+use super::{Body, Failure, RequestId, recording::Recording, request_id::HostId, stranger_log::Shortened};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
 
+/// A client may make up a method of any length.
+const MOST_OF_A_METHOD: usize = 32;
+const MOST_OF_A_REASON: usize = 1024;
+
 /// Makes the answer, notes it for the record, and logs it. Only fixed names, ids and the reason are logged: reasons hold no part of a query or a
-/// header.
+/// header. Strangers have a bound.
 pub(super) fn respond(
     answer: Result<Response<Body>, Failure>,
     hint: Option<String>,
@@ -25,7 +29,9 @@ pub(super) fn respond(
     };
     let failure = answer.map(|answered| response = answered).err();
     recording.answers(response.status().as_u16(), failure.as_ref());
-    log(recording.entry(), failure.as_ref());
+    if recording.admits_line() {
+        log(recording.entry(), failure.as_ref());
+    }
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, request_id.header());
     headers.insert(HOST_ID, host_id.header());
@@ -42,6 +48,7 @@ fn log(entry: Option<&Entry>, failure: Option<&Failure>) {
         ..
     } = entry;
     let (client, status) = (entry.client, entry.status);
+    let method = Shortened(method, MOST_OF_A_METHOD);
     let access_key_id = entry.access_key_id.as_ref().map(display);
     let link_id = entry.link_id.map(display);
     let Some(failure) = failure else {
@@ -49,10 +56,11 @@ fn log(entry: Option<&Entry>, failure: Option<&Failure>) {
         return;
     };
     let reason = failure.name();
+    let said = Shortened(failure, MOST_OF_A_REASON);
     if failure.is_fault() {
         tracing::error!(%request_id, %client, %method, operation, access_key_id, link_id, status, reason, "failed: {failure}");
     } else {
-        tracing::info!(%request_id, %client, %method, operation, access_key_id, link_id, status, reason, "refused: {failure}");
+        tracing::info!(%request_id, %client, %method, operation, access_key_id, link_id, status, reason, "refused: {said}");
     }
 }
 

@@ -2,6 +2,8 @@
 
 use crate::{audit::Audit, metrics::Metrics, traces::Traces};
 
+use super::StrangerLog;
+
 /// The audit trail, the counters and the traces.
 #[derive(Clone)]
 pub struct Telemetry {
@@ -11,6 +13,8 @@ pub struct Telemetry {
     pub metrics: Metrics,
     /// A span of each request, where there is a collector.
     pub traces: Option<Traces>,
+    /// What strangers may have written into the log.
+    pub stranger_log: StrangerLog,
 }
 
 impl Default for Telemetry {
@@ -19,6 +23,7 @@ impl Default for Telemetry {
             audit: Audit::off(),
             metrics: Metrics::default(),
             traces: None,
+            stranger_log: StrangerLog::default(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Whom an address stands for where addresses are counted.
 
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr};
 
 /// An IPv4 address, or the first 64 bits of an IPv6 one: whoever has one address of such a network has all of them (RFC 6177).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,6 +16,16 @@ impl Network {
                 std::net::Ipv6Addr::from_bits(bits).into()
             }
         })
+    }
+}
+
+impl fmt::Display for Network {
+    /// `203.0.113.7`, or `2001:db8::/64`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IpAddr::V4(address) => address.fmt(f),
+            IpAddr::V6(address) => write!(f, "{address}/64"),
+        }
     }
 }
 

@@ -168,6 +168,13 @@ impl TestGateway {
         }
     }
 
+    /// The text of the trail so far: of signers' requests, then of all others.
+    pub(crate) fn trail_text(&self) -> String {
+        self.audit.flush();
+        let read = |name| fs::read_to_string(self.folder.path().join(name)).unwrap();
+        read("audit.jsonl") + &read("audit.refused.jsonl")
+    }
+
     /// Every record so far: those of requests whose answers have been read are among them.
     pub(crate) fn records(&self) -> Vec<Record> {
         self.audit.flush();

@@ -29,6 +29,11 @@ impl Backlog {
         self.lines >= LONGEST_BACKLOG
     }
 
+    /// How many lines wait.
+    pub(super) fn lines(&self) -> usize {
+        self.lines
+    }
+
     /// Adds a line, which has its end. A batch holds whole lines; one that is longer than a batch is a batch by itself.
     pub(super) fn push(&mut self, line: &[u8]) {
         self.lines += 1;

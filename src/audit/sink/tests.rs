@@ -6,7 +6,7 @@ use time::macros::datetime;
 
 use super::{backlog::LONGEST_BACKLOG, *};
 use crate::{
-    audit::{Outcome, RequestName, Trail},
+    audit::{Outcome, Record, RequestName, Trail},
     types::Peer,
 };
 
@@ -206,12 +206,133 @@ fn where_no_request_may_go_unrecorded_a_file_that_cannot_be_opened_is_an_error_a
 }
 
 #[test]
-fn the_file_is_for_its_owner_alone() {
+fn the_files_are_for_their_owner_alone() {
     let folder = tempfile::tempdir().unwrap();
     let settings = settings(folder.path(), OnFailure::Continue);
     Audit::start(&settings, clock()).unwrap();
-    let mode = fs::metadata(&settings.file).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
+    for file in settings.files() {
+        let mode = fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", file.display());
+    }
+}
+
+/// A request whose signature was not verified.
+fn stranger(id: &str, source: u8) -> Box<Entry> {
+    let client = Peer::plain(([192, 0, 2, source], 5).into()).into();
+    Box::new(Entry {
+        client,
+        signer: None,
+        outcome: Outcome::Denied,
+        reason: Some("Anonymous"),
+        ..*entry(id)
+    })
+}
+
+/// How many requests the records of strangers stand for, those of signers left out.
+fn strangers(file: &std::path::Path) -> u64 {
+    let records = Trail::open(file).unwrap().map(Result::unwrap);
+    let strangers = records.filter(|record| record.signer.is_none());
+    strangers.map(|record| record.repeated.unwrap_or(1)).sum()
+}
+
+#[test]
+fn strangers_take_no_room_of_signers_while_nothing_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path(), OnFailure::Refuse);
+    let audit = Audit::start(&settings, clock()).unwrap();
+    for file in settings.files() {
+        fs::remove_file(&file).unwrap();
+        fs::create_dir(&file).unwrap();
+    }
+    audit.reopen();
+    audit.record(entry("before"));
+    let many = 2 * LONGEST_QUEUE;
+    (0..many).for_each(|number| audit.record(stranger("x", (number % 7) as u8)));
+    audit.record(entry("after"));
+    audit.flush();
+    assert!(audit.refuses(), "nothing can be written");
+    settings
+        .files()
+        .iter()
+        .for_each(|file| fs::remove_dir(file).unwrap());
+    wait_for(|| audit.health().problem.is_none());
+    audit.flush();
+    let text = fs::read_to_string(&settings.file).unwrap();
+    assert!(text.contains("before") && text.contains("after") && text.lines().count() == 2);
+    assert_eq!(strangers(&settings.file), many as u64);
+    assert_eq!(audit.health().lost, 0);
+}
+
+#[test]
+fn counts_are_written_without_being_asked_for_and_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path(), OnFailure::Continue);
+    let audit = Audit::start(&settings, clock()).unwrap();
+    let many = || (0..2_000).for_each(|_| audit.record(stranger("x", 1)));
+    many();
+    wait_for(|| strangers(&settings.file) == 2_000);
+    many();
+    drop(audit);
+    wait_for(|| strangers(&settings.file) == 4_000);
+}
+
+#[test]
+fn two_files_are_read_in_the_order_of_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path(), OnFailure::Continue);
+    let audit = Audit::start(&settings, clock()).unwrap();
+    for (number, seconds) in [(0, 0), (1, 1), (2, 2), (3, 3), (4, 4)] {
+        let name = format!("R{number}");
+        let mut entry = if number % 2 == 0 {
+            entry(&name)
+        } else {
+            stranger(&name, 1)
+        };
+        entry.time = NOON + time::Duration::seconds(seconds);
+        audit.record(entry);
+    }
+    audit.flush();
+    let ids: Vec<_> = Trail::open(&settings.file)
+        .unwrap()
+        .map(|record| id(record.unwrap()))
+        .collect();
+    assert_eq!(ids, ["R0", "R1", "R2", "R3", "R4"]);
+}
+
+#[test]
+fn what_no_signature_covers_takes_two_kib_of_a_line_at_most() {
+    let control = "\u{1b}".repeat(512);
+    let signed = Entry {
+        user_agent: Some(control.clone()),
+        range: Some(control.clone()),
+        ..*entry("x")
+    };
+    let method = "A".repeat(5_000);
+    let stranger = Entry {
+        key: Some(crate::types::ObjectKey::parse(&control.repeat(2)).unwrap()),
+        bucket: Some(crate::types::BucketName::parse(&"a".repeat(63)).unwrap()),
+        method: http::Method::from_bytes(method.as_bytes()).unwrap(),
+        signer: None,
+        ..signed.clone()
+    };
+    for mut entry in [signed, stranger] {
+        let bare = Entry {
+            user_agent: None,
+            range: None,
+            key: None,
+            bucket: None,
+            method: http::Method::GET,
+            ..entry.clone()
+        };
+        let length = |entry: &Entry| {
+            let mut line = Vec::new();
+            entry.write_line(&mut line);
+            line.len()
+        };
+        entry.bound();
+        let unverified = length(&entry) - length(&bare);
+        assert!(unverified <= 2_048, "{unverified}");
+    }
 }
 
 #[test]

@@ -38,6 +38,15 @@ fn line(record: &Record) -> String {
         );
     }
     let outcome = record.outcome.name();
+    if let Some(repeated) = record.repeated {
+        let client = escaped(record.client.as_deref().unwrap_or("-"));
+        let reason = escaped(record.reason.as_deref().unwrap_or("for various reasons"));
+        return format!(
+            "{} {outcome} {} more from {client}: {reason}",
+            record.shown_time(),
+            counted(repeated, "request")
+        );
+    }
     let what = record
         .operation
         .as_deref()

@@ -1,8 +1,9 @@
 //! What goes on besides serving: files taken anew on SIGHUP, uploads in parts aborted that nobody ends.
 
 use crate::{
-    audit::Audit,
+    audit::{self, Audit},
     clock::Clock,
+    gateway::StrangerLog,
     live::Live,
     server::{self, Certificates, supervisor},
     store::DiskStore,
@@ -30,6 +31,15 @@ pub(super) async fn abort_stale_uploads(store: DiskStore, clock: Clock, after: S
             ),
             Err(error) => tracing::warn!(%error, "cannot look for uploads in parts that nobody ends"),
         }
+    }
+}
+
+/// Tells once a second how many requests of strangers have no line of their own in the log.
+pub(super) async fn tell_of_strangers(log: StrangerLog) {
+    let mut rounds = tokio::time::interval(audit::WINDOW);
+    loop {
+        rounds.tick().await;
+        log.tell();
     }
 }
 

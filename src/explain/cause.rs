@@ -110,6 +110,8 @@ pub(super) enum Cause {
     CredentialMalformed,
     /// The Authorization header has not its three components.
     AuthorizationMalformed,
+    /// A name in the list of signed headers is repeated or malformed.
+    SignedHeadersMalformed,
     /// `X-Amz-Date`.
     DateMalformed { given: String },
     /// Neither date header.
@@ -201,7 +203,7 @@ names! {
     HeaderValue, HeaderMissing, PayloadLine, OtherSecret, SecretDamaged, SecretPrefix, KeyScope, SignatureCase, HtmlEscaped,
     TrailingCharacter, LineBreak, SignatureCut, SignatureMalformed, EncodedTwice, JsonEscaped, QuotedPrintable, Wrapped, ShellCut,
     QuestionMarkEncoded, LowerCased, SignatureVersion2, SeveralMechanisms, UnsupportedAuthorization, NotSigned, ParametersMissing,
-    Algorithm, CredentialMalformed, AuthorizationMalformed, DateMalformed, DateMissing, ExpiresInvalid, ExpiresTooLong, Expired,
+    Algorithm, CredentialMalformed, AuthorizationMalformed, SignedHeadersMalformed, DateMalformed, DateMissing, ExpiresInvalid, ExpiresTooLong, Expired,
     ExpiresZero, FormExpired, ClockAhead, ClockSkew, RegionWrong, ServiceWrong, TerminatorWrong, ScopeDate, UnknownAccessKeyId,
     HeadersNotSigned, SessionToken, PayloadHashMissing, PayloadHashMalformed, MalformedUrl, Revoked, SecretChanged, NoStatement,
     ExplicitDeny, ConditionFails, NotImplemented, Call, NoSuchBucket, NoSuchKey, Later,
@@ -260,6 +262,7 @@ impl Cause {
             Self::Algorithm { given } => format!("X-Amz-Algorithm is {given:?}"),
             Self::CredentialMalformed => "X-Amz-Credential has not the five parts ID/yyyyMMdd/REGION/s3/aws4_request".to_owned(),
             Self::AuthorizationMalformed => "the Authorization header has not its three components Credential, SignedHeaders and Signature, each once".to_owned(),
+            Self::SignedHeadersMalformed => "the list of signed headers repeats a name, or holds one that is not a header's name".to_owned(),
             Self::DateMalformed { given } => format!("X-Amz-Date is {given:?}, and must look like 20261124T120000Z"),
             Self::DateMissing => "there is neither an x-amz-date nor a Date header that is a date".to_owned(),
             Self::ExpiresInvalid { given } => format!("X-Amz-Expires is {given:?}, and must be a number of seconds"),
@@ -354,6 +357,7 @@ impl Cause {
             Self::Algorithm { .. } => "sign with AWS4-HMAC-SHA256 (SigV4A, AWS4-ECDSA-P256-SHA256, is not taken)".to_owned(),
             Self::CredentialMalformed => "let an SDK make it, or write ID/yyyyMMdd/REGION/s3/aws4_request, its slashes as %2F in the URL".to_owned(),
             Self::AuthorizationMalformed => "write AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…".to_owned(),
+            Self::SignedHeadersMalformed => "name each signed header once, in lower case, sorted, joined with ;".to_owned(),
             Self::DateMalformed { .. } => "write the time of signing in UTC as yyyyMMdd'T'HHmmss'Z'".to_owned(),
             Self::DateMissing => "send x-amz-date, and sign it".to_owned(),
             Self::ExpiresInvalid { .. } => "give whole seconds, from 1 to 604800: a duration such as 1h or 0.5 is none".to_owned(),

@@ -129,6 +129,7 @@ fn of_signature(explainer: &Explainer<'_>, request: &Request, reject: &Reject) -
         Reject::FormExpired { at } => Cause::FormExpired { at: *at },
         Reject::Scope { reject, .. } => of_scope(reject),
         Reject::AuthorizationMalformed => Cause::AuthorizationMalformed,
+        Reject::SignedHeadersMalformed { .. } => Cause::SignedHeadersMalformed,
         Reject::DateMissing => Cause::DateMissing,
         Reject::TooSkewed {
             signed_at,

@@ -68,6 +68,7 @@ fn reached(verdict: &Verdict) -> Reached {
                 | R::ExpiresNegative
                 | R::ExpiresOverAWeek
                 | R::AuthorizationMalformed
+                | R::SignedHeadersMalformed { .. }
                 | R::DateMissing => Reached::Shape,
             },
             Refusal::Call(_) | Refusal::Revoked(_) | Refusal::Rekeyed(_) | Refusal::Denied { .. } => {

@@ -56,6 +56,7 @@ impl<'h> HeaderSigned<'h> {
             signature_provided,
             signature: Signature::parse(signature_provided),
         };
+        claim.check_signed_headers()?;
         Ok(Self { claim })
     }
 

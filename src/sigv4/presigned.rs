@@ -26,7 +26,8 @@ pub struct Presigned<'h> {
 }
 
 impl<'h> Presigned<'h> {
-    /// Checks the shape in AWS's order: all six parameters, algorithm, credential, date, life.
+    /// Checks the shape in AWS's order: all six parameters, algorithm, credential, date,
+    /// life; then the names of the signed headers.
     /// <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>
     pub fn parse(query: &'h Query<'h>) -> Result<Self, Reject> {
         let parameter = |name| query.first(name).ok_or(Reject::MissingParameter);
@@ -41,19 +42,22 @@ impl<'h> Presigned<'h> {
         }
         let (access_key_id, scope) = Scope::parse(credential).map_err(Mechanism::Presigned.rejecting())?;
         let signed_at = parse_date(date).ok_or(Reject::DateMalformed)?;
+        let expires_seconds = parse_expires(expires)?;
+        let claim = Claim {
+            mechanism: Mechanism::Presigned,
+            query,
+            access_key_id,
+            scope,
+            date: Cow::Borrowed(date),
+            signed_at,
+            signed_headers,
+            signature_provided,
+            signature: Signature::parse(signature_provided),
+        };
+        claim.check_signed_headers()?;
         Ok(Self {
-            expires_seconds: parse_expires(expires)?,
-            claim: Claim {
-                mechanism: Mechanism::Presigned,
-                query,
-                access_key_id,
-                scope,
-                date: Cow::Borrowed(date),
-                signed_at,
-                signed_headers,
-                signature_provided,
-                signature: Signature::parse(signature_provided),
-            },
+            expires_seconds,
+            claim,
         })
     }
 

@@ -177,6 +177,13 @@ pub enum Reject {
     /// 400 AuthorizationHeaderMalformed: a component of the Authorization header is missing, repeated or unknown.
     #[error("the Authorization header has not the three components Credential, SignedHeaders and Signature")]
     AuthorizationMalformed,
+    /// 400 AuthorizationQueryParametersError or AuthorizationHeaderMalformed: a name in the list of
+    /// signed headers is repeated, or is not a header's name.
+    #[error("the list of signed headers repeats a name, or holds one that is not a header's")]
+    SignedHeadersMalformed {
+        /// Where the list stands.
+        mechanism: Mechanism,
+    },
     /// 403 AccessDenied: neither a valid x-amz-date nor a valid Date header.
     #[error("the request has no valid Date or x-amz-date header")]
     DateMissing,
@@ -242,6 +249,7 @@ impl Reject {
             Self::FormExpired { .. } => "FormExpired",
             Self::Scope { reject, .. } => reject.name(),
             Self::AuthorizationMalformed => "AuthorizationMalformed",
+            Self::SignedHeadersMalformed { .. } => "SignedHeadersMalformed",
             Self::DateMissing => "DateMissing",
             Self::TooSkewed { .. } => "TooSkewed",
             Self::PayloadHashMissing => "PayloadHashMissing",

@@ -18,7 +18,9 @@ use super::{
     reject::{ErrorText, Mismatch, Reject},
     window::InForce,
 };
-use crate::types::{AccessKeyId, CanonicalPath, LinkId, Region, RequestHead, Signature, SigningKey};
+use crate::types::{
+    AccessKeyId, CanonicalPath, FoldedHeaders, LinkId, Region, RequestHead, Signature, SigningKey,
+};
 
 /// The token of a temporary key.
 static X_AMZ_SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
@@ -102,13 +104,17 @@ impl InForce<'_> {
         key: &SigningKey,
     ) -> Result<Verified, Reject> {
         let claim = &self.claim;
+        let headers = FoldedHeaders::new(head.headers());
         let ToSign {
             canonical_request,
             string_to_sign,
             payload,
         } = self.to_sign(head, target)?;
         let holds = |given: &&Signature| signed(key, &string_to_sign).verify_slice(given.expose()).is_ok();
-        let Some(signature) = claim.signature.as_ref().filter(holds) else {
+        let signature = claim.signature.as_ref().filter(holds);
+        // A listed header that was not sent is a mismatch, also if its empty value was signed.
+        let signature = signature.filter(|_| claim.signed_headers_are_there(headers));
+        let Some(signature) = signature else {
             return Err(Reject::Mismatch(Box::new(Mismatch {
                 access_key_id: claim.access_key_id.clone(),
                 string_to_sign: ErrorText::new(string_to_sign),

@@ -153,6 +153,14 @@ fn rejected(reject: &Reject) -> S3Error {
             "The authorization header is malformed; the authorization header requires three components: Credential, \
              SignedHeaders, and Signature.",
         ),
+        // AWS's code; its words are not known.
+        Reject::SignedHeadersMalformed { mechanism: Mechanism::Header } => {
+            S3Error::new(ErrorCode::AuthorizationHeaderMalformed)
+                .message("The authorization header is malformed; the SignedHeaders list is malformed.")
+        }
+        Reject::SignedHeadersMalformed {
+            mechanism: Mechanism::Presigned | Mechanism::Form | Mechanism::Anonymous,
+        } => parameters("The X-Amz-SignedHeaders list is malformed".to_owned()),
         Reject::DateMissing => denied("AWS authentication requires a valid Date or x-amz-date header"),
         Reject::TooSkewed { signed_at, server_time } => S3Error::new(ErrorCode::RequestTimeTooSkewed)
             .with("RequestTime", basic_instant(*signed_at))

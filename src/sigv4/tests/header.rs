@@ -1,12 +1,13 @@
 //! Signatures in the Authorization header: AWS's published examples, and every part of a request changed, one at a time.
 
+use hmac::Mac;
 use http::{HeaderMap, Method};
 use proptest::prelude::*;
 use time::{OffsetDateTime, macros::datetime};
 
 use super::super::{
-    AddressingStyle, Endpoint, HeaderSigned, Reject, SignRequest, Target, Terms, Verified, sign_header,
-    signing_key,
+    AddressingStyle, Endpoint, HeaderSigned, Reject, SignRequest, Target, Terms, Verified, canonical,
+    sign_header, signing_key,
 };
 use crate::types::{AccessKeyId, BucketName, ObjectKey, Region, RequestHead, Scheme, SecretKey, Span};
 
@@ -119,6 +120,47 @@ fn awss_published_examples_hold() {
                 "{method} {url}"
             );
         }
+    }
+}
+
+/// A parameter of the query stands in for no header here.
+#[test]
+fn odd_list_of_an_authorization_header_is_refused() {
+    let now = datetime!(2013-05-24 0:00 UTC);
+    let date = ("x-amz-date", "20130524T000000Z");
+    let reject = |list: &str, signature: &str| {
+        let authorization = authorization(list, signature);
+        let sent = [
+            date,
+            ("x-amz-content-sha256", EMPTY),
+            ("authorization", &authorization),
+        ];
+        verify("GET", "https://h/b/k?x-amz-acl=private", &sent, now).err()
+    };
+    let all = "host;x-amz-content-sha256;x-amz-date";
+    let unsigned = "0".repeat(64);
+    for list in [
+        format!(";{all}"),
+        format!("{all};host"),
+        format!("{all};"),
+        format!("{all};X-Amz-Date"),
+    ] {
+        let name = reject(&list, &unsigned).map(|reject| reject.name());
+        assert_eq!(name, Some("SignedHeadersMalformed"), "{list}");
+    }
+    for list in [format!("if-match;{all}"), format!("x-amz-acl;{all}")] {
+        let Some(Reject::Mismatch(mismatch)) = reject(&list, &unsigned) else {
+            panic!("{list} was signed by nobody");
+        };
+        let key = signing_key(
+            &SecretKey::parse(SECRET.to_owned()).unwrap(),
+            "20130524",
+            "us-east-1",
+        );
+        let mac = canonical::signed(&key, mismatch.string_to_sign.expose_bytes());
+        let signature = hex::encode(mac.finalize().into_bytes());
+        let name = reject(&list, &signature).map(|reject| reject.name());
+        assert_eq!(name, Some("Mismatch"), "{list} names a header that was not sent");
     }
 }
 

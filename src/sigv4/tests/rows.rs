@@ -317,3 +317,61 @@ proptest! {
         prop_assert_eq!(name(&tried), "Mismatch");
     }
 }
+
+/// The request with the right signature for its own text, however odd its list of signed headers is.
+fn signed_as_it_is(request: &Request) -> Request {
+    let head = request.head();
+    let query = head.query().unwrap();
+    let canonical_request = canonical::CanonicalRequest {
+        method: head.method(),
+        authority: head.authority(),
+        path: &head.canonical_path().unwrap(),
+        query: &query,
+        headers: head.headers(),
+        signed_headers: query.first("X-Amz-SignedHeaders").unwrap(),
+        payload: "UNSIGNED-PAYLOAD",
+    };
+    let string_to_sign = canonical::StringToSign {
+        date: "20130524T000000Z",
+        scope_date: "20130524",
+        region: "us-east-1",
+        canonical_request: &canonical_request.bytes(),
+    };
+    let key = signing_key(
+        &SecretKey::parse(SECRET.to_owned()).unwrap(),
+        "20130524",
+        "us-east-1",
+    );
+    let mac = canonical::signed(&key, &string_to_sign.bytes());
+    let signature = hex::encode(mac.finalize().into_bytes());
+    request.clone().set("X-Amz-Signature", &signature)
+}
+
+/// Names must be well formed, each once, and each header must be there.
+#[test]
+fn odd_list_of_signed_headers_is_refused() {
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    for (list, expected) in [
+        ("host", "Verified"),
+        ("Host", "Verified"),
+        ("range%3Bhost", "Verified"),
+        ("host%3Bx-amz-acl", "Verified"),
+        ("%3Bhost", "SignedHeadersMalformed"),
+        ("host%3B", "SignedHeadersMalformed"),
+        ("host%3B%3Brange", "SignedHeadersMalformed"),
+        ("host%3Bhost", "SignedHeadersMalformed"),
+        ("host%3BHost", "SignedHeadersMalformed"),
+        ("range%3Bhost%3Brange", "SignedHeadersMalformed"),
+        ("host%3Ba%20b", "SignedHeadersMalformed"),
+        ("host%3B%0Ax", "SignedHeadersMalformed"),
+        ("host,range", "SignedHeadersMalformed"),
+        ("host%3Bif-match", "Mismatch"),
+        ("host%3Bx-amz-copy-source", "Mismatch"),
+    ] {
+        let mut request = example().set("X-Amz-SignedHeaders", list);
+        request.headers.push(header("range", "bytes=0-9"));
+        request.query.push(header("X-Amz-Acl", "private"));
+        let request = signed_as_it_is(&request);
+        assert_eq!(name(&request.verify_at(SIGNED_AT)), expected, "{list}");
+    }
+}

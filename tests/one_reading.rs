@@ -8,7 +8,7 @@ use postern::{
     verdict::{PublicUrl, Settings},
 };
 
-use crate::support::{ALICE, BUCKET, TestGateway, Wishes, client, policy, sign_as};
+use crate::support::{ALICE, BUCKET, TestGateway, Wishes, client, form::TestForm, policy, sign_as};
 
 const ALL: &str = "[[signer.statement]]\nEffect = 'Allow'\nAction = 's3:*'\nResource = '*'\n";
 
@@ -283,4 +283,45 @@ async fn unreadable_condition_is_never_dropped() {
         );
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "old", "{name} {value:?}");
     }
+}
+
+#[tokio::test]
+async fn reserved_names_are_refused() {
+    let gateway = gateway(&[], &[], &[]).await;
+    gateway.put("k", "content");
+    for name in ["x-postern-max-uses", "X-Postern-IP", "X-POSTERN-unknown"] {
+        let link = gateway.sign(&Method::GET, "k", &[(name, "1")], &[]);
+        let answer = gateway.get(&link).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (400, "InvalidArgument"),
+            "{name}"
+        );
+        assert_eq!(answer.element("ArgumentName").as_deref(), Some(name));
+        assert_eq!(answer.element("ArgumentValue").as_deref(), Some("1"));
+        let headers = [(name, "1")];
+        for signed in [&headers[..], &[]] {
+            let link = gateway.sign(&Method::GET, "k", &[], signed);
+            let answer = client::send(gateway.address, Method::GET, &link, &headers).await;
+            let lower = name.to_ascii_lowercase();
+            assert_eq!(answer.code(), "InvalidArgument", "{name}");
+            assert_eq!(answer.element("ArgumentName"), Some(lower));
+        }
+    }
+}
+
+#[tokio::test]
+async fn reserved_field_of_a_form_is_refused() {
+    let gateway = gateway(&[], &[], &[]).await;
+    let conditions = r#"["starts-with", "$key", ""], ["starts-with", "$x-postern-label", ""]"#;
+    let form = TestForm::signed("2026-11-24T12:30:00.000Z", conditions, &[("key", "k")]);
+    let answer = form.clone().with("X-Postern-Label", "a").send(&gateway).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (400, "InvalidArgument")
+    );
+    assert_eq!(answer.element("ArgumentName").as_deref(), Some("x-postern-label"));
+    let url = format!("{}/{BUCKET}?x-postern-ip=1", gateway.endpoint());
+    let answer = form.send_to(&gateway, &url).await;
+    assert_eq!(answer.element("ArgumentName").as_deref(), Some("x-postern-ip"));
 }

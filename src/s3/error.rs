@@ -45,6 +45,11 @@ impl S3Error {
             .with("ArgumentValue", value)
     }
 
+    /// An argument whose name is reserved: see [`is_reserved`].
+    pub fn reserved_argument(name: &str, value: &str) -> Self {
+        Self::invalid_argument("Names that begin with x-postern- are reserved.", name, value)
+    }
+
     /// There is no such upload in parts, or none for whoever asks.
     pub fn no_such_upload(id: &str) -> Self {
         Self::new(ErrorCode::NoSuchUpload).with("UploadId", id)
@@ -89,4 +94,12 @@ impl fmt::Debug for S3Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "S3Error({})", self.code.name())
     }
+}
+
+/// Whether a name begins with `x-postern-`, in any case. Such names are reserved for limits inside
+/// links.
+pub fn is_reserved(name: &str) -> bool {
+    const RESERVED: &str = "x-postern-";
+    let front = name.get(..RESERVED.len());
+    front.is_some_and(|front| front.eq_ignore_ascii_case(RESERVED))
 }

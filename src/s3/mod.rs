@@ -31,7 +31,7 @@ pub use documents::{
     encoded_key, location, multipart_completed, multipart_created, multipart_uploads, object_attributes,
     objects_v1, objects_v2, part_copied, parts, post_response, redirect_address, tag_set, tags,
 };
-pub use error::S3Error;
+pub use error::{S3Error, is_reserved};
 pub use error_code::ErrorCode;
 pub use form::{FileDecoder, Form, FormDecoder, FormEvent, PostObject, PostPolicy, Success};
 pub use operation::{Operation, Scope};

@@ -14,7 +14,7 @@ use crate::{
 
 use super::{
     Authenticated, Circumstances, Identity, Permit, Refusal, Settings, Verdict, authenticate::terms,
-    authorize::grant, context::Said, grounds::not_revoked, origin::Origin,
+    authorize::grant, context::Said, grounds::not_revoked, origin::Origin, reserved::refuse_reserved,
 };
 
 /// Is it a form, as far as its head says: a POST to a bucket that nothing signs and no parameter marks? Then its fields are to be read first.
@@ -43,7 +43,10 @@ fn permit(
     form: &Form,
     identity: &mut Option<Identity>,
 ) -> Result<Permit, Refusal> {
-    let Circumstances { snapshot, now, .. } = *circumstances;
+    let Circumstances {
+        head, snapshot, now, ..
+    } = *circumstances;
+    refuse_reserved(head, &head.query()?).map_err(Refusal::Call)?;
     let claim = FormSigned::parse(fields(form)?)?.in_force(&terms(circumstances))?;
     let key = snapshot
         .key(claim.access_key_id().as_str())

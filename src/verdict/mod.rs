@@ -15,6 +15,7 @@ mod need;
 mod origin;
 mod permit;
 mod refusal;
+mod reserved;
 mod settings;
 
 pub use authenticate::{Authenticated, authenticate};
@@ -75,6 +76,9 @@ pub fn decide(circumstances: &Circumstances<'_>) -> Verdict {
         Ok(query) => query,
         Err(error) => return Verdict::refused(error),
     };
+    if let Err(error) = reserved::refuse_reserved(circumstances.head, &query) {
+        return Verdict::refused(Refusal::Call(error));
+    }
     let authenticated = match authenticate(circumstances, &query) {
         Ok(authenticated) => authenticated,
         Err(refusal) => return Verdict::refused(refusal),

@@ -14,7 +14,7 @@ pub use policy::PostPolicy;
 
 pub(super) use decode::not_a_form;
 
-use super::{ErrorCode, S3Error};
+use super::{ErrorCode, S3Error, is_reserved};
 
 /// The fields before the file, and the file's name.
 ///
@@ -30,11 +30,14 @@ pub struct Form {
 impl Form {
     /// Takes what was decoded. Names count in any case.
     ///
-    /// Errors: `InvalidArgument` for a field that comes twice.
+    /// Errors: `InvalidArgument` for a field that comes twice, and for one whose name is reserved.
     fn new(fields: Vec<(String, String)>, file_name: &str) -> Result<Self, S3Error> {
         let mut form = Self { fields: Vec::new() };
         for (name, value) in fields {
             let name = name.to_ascii_lowercase();
+            if is_reserved(&name) {
+                return Err(S3Error::reserved_argument(&name, &value));
+            }
             if form.field(&name).is_some() {
                 return Err(S3Error::invalid_argument(
                     "Bucket POST must contain each field only once.",

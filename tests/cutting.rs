@@ -382,10 +382,10 @@ async fn the_last_look_comes_before_the_rename() {
         BucketName::parse("bucket").unwrap(),
         ObjectKey::parse("k").unwrap(),
     );
-    store.create_bucket(&bucket).await.unwrap();
+    store.create_bucket(&bucket, LastLook::none()).await.unwrap();
     for (may, expected) in [(false, false), (true, true)] {
         let mut upload = store
-            .upload(&bucket, None, LastLook::new(move || may))
+            .upload(&bucket, None, LastLook::new(move |_| may))
             .await
             .unwrap();
         upload.write(Bytes::from_static(b"content")).await.unwrap();

@@ -613,3 +613,67 @@ async fn links_for_each_part_make_up_an_object() {
     let answer = gateway.get(&gateway.link(&Method::GET, "by link")).await;
     assert!(answer.body == bodies.concat());
 }
+
+#[tokio::test]
+async fn completions_at_once_all_get_the_one_object() {
+    let gateway = gateway().await;
+    let s3 = sdk(&gateway);
+    let id = create(&s3, "film").await;
+    let parts = all(vec![
+        part(&s3, "film", &id, 1, &content(5 * MIB, 1)).await,
+        part(&s3, "film", &id, 2, b"end").await,
+    ]);
+    let complete = || {
+        let complete = s3.complete_multipart_upload().bucket(BUCKET).key("film");
+        complete.upload_id(&id).multipart_upload(parts.clone()).send()
+    };
+    let (one, two, three, four) = tokio::join!(complete(), complete(), complete(), complete());
+    let tags = [one, two, three, four].map(|done| done.unwrap().e_tag().unwrap().to_owned());
+    assert!(tags.iter().all(|tag| *tag == tags[0]), "{tags:?}");
+    assert_eq!(litter(&gateway), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_finished_upload_is_completed_again_by_its_initiator() {
+    let (id, secret) = ("AKIABOB0000000000000", "bob/secret");
+    let bob = format!(
+        "\n[[signer]]\nname = 'bob'\naccess_key_id = '{id}'\nsecret_access_key = '{secret}'\n\
+         [[signer.statement]]\nEffect = 'Allow'\nAction = 's3:*'\nResource = '*'\n"
+    );
+    let gateway = TestGateway::with(Wishes {
+        policy: Some(everything() + &bob),
+        clock: Some(Clock::system()),
+        ..Wishes::default()
+    })
+    .await;
+    let (alice, bob) = (sdk(&gateway), sdk_with_keys(&gateway, (id, secret)));
+    let id = create(&alice, "film").await;
+    let parts = all(vec![part(&alice, "film", &id, 1, b"alice's").await]);
+    let complete = |s3: &Client| {
+        let complete = s3.complete_multipart_upload().bucket(BUCKET).key("film");
+        complete.upload_id(&id).multipart_upload(parts.clone()).send()
+    };
+    let first = complete(&alice).await.unwrap();
+    let again = complete(&alice).await.unwrap();
+    assert_eq!(first.e_tag(), again.e_tag());
+    assert_eq!(failure(complete(&bob).await), is("NoSuchUpload", 404));
+}
+
+#[tokio::test]
+async fn a_missing_part_is_told_before_a_small_one() {
+    let gateway = gateway().await;
+    let s3 = sdk(&gateway);
+    let id = create(&s3, "film").await;
+    let one = part(&s3, "film", &id, 1, b"small").await;
+    let two = part(&s3, "film", &id, 2, b"small").await;
+    let missing = CompletedPart::builder()
+        .part_number(3)
+        .e_tag(two.e_tag().unwrap());
+    let complete = |parts| {
+        let complete = s3.complete_multipart_upload().bucket(BUCKET).key("film");
+        complete.upload_id(&id).multipart_upload(all(parts)).send()
+    };
+    let with_missing = complete(vec![one.clone(), two.clone(), missing.build()]).await;
+    assert_eq!(failure(with_missing), is("InvalidPart", 400));
+    assert_eq!(failure(complete(vec![one, two]).await), is("EntityTooSmall", 400));
+}

@@ -687,3 +687,58 @@ async fn every_action_and_resource_of_a_call_needs_its_own_permission() {
     }
     assert!(!gateway.folder.path().join("data/third").exists());
 }
+
+#[tokio::test]
+async fn the_number_of_tags_is_told_to_whoever_may_read_them() {
+    let deny = |line: &str| {
+        let deny = "\n[[statement]]\nEffect = 'Deny'\nAction = 's3:GetObjectTagging'\nResource = '*'\n";
+        everything() + deny + line + "\n"
+    };
+    let other = "Condition = { StringEquals = { 's3:ExistingObjectTag/a' = '2' } }";
+    let same = "Condition = { StringEquals = { 's3:ExistingObjectTag/a' = '1' } }";
+    for (policy, count) in [
+        (everything(), Some(2)),
+        (deny(""), None),
+        (deny(same), None),
+        (deny(other), Some(2)),
+    ] {
+        let gateway = gateway().await;
+        let s3 = sdk(&gateway);
+        let body = ByteStream::from_static(b"tagged");
+        let put = s3
+            .put_object()
+            .bucket(BUCKET)
+            .key("k")
+            .tagging("a=1&b=2")
+            .body(body);
+        put.send().await.unwrap();
+        gateway
+            .save_policy(&(policy.clone() + "\n# another generation\n"))
+            .await;
+        let got = s3.get_object().bucket(BUCKET).key("k").send().await.unwrap();
+        let head = s3.head_object().bucket(BUCKET).key("k").send().await.unwrap();
+        assert_eq!((got.tag_count(), head.tag_count()), (count, count), "{policy}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_folder_is_no_way_for_a_key() {
+    let gateway = gateway().await;
+    let s3 = sdk(&gateway);
+    let outside = tempfile::tempdir().unwrap();
+    let bucket = gateway.folder.path().join("data").join(BUCKET);
+    std::fs::create_dir(bucket.join("a")).unwrap();
+    std::os::unix::fs::symlink(outside.path(), bucket.join("a/link")).unwrap();
+    for key in ["a/link/k", "a/link/b/k", "a/link"] {
+        let put = s3.put_object().bucket(BUCKET).key(key);
+        let put = put.body(ByteStream::from_static(b"x")).send().await;
+        assert_eq!(failure(put), is("InvalidRequest", 400), "{key}");
+        let get = s3.get_object().bucket(BUCKET).key(key).send().await;
+        assert_eq!(failure(get), is("NoSuchKey", 404), "{key}");
+    }
+    assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
+    let record = gateway
+        .record(|record| record.reason.as_deref() == Some("InTheWay"))
+        .await;
+    assert_eq!(record.status, Some(400));
+}

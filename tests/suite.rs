@@ -42,6 +42,7 @@ mod separation;
 mod starting;
 mod story;
 mod support;
+mod taking_effect;
 mod threats;
 mod tls;
 mod traces;

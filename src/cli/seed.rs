@@ -41,7 +41,7 @@ pub(super) async fn seed<S: Store>(store: &S, folder: &Path) -> Result<Seeded, P
             .into_owned();
         match BucketName::parse(&name) {
             Ok(bucket) if entry.symlink_metadata()?.is_dir() => {
-                store.create_bucket(&bucket).await?;
+                store.create_bucket(&bucket, LastLook::none()).await?;
                 copy_folder(store, &bucket, &entry, &mut seeded).await?;
             }
             Ok(_) => seeded.skipped.push(format!("{}: not a folder", entry.display())),

@@ -25,7 +25,7 @@ use crate::{
     gateway::{Gateway, Mode, Telemetry},
     live::{self, Live, Watcher, given::Keys},
     server::{self, AdminListener, ProxyProtocol, PublicListener, Sockets, supervisor},
-    store::{BucketFolder, DiskStore, Store},
+    store::{BucketFolder, DiskStore, LastLook, Store},
     traces::Traces,
     types::BucketName,
 };
@@ -214,7 +214,7 @@ async fn serve(config: Config, prepared: Prepared) -> Result<Outcome, Problem> {
         (_, _) => Audit::start(&config.audit, clock.clone())?,
     };
     for bucket in &buckets {
-        store.create_bucket(bucket).await?;
+        store.create_bucket(bucket, LastLook::none()).await?;
     }
     if let Some(folder) = &seed {
         let seeded = seed::seed(&store, folder).await?;

@@ -7,7 +7,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use crate::{
     s3::{CompleteMultipartUpload, ErrorCode, NamedPart, S3Error},
     store::{MultipartUpload, StoredPart},
-    types::{Checksum, ChecksumAlgorithm, ChecksumType, ETag, Parts},
+    types::{CameBy, Checksum, ChecksumAlgorithm, ChecksumType, ETag, Parts},
 };
 
 use super::digests::{Digests, crc, crc_bytes};
@@ -45,7 +45,11 @@ impl Assembly {
         }
         let checksum = whole_checksum(upload, &parts)?;
         declared_holds(call, checksum.as_ref())?;
-        let kept = kept(&parts, checksum.as_ref()).of_upload(upload.id.clone());
+        let came_by = CameBy {
+            upload_id: upload.id.clone(),
+            initiator: Some(upload.began.initiator.clone()),
+        };
+        let kept = kept(&parts, checksum.as_ref()).of_upload(came_by);
         Ok(Self {
             etag: etag(&parts),
             parts,
@@ -67,7 +71,7 @@ fn chosen(
 ) -> Result<Vec<StoredPart>, S3Error> {
     let mut came = came.into_iter().peekable();
     let mut parts = Vec::with_capacity(named.len());
-    for (at, name) in named.iter().enumerate() {
+    for name in named {
         while came.next_if(|part| part.part.number < name.number).is_some() {}
         let part = came
             .next_if(|part| part.part.number == name.number && part.etag().as_str() == name.etag)
@@ -78,17 +82,24 @@ fn chosen(
                     .with("ETag", &name.etag)
             })?;
         checksum_is_named(upload, name, &part)?;
-        let last = at.saturating_add(1) == named.len();
-        if !last && part.size < MIN_PART_BYTES {
-            return Err(S3Error::new(ErrorCode::EntityTooSmall)
-                .with("ProposedSize", part.size.to_string())
-                .with("MinSizeAllowed", MIN_PART_BYTES.to_string())
-                .with("PartNumber", name.number.to_string())
-                .with("ETag", &name.etag));
-        }
         parts.push(part);
     }
+    large_enough(&parts)?;
     Ok(parts)
+}
+
+/// Refuses a small part that is not the last. AWS says so only once every part is there.
+fn large_enough(parts: &[StoredPart]) -> Result<(), S3Error> {
+    let (_, all_but_last) = parts.split_last().unzip();
+    let all_but_last: &[StoredPart] = all_but_last.unwrap_or_default();
+    match all_but_last.iter().find(|part| part.size < MIN_PART_BYTES) {
+        None => Ok(()),
+        Some(part) => Err(S3Error::new(ErrorCode::EntityTooSmall)
+            .with("ProposedSize", part.size.to_string())
+            .with("MinSizeAllowed", MIN_PART_BYTES.to_string())
+            .with("PartNumber", part.part.number.to_string())
+            .with("ETag", part.etag().as_str())),
+    }
 }
 
 /// A composite checksum is only as good as the parts' that the client names: each must be, and hold.

@@ -106,6 +106,7 @@ impl Failure {
             Self::Store(StoreError::Withdrawn) => "Withdrawn",
             Self::Store(StoreError::BucketNotEmpty(_)) => "BucketNotEmpty",
             Self::Store(StoreError::NameTaken { .. }) => "NameTaken",
+            Self::Store(StoreError::InTheWay { .. }) => "InTheWay",
             Self::Store(StoreError::ReadOnly { .. }) => "ReadOnly",
             Self::Store(StoreError::OutOfService(_)) => "OutOfService",
             Self::Store(StoreError::Stalled { .. }) => "Stalled",
@@ -164,6 +165,8 @@ impl Failure {
             }
             Self::Store(StoreError::NameTaken { .. }) => S3Error::new(ErrorCode::InvalidRequest)
                 .message("The key's name is taken by another key where names are kept."),
+            Self::Store(StoreError::InTheWay { .. }) => S3Error::new(ErrorCode::InvalidRequest)
+                .message("The key leads through something that is no object where names are kept."),
             Self::Store(StoreError::ReadOnly { .. }) => S3Error::new(ErrorCode::MethodNotAllowed),
             Self::Store(StoreError::OutOfService(_)) => S3Error::new(ErrorCode::ServiceUnavailable),
             Self::Store(StoreError::Stalled { .. } | StoreError::OutOfDescriptors { .. }) => {
@@ -218,7 +221,8 @@ impl Failure {
                 | StoreError::ConditionFailed
                 | StoreError::Withdrawn
                 | StoreError::BucketNotEmpty(_)
-                | StoreError::NameTaken { .. } => false,
+                | StoreError::NameTaken { .. }
+                | StoreError::InTheWay { .. } => false,
             },
             Self::Interrupted | Self::Unrecorded => true,
             Self::Head(_)

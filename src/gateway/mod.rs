@@ -324,8 +324,14 @@ impl<S: Store> Gateway<S> {
         file.body()
             .ends_with(course.begin(&gateway.transfers, permit.grounds(), End::Wake));
         let grounds = permit.grounds().clone();
-        let last_look = gateway.transfers.last_look(&grounds);
-        let response = ops::execute_form(permit, &*gateway.store, head, file, last_look).await;
+        let work = &ops::Work {
+            store: &gateway.store,
+            settings: &gateway.settings.verdict,
+            head,
+            transfers: &gateway.transfers,
+            ids: (course.request_id, gateway.request_ids.host_id()),
+        };
+        let response = ops::execute_form(permit, work, file).await;
         let response = response.map_err(|failure| self.taken_back(failure, &grounds, course))?;
         course.transfer = None;
         Ok(response)

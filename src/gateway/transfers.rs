@@ -20,6 +20,7 @@ use crate::{
     audit::{Entry, Outcome, Record},
     live::{Live, Status},
     policy::Snapshot,
+    s3::Operation,
     store::LastLook,
     verdict::{Grounds, Refusal},
 };
@@ -119,16 +120,12 @@ impl Transfers {
         entries.map(Record::from).collect()
     }
 
-    /// What is asked before an upload becomes visible: does what allowed it still hold?
+    /// The check right before a change takes effect: whether the policy in force then allows it.
+    /// Without `cut_transfers` an upload that runs goes on to its end; other changes are always checked.
     pub(super) fn last_look(&self, grounds: &Arc<Grounds>) -> LastLook {
-        if !self.live.cuts_transfers() {
-            return LastLook::none();
-        }
+        let goes_on = !self.live.cuts_transfers() && takes_content(grounds.operation());
         let (live, grounds) = (self.live.clone(), grounds.clone());
-        LastLook::new(move || {
-            let snapshot = live.snapshot();
-            snapshot.generation() == grounds.generation() || grounds.hold_under(&snapshot).is_ok()
-        })
+        LastLook::new(move |tags| goes_on || grounds.allow_effect_under(&live.snapshot(), tags).is_ok())
     }
 
     /// Why a last look said no: what the policy says of these grounds now.
@@ -137,6 +134,19 @@ impl Transfers {
         let refusal = grounds.hold_under(&snapshot).err()?;
         Some((refusal, snapshot.generation()))
     }
+}
+
+/// Whether an operation transfers the content of an object, or joins what was transferred.
+fn takes_content(operation: Operation) -> bool {
+    matches!(
+        operation,
+        Operation::PutObject
+            | Operation::PostObject
+            | Operation::CopyObject
+            | Operation::UploadPart
+            | Operation::UploadPartCopy
+            | Operation::CompleteMultipartUpload
+    )
 }
 
 /// Holds every transfer against each snapshot that comes into force.

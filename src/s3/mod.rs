@@ -38,7 +38,7 @@ pub use operation::{Operation, Scope};
 pub use overrides::ResponseOverrides;
 pub use preconditions::Preconditions;
 pub use range::{ByteRange, RangeOutcome};
-pub use read_object::{Answer, read_object};
+pub use read_object::{Answer, put_tagging_count, read_object};
 pub use routing::is_post_object;
 pub use target::Target;
 pub use unset::unset;

@@ -4,7 +4,7 @@ use std::{ops::Range, time::SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-use crate::types::{Checksum, ObjectAttributes, Parts, Properties};
+use crate::types::{Checksum, ObjectAttributes, Parts, Properties, Tag};
 
 use super::{
     ByteRange, ErrorCode, RangeOutcome, ReadObject, S3Error, checksum,
@@ -98,6 +98,14 @@ pub(super) fn put_checksum(headers: &mut HeaderMap, found: Option<&Checksum>) {
     }
 }
 
+/// Says how many tags an object has. AWS does so only to a requester who may read them.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
+pub fn put_tagging_count(headers: &mut HeaderMap, tags: &[Tag]) {
+    if !tags.is_empty() {
+        headers.insert("x-amz-tagging-count", HeaderValue::from(tags.len()));
+    }
+}
+
 /// What the writer said of the object.
 fn put_properties(headers: &mut HeaderMap, properties: &Properties) {
     headers.insert(header::CONTENT_TYPE, value(&properties.content_type));
@@ -118,9 +126,6 @@ fn put_properties(headers: &mut HeaderMap, properties: &Properties) {
     }
     if let Some(class) = class {
         headers.insert("x-amz-storage-class", value(class));
-    }
-    if !properties.tags.is_empty() {
-        headers.insert("x-amz-tagging-count", HeaderValue::from(properties.tags.len()));
     }
     for (name, text) in &properties.user_metadata {
         if let Ok(name) = HeaderName::try_from(format!("x-amz-meta-{name}")) {

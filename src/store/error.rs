@@ -59,6 +59,14 @@ pub enum StoreError {
         /// Where the object would be.
         path: PathBuf,
     },
+    /// A symlink, a device or the like is where an object or a folder of the key would be.
+    #[error(
+        "{path} is neither a file nor a folder, and no key leads through it; remove it, or use another key"
+    )]
+    InTheWay {
+        /// What is in the way.
+        path: PathBuf,
+    },
     /// The store, or this bucket, cannot be written to.
     #[error("{path} is read-only")]
     ReadOnly {

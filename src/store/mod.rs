@@ -21,14 +21,16 @@ pub use disk::{
     invisible, look,
 };
 pub use error::{OpenError, StoreError};
-pub use last_look::LastLook;
+pub use last_look::{LastLook, StillAllowed};
 pub use listing::{ListQuery, Listed, Page};
 pub use multipart::{
-    Completion, MultipartStore, MultipartUpload, NewMultipart, Part, StoredPart, UploadName,
+    Completion, FoundUpload, MultipartStore, MultipartUpload, NewMultipart, Part, PartsQuery, StoredPart,
+    UploadName, UploadsFound, UploadsQuery,
 };
 pub use settings::{BucketFolder, Settings};
 
-/// Where objects are kept.
+/// Where objects are kept. Whatever changes something takes a [`LastLook`] and fails with
+/// [`StoreError::Withdrawn`] if that says, right before the change, that it is no longer allowed.
 pub trait Store: MultipartStore {
     /// Finds an object: its attributes, and its content ready to be sent. The content stays that of the moment of opening
     /// where the object is replaced afterwards.
@@ -38,8 +40,8 @@ pub trait Store: MultipartStore {
         key: &ObjectKey,
     ) -> impl Future<Output = Result<Object, StoreError>> + Send;
 
-    /// Begins an object of this bucket; `length` is how many bytes are to come, where that is known. Nothing of it can be seen
-    /// before [`Upload::commit`], which fails with [`StoreError::Withdrawn`] where the last look says so.
+    /// Begins an object of this bucket; `length` is how many bytes are to come, if that is known.
+    /// Nothing of it can be seen before [`Upload::commit`], which asks the last look.
     fn upload(
         &self,
         bucket: &BucketName,
@@ -53,6 +55,7 @@ pub trait Store: MultipartStore {
         bucket: &BucketName,
         key: &ObjectKey,
         condition: WriteCondition,
+        last_look: LastLook,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Replaces an object's tags, and nothing else of it: `last_modified` stays.
@@ -61,6 +64,7 @@ pub trait Store: MultipartStore {
         bucket: &BucketName,
         key: &ObjectKey,
         tags: Vec<Tag>,
+        last_look: LastLook,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// One page of a bucket's keys, in the order of their UTF-8 bytes.
@@ -77,7 +81,11 @@ pub trait Store: MultipartStore {
     fn buckets(&self) -> impl Future<Output = Result<Vec<Bucket>, StoreError>> + Send;
 
     /// Makes a bucket. `false`: it was there already.
-    fn create_bucket(&self, bucket: &BucketName) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    fn create_bucket(
+        &self,
+        bucket: &BucketName,
+        last_look: LastLook,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// What is kept of a bucket besides its objects; none where nothing is.
     fn bucket_document(
@@ -92,10 +100,15 @@ pub trait Store: MultipartStore {
         bucket: &BucketName,
         document: BucketDocument,
         content: Option<Vec<u8>>,
+        last_look: LastLook,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Removes a bucket that holds no object.
-    fn delete_bucket(&self, bucket: &BucketName) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn delete_bucket(
+        &self,
+        bucket: &BucketName,
+        last_look: LastLook,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 /// An object on its way in. Dropping it discards what was written.

@@ -22,6 +22,7 @@ pub trait MultipartStore: Send + Sync + 'static {
         &self,
         bucket: &BucketName,
         upload: NewMultipart,
+        last_look: LastLook,
     ) -> impl Future<Output = Result<UploadId, StoreError>> + Send;
 
     /// Finds an upload: one of this id, for this bucket and key.
@@ -30,17 +31,24 @@ pub trait MultipartStore: Send + Sync + 'static {
         upload: &UploadName,
     ) -> impl Future<Output = Result<MultipartUpload, StoreError>> + Send;
 
-    /// Every upload of a bucket, in the order of keys, then of time.
-    fn multiparts(
+    /// One page of a bucket's uploads, in the order of keys, then of time. Uploads of any number take
+    /// the memory of a page.
+    fn list_multiparts(
         &self,
         bucket: &BucketName,
-    ) -> impl Future<Output = Result<Vec<MultipartUpload>, StoreError>> + Send;
+        query: UploadsQuery,
+    ) -> impl Future<Output = Result<UploadsFound, StoreError>> + Send;
 
     /// The parts that have come, in the order of their numbers.
-    fn parts(&self, upload: &UploadName) -> impl Future<Output = Result<Vec<StoredPart>, StoreError>> + Send;
+    fn parts(
+        &self,
+        upload: &UploadName,
+        query: PartsQuery,
+    ) -> impl Future<Output = Result<Vec<StoredPart>, StoreError>> + Send;
 
-    /// Makes an object of parts, visible whole and on stable storage in one moment, and ends the upload. Without a copy where the
-    /// store can share their bytes. Where it fails the upload stays as it was.
+    /// Makes an object of parts, visible whole and on stable storage in one moment, and ends the upload.
+    /// Bytes are shared, not copied, if the store can. If it fails the upload stays as it was. One
+    /// upload is completed once at a time; whoever comes later waits, and finds no upload.
     fn complete_multipart(
         &self,
         upload: &UploadName,
@@ -48,7 +56,11 @@ pub trait MultipartStore: Send + Sync + 'static {
     ) -> impl Future<Output = Result<ObjectAttributes, StoreError>> + Send;
 
     /// Ends an upload and removes its parts.
-    fn abort_multipart(&self, upload: &UploadName) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn abort_multipart(
+        &self,
+        upload: &UploadName,
+        last_look: LastLook,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 /// What names an upload: an id alone does not.
@@ -60,6 +72,57 @@ pub struct UploadName {
     pub key: ObjectKey,
     /// The id.
     pub id: UploadId,
+}
+
+/// What to list of a bucket's uploads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UploadsQuery {
+    /// Only keys that begin so.
+    pub prefix: String,
+    /// Keys that have this text after the prefix are rolled up to its first occurrence. Never empty.
+    pub delimiter: Option<String>,
+    /// Only keys after this one, in the order of bytes.
+    pub key_marker: String,
+    /// With this ID of an upload of the marker's key, also that key's uploads after it. If the upload
+    /// has ended, all of the key's uploads.
+    pub upload_id_marker: Option<String>,
+    /// The most entries of a page.
+    pub limit: usize,
+}
+
+/// One page of uploads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UploadsFound {
+    /// In the order of keys, then of time.
+    pub entries: Vec<FoundUpload>,
+    /// Whether there is more after the last entry; `false` if the limit is 0.
+    pub more: bool,
+}
+
+/// One entry of a page of uploads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FoundUpload {
+    /// An upload.
+    Upload(Box<MultipartUpload>),
+    /// What keys are rolled up to.
+    CommonPrefix(String),
+}
+
+/// Which parts of an upload to list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartsQuery {
+    /// Only parts of a higher number.
+    pub after: u32,
+    /// The most parts.
+    pub limit: usize,
+}
+
+impl PartsQuery {
+    /// Every part.
+    pub const ALL: Self = Self {
+        after: 0,
+        limit: usize::MAX,
+    };
 }
 
 /// An upload that is to begin.

@@ -48,7 +48,7 @@ pub use forwarded::{ForwardedHeader, Forwarding};
 pub use head::{HeadError, RequestHead, Scheme};
 pub(crate) use key::MAX_KEY_BYTES;
 pub use key::{ObjectKey, ObjectKeyError};
-pub use multipart::{MAX_PARTS, PartNumber, Parts, UploadId};
+pub use multipart::{CameBy, MAX_PARTS, PartNumber, Parts, UploadId};
 pub use network::Network;
 pub use object::{ETag, ObjectAttributes, Properties, Tag, WriteCondition};
 pub use peer::{Announced, Peer, TlsVersion};

@@ -65,7 +65,16 @@ pub struct Parts {
     /// The parts' checksums one behind the other, each of as many bytes as the object's checksum has; empty where there are none.
     checksums: Vec<u8>,
     /// The upload that they came by.
-    upload_id: Option<UploadId>,
+    came_by: Option<CameBy>,
+}
+
+/// The multipart upload that an object came by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CameBy {
+    /// The upload's ID.
+    pub upload_id: UploadId,
+    /// The name of the signer who began it. None for an object whose record is older than this field.
+    pub initiator: Option<String>,
 }
 
 impl Parts {
@@ -86,21 +95,21 @@ impl Parts {
         Self {
             runs,
             checksums,
-            upload_id: None,
+            came_by: None,
         }
     }
 
     /// The same parts, which came by this upload.
-    pub fn of_upload(self, id: UploadId) -> Self {
+    pub fn of_upload(self, upload: CameBy) -> Self {
         Self {
-            upload_id: Some(id),
+            came_by: Some(upload),
             ..self
         }
     }
 
-    /// The upload that they came by, where that is known.
-    pub fn upload_id(&self) -> Option<&UploadId> {
-        self.upload_id.as_ref()
+    /// The upload that they came by, if that is known.
+    pub fn came_by(&self) -> Option<&CameBy> {
+        self.came_by.as_ref()
     }
 
     /// How many parts of which size follow each other.

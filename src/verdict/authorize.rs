@@ -76,7 +76,7 @@ pub(super) fn grant(
             operation,
             needs,
             pending,
-            request,
+            request: Arc::new(request),
             snapshot: circumstances.snapshot.clone(),
             statement,
             later: Later::default(),

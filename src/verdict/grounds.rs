@@ -24,7 +24,7 @@ pub struct Grounds {
     pub(super) needs: Vec<Need>,
     /// Does any of the needs hang on what is not known yet?
     pub(super) pending: bool,
-    pub(super) request: RequestContext,
+    pub(super) request: Arc<RequestContext>,
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) statement: Option<StatementReference>,
     /// What became known after the permit.
@@ -38,6 +38,15 @@ pub(super) struct Later {
     pub(super) request_tags: OnceLock<Vec<Tag>>,
     /// Questions that came up only once there was something to ask about: tags to be copied.
     pub(super) needs: OnceLock<Vec<Need>>,
+}
+
+/// What a decision counts for that depends on something not known yet.
+#[derive(Clone, Copy)]
+enum Undecided {
+    /// It is decided later: when the object is opened, or the body read.
+    Holds,
+    /// There is no later.
+    Refused,
 }
 
 /// Refuses what the operator has taken back, once it is certain who signed it: nobody else learns of a revocation.
@@ -58,6 +67,11 @@ pub(super) fn not_revoked(
 }
 
 impl Grounds {
+    /// The operation that they allow.
+    pub fn operation(&self) -> Operation {
+        self.operation
+    }
+
     /// The number of the snapshot that they were found in.
     pub fn generation(&self) -> u64 {
         self.snapshot.generation()
@@ -66,6 +80,25 @@ impl Grounds {
     /// Do they hold under another snapshot too, for a request of the same moment? Expiry and a signature's age, which only time brings, take
     /// nothing away; a key that is gone or has another secret, a revocation and a denial do.
     pub fn hold_under(&self, snapshot: &Snapshot) -> Result<(), Refusal> {
+        self.ask(snapshot, None, Undecided::Holds)
+    }
+
+    /// Whether they allow a change to take effect now, under this snapshot. That is the last question:
+    /// a condition that is still open then does not hold. `tags` are those that the object to be
+    /// changed has in this moment, if the store has read them.
+    pub fn allow_effect_under(&self, snapshot: &Snapshot, tags: Option<&[Tag]>) -> Result<(), Refusal> {
+        if snapshot.generation() == self.generation() && !self.pending {
+            return Ok(());
+        }
+        self.ask(snapshot, tags, Undecided::Refused)
+    }
+
+    fn ask(
+        &self,
+        snapshot: &Snapshot,
+        found_tags: Option<&[Tag]>,
+        undecided: Undecided,
+    ) -> Result<(), Refusal> {
         let verified = &self.request.verified;
         let id = verified.access_key_id();
         let (Some(then), Some(key)) = (self.snapshot.key(id.as_str()), snapshot.key(id.as_str())) else {
@@ -78,17 +111,26 @@ impl Grounds {
         }
         not_revoked(&key, verified, snapshot, self.request.now())?;
         let request_tags = self.later.request_tags.get().map(Vec::as_slice);
+        let changed = self.needs.first().map(|need| &need.target);
         for need in self
             .needs
             .iter()
             .chain(self.later.needs.get().into_iter().flatten())
         {
-            let tags = need.object_tags();
-            match need.decide(&self.request, key.signer(), snapshot, tags, request_tags) {
-                Decision::Allow(_) => {}
-                Decision::Deny(denial) => return Err(need.denied(&self.request, denial)),
-                // Decided when the object is opened.
-                Decision::Undecided => {}
+            // What the store has just read counts more than what was read before.
+            let tags = match found_tags {
+                Some(found) if need.opened && changed == Some(&need.target) => ObjectTags::Known(found),
+                Some(_) | None => need.object_tags(),
+            };
+            match (
+                need.decide(&self.request, key.signer(), snapshot, tags, request_tags),
+                undecided,
+            ) {
+                (Decision::Allow(_), _) | (Decision::Undecided, Undecided::Holds) => {}
+                (Decision::Deny(denial), _) => return Err(need.denied(&self.request, denial)),
+                (Decision::Undecided, Undecided::Refused) => {
+                    return Err(need.denied(&self.request, Denial::Implicit));
+                }
             }
         }
         Ok(())

@@ -14,7 +14,12 @@ use crate::{
     types::{Action, BucketName, ObjectKey, Tag, UploadId, WriteCondition},
 };
 
-use super::{Refusal, context::ObjectTags, grounds::Grounds, need::Need};
+use super::{
+    Refusal,
+    context::ObjectTags,
+    grounds::{Grounds, Later},
+    need::Need,
+};
 
 /// Leave to do one thing to what it names. Only [`authorize`](super::authorize) makes one.
 pub struct Permit {
@@ -126,6 +131,7 @@ pub enum Comparison {
 pub struct PermittedKey {
     bucket: BucketName,
     key: ObjectKey,
+    grounds: Arc<Grounds>,
 }
 
 impl Permit {
@@ -208,13 +214,37 @@ impl Permit {
         self.grounds.decide(&list, ObjectTags::Absent, None).is_allowed()
     }
 
-    /// Asks for the deletion of one key that the body names, under the same snapshot and for the same signer.
-    pub fn delete(&self, bucket: &BucketName, key: ObjectKey) -> Result<PermittedKey, Refusal> {
+    /// Whether the signer may read the tags of an object, which has these.
+    pub fn may_read_tags(&self, (bucket, key): (&BucketName, &ObjectKey), tags: &[Tag]) -> bool {
+        let read = object_need(Action::GetObjectTagging, (bucket, key), true);
+        self.grounds
+            .decide(&read, ObjectTags::Known(tags), None)
+            .is_allowed()
+    }
+
+    /// Asks for the deletion of one key that the body names, under the same snapshot and for the same
+    /// signer. If the deletion `compares` with the object, reading it is decided again with it.
+    pub fn delete(
+        &self,
+        bucket: &BucketName,
+        key: ObjectKey,
+        compares: bool,
+    ) -> Result<PermittedKey, Refusal> {
         let delete = object_need(Action::DeleteObject, (bucket, &key), false);
+        let read = compares.then(|| object_need(Action::GetObject, (bucket, &key), true));
         match self.grounds.decide(&delete, ObjectTags::Absent, None) {
-            Decision::Allow(_) => Ok(PermittedKey {
+            Decision::Allow(by) => Ok(PermittedKey {
                 bucket: bucket.clone(),
                 key,
+                grounds: Arc::new(Grounds {
+                    operation: self.grounds.operation,
+                    needs: std::iter::once(delete).chain(read).collect(),
+                    pending: compares,
+                    request: self.grounds.request.clone(),
+                    snapshot: self.grounds.snapshot.clone(),
+                    statement: Some(by),
+                    later: Later::default(),
+                }),
             }),
             Decision::Deny(denial) => Err(delete.denied(&self.grounds.request, denial)),
             Decision::Undecided => Err(delete.denied(&self.grounds.request, Denial::Implicit)),
@@ -284,5 +314,10 @@ impl PermittedKey {
     /// The object's key.
     pub fn key(&self) -> &ObjectKey {
         &self.key
+    }
+
+    /// What the permission rests on, to be asked again before the deletion takes effect.
+    pub fn grounds(&self) -> &Arc<Grounds> {
+        &self.grounds
     }
 }

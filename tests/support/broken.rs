@@ -3,7 +3,8 @@
 use postern::{
     store::{
         Bucket, BucketDocument, Completion, DiskUpload, LastLook, ListQuery, MultipartStore, MultipartUpload,
-        NewMultipart, Object, Page, Store, StoreError, StoredPart, UploadName,
+        NewMultipart, Object, Page, PartsQuery, Store, StoreError, StoredPart, UploadName, UploadsFound,
+        UploadsQuery,
     },
     types::{BucketName, ObjectAttributes, ObjectKey, Tag, UploadId, WriteCondition},
 };
@@ -27,11 +28,23 @@ impl Store for Broken {
         broken()
     }
 
-    async fn delete(&self, _: &BucketName, _: &ObjectKey, _: WriteCondition) -> Result<(), StoreError> {
+    async fn delete(
+        &self,
+        _: &BucketName,
+        _: &ObjectKey,
+        _: WriteCondition,
+        _: LastLook,
+    ) -> Result<(), StoreError> {
         broken()
     }
 
-    async fn replace_tags(&self, _: &BucketName, _: &ObjectKey, _: Vec<Tag>) -> Result<(), StoreError> {
+    async fn replace_tags(
+        &self,
+        _: &BucketName,
+        _: &ObjectKey,
+        _: Vec<Tag>,
+        _: LastLook,
+    ) -> Result<(), StoreError> {
         broken()
     }
 
@@ -47,7 +60,7 @@ impl Store for Broken {
         broken()
     }
 
-    async fn create_bucket(&self, _: &BucketName) -> Result<bool, StoreError> {
+    async fn create_bucket(&self, _: &BucketName, _: LastLook) -> Result<bool, StoreError> {
         broken()
     }
 
@@ -64,11 +77,12 @@ impl Store for Broken {
         _: &BucketName,
         _: BucketDocument,
         _: Option<Vec<u8>>,
+        _: LastLook,
     ) -> Result<(), StoreError> {
         broken()
     }
 
-    async fn delete_bucket(&self, _: &BucketName) -> Result<(), StoreError> {
+    async fn delete_bucket(&self, _: &BucketName, _: LastLook) -> Result<(), StoreError> {
         broken()
     }
 }
@@ -76,7 +90,12 @@ impl Store for Broken {
 impl MultipartStore for Broken {
     type Upload = DiskUpload;
 
-    async fn create_multipart(&self, _: &BucketName, _: NewMultipart) -> Result<UploadId, StoreError> {
+    async fn create_multipart(
+        &self,
+        _: &BucketName,
+        _: NewMultipart,
+        _: LastLook,
+    ) -> Result<UploadId, StoreError> {
         broken()
     }
 
@@ -84,11 +103,11 @@ impl MultipartStore for Broken {
         broken()
     }
 
-    async fn multiparts(&self, _: &BucketName) -> Result<Vec<MultipartUpload>, StoreError> {
+    async fn list_multiparts(&self, _: &BucketName, _: UploadsQuery) -> Result<UploadsFound, StoreError> {
         broken()
     }
 
-    async fn parts(&self, _: &UploadName) -> Result<Vec<StoredPart>, StoreError> {
+    async fn parts(&self, _: &UploadName, _: PartsQuery) -> Result<Vec<StoredPart>, StoreError> {
         broken()
     }
 
@@ -100,7 +119,7 @@ impl MultipartStore for Broken {
         broken()
     }
 
-    async fn abort_multipart(&self, _: &UploadName) -> Result<(), StoreError> {
+    async fn abort_multipart(&self, _: &UploadName, _: LastLook) -> Result<(), StoreError> {
         broken()
     }
 }

@@ -69,6 +69,7 @@ pub(crate) struct TestGateway {
     pub(crate) live: Live,
     pub(crate) audit: Audit,
     pub(crate) telemetry: Telemetry,
+    pub(crate) gateway: Gateway<DiskStore>,
     _watcher: Watcher,
     stop: Option<oneshot::Sender<()>>,
     pub(crate) running: JoinHandle<()>,
@@ -150,7 +151,7 @@ impl TestGateway {
             },
         );
         let (stop, stopped) = oneshot::channel();
-        let running = tokio::spawn(listener.run(gateway, async move {
+        let running = tokio::spawn(listener.run(gateway.clone(), async move {
             _ = stopped.await;
         }));
         Self {
@@ -162,6 +163,7 @@ impl TestGateway {
             live,
             audit,
             telemetry,
+            gateway,
             _watcher: watcher,
             stop: Some(stop),
             running,

@@ -4,7 +4,7 @@
 use http::{Response, StatusCode};
 
 use crate::{
-    store::Store,
+    store::{LastLook, Store},
     types::{BucketName, ObjectKey, UploadId},
 };
 
@@ -13,11 +13,12 @@ use super::{Body, Failure, empty, multipart};
 /// Ends an upload, whoever began it: an operator cleans up after others.
 pub(super) async fn abort<S: Store>(
     store: &S,
-    bucket: &BucketName,
-    key: &ObjectKey,
+    (bucket, key): (&BucketName, &ObjectKey),
     id: &UploadId,
+    last_look: LastLook,
 ) -> Result<Response<Body>, Failure> {
     let name = multipart::name(bucket, key, id);
-    store.abort_multipart(&name).await.map_err(Failure::Store)?;
+    let aborted = store.abort_multipart(&name, last_look).await;
+    aborted.map_err(Failure::Store)?;
     Ok(empty(StatusCode::NO_CONTENT))
 }

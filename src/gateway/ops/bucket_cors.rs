@@ -6,7 +6,7 @@ use http::{Response, StatusCode};
 
 use crate::{
     s3::{ErrorCode, S3Error, cors_configuration, parse_cors_configuration},
-    store::{BucketDocument, Store},
+    store::{BucketDocument, LastLook, Store},
     types::{BucketName, RequestHead},
 };
 
@@ -33,6 +33,7 @@ pub(super) async fn put<S, B>(
     bucket: &BucketName,
     head: &RequestHead,
     payload: Payload<'_, B>,
+    last_look: LastLook,
 ) -> Result<Response<Body>, Failure>
 where
     S: Store,
@@ -40,19 +41,28 @@ where
 {
     let body = payload.document(head, LONGEST_DOCUMENT).await?;
     let rules = parse_cors_configuration(&body).map_err(Failure::Call)?;
-    keep(store, bucket, Some(cors_configuration(&rules))).await?;
+    keep(store, bucket, Some(cors_configuration(&rules)), last_look).await?;
     Ok(empty(StatusCode::OK))
 }
 
 /// DeleteBucketCors.
-pub(super) async fn delete<S: Store>(store: &S, bucket: &BucketName) -> Result<Response<Body>, Failure> {
-    keep(store, bucket, None).await?;
+pub(super) async fn delete<S: Store>(
+    store: &S,
+    bucket: &BucketName,
+    last_look: LastLook,
+) -> Result<Response<Body>, Failure> {
+    keep(store, bucket, None, last_look).await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
-async fn keep<S: Store>(store: &S, bucket: &BucketName, content: Option<Vec<u8>>) -> Result<(), Failure> {
+async fn keep<S: Store>(
+    store: &S,
+    bucket: &BucketName,
+    content: Option<Vec<u8>>,
+    last_look: LastLook,
+) -> Result<(), Failure> {
     let kept = store
-        .keep_bucket_document(bucket, BucketDocument::Cors, content)
+        .keep_bucket_document(bucket, BucketDocument::Cors, content, last_look)
         .await;
     kept.map_err(Failure::Store)
 }

@@ -9,8 +9,8 @@ use http::Response;
 use crate::{
     gateway::{assembly::Assembly, late, request_id::AnswerIds},
     s3::{CompleteMultipartUpload, complete_multipart, multipart_completed},
-    store::{Completion, LastLook, Store, StoreError, UploadName},
-    types::{ObjectAttributes, Properties, RequestHead},
+    store::{Completion, LastLook, PartsQuery, Store, StoreError, UploadName},
+    types::{ObjectAttributes, Parts, Properties, RequestHead},
     verdict::{Learned, Permit},
 };
 
@@ -56,9 +56,8 @@ impl<S: Store> Completing<'_, S> {
         };
         let upload = match multipart::of_signer(&*store, permit, &name).await {
             Ok(upload) => upload,
-            Err(Failure::Store(StoreError::NoSuchUpload(id))) => {
-                let object = completed_before(&*store, &name).await?;
-                let object = object.ok_or(Failure::Store(StoreError::NoSuchUpload(id)))?;
+            Err(Failure::Store(StoreError::NoSuchUpload(_))) => {
+                let object = completed_before(&*store, &name, permit.signer()).await?;
                 let learned = Learned {
                     object_tags: &object.properties.tags,
                     request_tags: Some(&object.properties.tags),
@@ -74,7 +73,10 @@ impl<S: Store> Completing<'_, S> {
         if !tags.is_empty() {
             permit.may_set_tags(target, tags)?;
         }
-        let came = store.parts(&name).await.map_err(Failure::Store)?;
+        let came = store
+            .parts(&name, PartsQuery::ALL)
+            .await
+            .map_err(Failure::Store)?;
         let assembly = Assembly::new(&upload, call, &named, came).map_err(Failure::Call)?;
         let completion = Completion {
             parts: assembly.parts,
@@ -88,27 +90,39 @@ impl<S: Store> Completing<'_, S> {
             last_look,
         };
         let condition = call.condition.clone();
+        let signer = permit.signer().to_owned();
         let work = async move {
-            let stored = store.complete_multipart(&name, completion).await;
-            let stored = stored.map_err(|error| unwritten(error, &name.key, &condition))?;
-            Ok(told(&name, &stored))
+            match store.complete_multipart(&name, completion).await {
+                Ok(stored) => Ok(told(&name, &stored)),
+                // Another completion of the same upload came first.
+                Err(StoreError::NoSuchUpload(_)) => {
+                    let object = completed_before(&*store, &name, &signer).await?;
+                    Ok(told(&name, &object))
+                }
+                Err(error) => Err(unwritten(error, &name.key, &condition)),
+            }
         };
         late::answer(work, ids).await
     }
 }
 
-/// The object, where this very upload has become it: a client that never heard the answer asks again.
+/// The object that this upload has become: a client that never got the answer asks again. Only the
+/// signer who began the upload learns of it, as of the upload itself.
 async fn completed_before<S: Store>(
     store: &S,
     name: &UploadName,
-) -> Result<Option<Arc<ObjectAttributes>>, Failure> {
-    match store.open(&name.bucket, &name.key).await {
-        Ok(object) => {
-            let parts = object.attributes.properties.parts.as_ref();
-            let came_by = parts.and_then(|parts| parts.upload_id()) == Some(&name.id);
-            Ok(came_by.then_some(object.attributes))
-        }
-        Err(StoreError::NoSuchKey) => Ok(None),
-        Err(error) => Err(Failure::Store(error)),
-    }
+    signer: &str,
+) -> Result<Arc<ObjectAttributes>, Failure> {
+    let found = match store.open(&name.bucket, &name.key).await {
+        Ok(object) => Some(object.attributes),
+        Err(StoreError::NoSuchKey) => None,
+        Err(error) => return Err(Failure::Store(error)),
+    };
+    let is_it = |object: &Arc<ObjectAttributes>| {
+        let came_by = object.properties.parts.as_ref().and_then(Parts::came_by);
+        came_by
+            .is_some_and(|upload| upload.upload_id == name.id && upload.initiator.as_deref() == Some(signer))
+    };
+    let missing = || Failure::Store(StoreError::NoSuchUpload(name.id.clone()));
+    found.filter(is_it).ok_or_else(missing)
 }

@@ -10,14 +10,13 @@ use crate::{
     verdict::Permit,
 };
 
-use super::{Body, Failure, document};
+use super::{Body, Failure, Work, document};
 
 /// Begins an upload of the permit's signer.
 pub(super) async fn create<S: Store>(
-    store: &S,
+    work: &Work<'_, S>,
     permit: &Permit,
-    bucket: &BucketName,
-    key: &ObjectKey,
+    (bucket, key): (&BucketName, &ObjectKey),
     call: &CreateMultipartUpload,
 ) -> Result<Response<Body>, Failure> {
     let upload = NewMultipart {
@@ -26,10 +25,9 @@ pub(super) async fn create<S: Store>(
         properties: call.properties.clone(),
         checksum: call.checksum,
     };
-    let id = store
-        .create_multipart(bucket, upload)
-        .await
-        .map_err(Failure::Store)?;
+    let last_look = work.last_look(permit);
+    let begun = work.store.create_multipart(bucket, upload, last_look).await;
+    let id = begun.map_err(Failure::Store)?;
     let mut response = document(multipart_created(bucket, key, &id));
     response.headers_mut().extend(create_multipart_headers(call));
     Ok(response)

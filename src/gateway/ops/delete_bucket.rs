@@ -3,12 +3,20 @@
 
 use http::{Response, StatusCode};
 
-use crate::{store::Store, types::BucketName};
+use crate::{
+    store::{LastLook, Store},
+    types::BucketName,
+};
 
 use super::{Body, Failure, empty};
 
 /// Removes the bucket.
-pub(super) async fn delete<S: Store>(store: &S, bucket: &BucketName) -> Result<Response<Body>, Failure> {
-    store.delete_bucket(bucket).await.map_err(Failure::Store)?;
+pub(super) async fn delete<S: Store>(
+    store: &S,
+    bucket: &BucketName,
+    last_look: LastLook,
+) -> Result<Response<Body>, Failure> {
+    let deleted = store.delete_bucket(bucket, last_look).await;
+    deleted.map_err(Failure::Store)?;
     Ok(empty(StatusCode::NO_CONTENT))
 }

@@ -4,7 +4,7 @@
 use http::{Response, StatusCode};
 
 use crate::{
-    store::Store,
+    store::{LastLook, Store},
     types::{BucketName, ObjectKey, WriteCondition},
 };
 
@@ -13,12 +13,12 @@ use super::{Body, Failure, empty, unwritten};
 /// Removes the object. That there is none is no failure.
 pub(super) async fn delete<S: Store>(
     store: &S,
-    bucket: &BucketName,
-    key: &ObjectKey,
+    (bucket, key): (&BucketName, &ObjectKey),
     condition: &WriteCondition,
+    last_look: LastLook,
 ) -> Result<Response<Body>, Failure> {
     store
-        .delete(bucket, key, condition.clone())
+        .delete(bucket, key, condition.clone(), last_look)
         .await
         .map_err(|error| unwritten(error, key, condition))?;
     Ok(empty(StatusCode::NO_CONTENT))

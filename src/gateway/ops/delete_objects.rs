@@ -1,4 +1,5 @@
-//! DeleteObjects: up to 1,000 keys, each with its own permit.
+//! DeleteObjects: up to 1,000 keys. Each has its own permit, which is checked again under the policy in
+//! force when the key is deleted.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>
 
 use bytes::Bytes;
@@ -7,28 +8,27 @@ use http::Response;
 use crate::{
     s3::{DeleteEntry, DeleteRequest, Deletion, ErrorCode, Integrity, S3Error, deletions},
     store::Store,
-    types::{BucketName, RequestHead},
+    types::BucketName,
     verdict::Permit,
 };
 
-use super::{Body, Failure, HttpBody, Payload, condition, document, existing, unwritten};
+use super::{Body, Failure, HttpBody, Payload, Work, condition, document, existing, unwritten};
 
 /// Room for 1,000 of the longest keys, escaped.
 const LONGEST_DOCUMENT: usize = 8 * 1024 * 1024;
 
-/// Reads the keys, asks for each, and tells what became of it.
+/// Reads the keys, decides each, and reports what became of it.
 pub(super) async fn delete<S, B>(
-    store: &S,
+    work: &Work<'_, S>,
     permit: &Permit,
     bucket: &BucketName,
-    head: &RequestHead,
     payload: Payload<'_, B>,
 ) -> Result<Response<Body>, Failure>
 where
     S: Store,
     B: HttpBody<Data = Bytes> + Unpin,
 {
-    let integrity = Integrity::parse(head.headers()).map_err(Failure::Call)?;
+    let integrity = Integrity::parse(work.head.headers()).map_err(Failure::Call)?;
     if integrity == Integrity::default() {
         return Err(Failure::Call(
             S3Error::new(ErrorCode::InvalidRequest)
@@ -37,10 +37,10 @@ where
     }
     let body = payload.checked_document(LONGEST_DOCUMENT, &integrity).await?;
     let request = DeleteRequest::parse(&body).map_err(Failure::Call)?;
-    existing(store, bucket).await?;
+    existing(&**work.store, bucket).await?;
     let mut done = Vec::with_capacity(request.entries.len());
     for entry in request.entries {
-        let outcome = one(store, permit, bucket, &entry)
+        let outcome = one(work, permit, bucket, &entry)
             .await
             .map_err(|failure| failure.s3_error());
         done.push(Deletion {
@@ -52,20 +52,24 @@ where
 }
 
 async fn one<S: Store>(
-    store: &S,
+    work: &Work<'_, S>,
     permit: &Permit,
     bucket: &BucketName,
     entry: &DeleteEntry,
 ) -> Result<(), Failure> {
     let key = entry.object_key().map_err(Failure::Call)?;
-    let permitted = permit.delete(bucket, key).map_err(Failure::Refused)?;
+    let permitted = permit
+        .delete(bucket, key, entry.condition.is_on_content())
+        .map_err(Failure::Refused)?;
     if let Some(problem) = &entry.problem {
         return Err(Failure::Call(problem.clone()));
     }
-    let object = (permitted.bucket(), permitted.key());
-    condition::decide_key(store, permit, object, &entry.condition).await?;
-    store
-        .delete(permitted.bucket(), permitted.key(), entry.condition.clone())
-        .await
-        .map_err(|error| unwritten(error, permitted.key(), &entry.condition))
+    let (bucket, key) = (permitted.bucket(), permitted.key());
+    condition::decide_key(&**work.store, permit, (bucket, key), &entry.condition).await?;
+    let last_look = work.last_look_for_key(&permitted);
+    let deleted = work
+        .store
+        .delete(bucket, key, entry.condition.clone(), last_look)
+        .await;
+    deleted.map_err(|error| unwritten(error, key, &entry.condition))
 }

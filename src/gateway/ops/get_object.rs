@@ -4,7 +4,7 @@
 use http::{HeaderValue, Response, StatusCode, header};
 
 use crate::{
-    s3::{ReadObject, read_object},
+    s3::{ReadObject, put_tagging_count, read_object},
     store::{Content, FileBody, Object, Store, StoreError},
     types::{BucketName, ObjectKey},
     verdict::{Learned, Permit, Released},
@@ -64,12 +64,21 @@ pub(super) fn unopened(error: StoreError, permit: &Permit, bucket: &BucketName, 
 
 /// Answers from the object's attributes and, where `with_bytes`, streams what was asked for.
 pub(super) fn answer(
+    permit: &Permit,
+    (bucket, key): (&BucketName, &ObjectKey),
     object: Released<Object>,
     read: &ReadObject,
     with_bytes: bool,
 ) -> Result<Response<Body>, Failure> {
     let object = object.into_inner();
-    let answer = read_object(read, &object.attributes).map_err(Failure::Call)?;
+    let mut answer = read_object(read, &object.attributes).map_err(Failure::Call)?;
+    let tags = &object.attributes.properties.tags;
+    if answer.status != StatusCode::NOT_MODIFIED
+        && !tags.is_empty()
+        && permit.may_read_tags((bucket, key), tags)
+    {
+        put_tagging_count(&mut answer.headers, tags);
+    }
     let length = answer.bytes.end.saturating_sub(answer.bytes.start);
     let body = match object.content {
         Content::File(file) if with_bytes && length > 0 => Body::Object(FileBody::new(file, answer.bytes)),

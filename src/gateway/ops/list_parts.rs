@@ -5,7 +5,7 @@ use http::Response;
 
 use crate::{
     s3::{self, ListParts, PartsPage},
-    store::Store,
+    store::{PartsQuery, Store},
     types::{BucketName, ObjectKey},
     verdict::Settings,
 };
@@ -21,13 +21,14 @@ pub(super) async fn list<S: Store>(
 ) -> Result<Response<Body>, Failure> {
     let name = multipart::name(bucket, key, &call.upload_id);
     let upload = store.multipart(&name).await.map_err(Failure::Store)?;
-    let came = store.parts(&name).await.map_err(Failure::Store)?;
-    let behind: Vec<_> = came
-        .iter()
-        .filter(|part| part.part.number.get() > call.after)
-        .map(|part| (part, part.etag()))
-        .collect();
-    let parts: Vec<_> = behind
+    let query = PartsQuery {
+        after: call.after,
+        // One more says whether there is more.
+        limit: call.max_parts.saturating_add(1),
+    };
+    let found = store.parts(&name, query).await.map_err(Failure::Store)?;
+    let found: Vec<_> = found.iter().map(|part| (part, part.etag())).collect();
+    let parts: Vec<_> = found
         .iter()
         .take(call.max_parts)
         .map(|(part, etag)| multipart::listed(part, etag))
@@ -38,6 +39,6 @@ pub(super) async fn list<S: Store>(
         call,
         account_id: &settings.account_id,
         parts: &parts,
-        more: parts.len() < behind.len() && call.max_parts > 0,
+        more: parts.len() < found.len() && call.max_parts > 0,
     })))
 }

@@ -36,7 +36,7 @@ use crate::{
     s3::{ErrorCode, S3Error},
     store::{LastLook, Store, StoreError},
     types::{BucketName, ObjectKey, RequestHead, Scheme, WriteCondition},
-    verdict::{Permit, Permitted, Settings},
+    verdict::{Permit, Permitted, PermittedKey, Settings},
 };
 
 use super::{
@@ -57,9 +57,14 @@ pub(super) struct Work<'g, S> {
 }
 
 impl<S> Work<'_, S> {
-    /// Asked before anything becomes visible.
+    /// The check right before what this permit allows takes effect.
     fn last_look(&self, permit: &Permit) -> LastLook {
         self.transfers.last_look(permit.grounds())
+    }
+
+    /// The same for one key of a request that names many.
+    fn last_look_for_key(&self, permitted: &PermittedKey) -> LastLook {
+        self.transfers.last_look(permitted.grounds())
     }
 }
 
@@ -78,10 +83,10 @@ where
 {
     match permit.permitted() {
         Permitted::GetObject(bucket, key, read) | Permitted::HeadObject(bucket, key, read) => {
-            nothing(permit, work.head, body).await?;
+            nothing(permit, work, body).await?;
             let found = get_object::open(&**work.store, permit, bucket, key).await?;
             let with_bytes = matches!(permit.permitted(), Permitted::GetObject(..));
-            get_object::answer(found, read, with_bytes)
+            get_object::answer(permit, (bucket, key), found, read, with_bytes)
         }
         Permitted::PutObject(..)
         | Permitted::UploadPart(..)
@@ -91,18 +96,22 @@ where
         | Permitted::PutBucketCors(_)
         | Permitted::CreateBucket(_) => Box::pin(with_body(permit, work, body)).await,
         _ => {
-            nothing(permit, work.head, body).await?;
+            nothing(permit, work, body).await?;
             Box::pin(without_body(permit, work)).await
         }
     }
 }
 
 /// Takes a body that should be none. Most often there is none, and nothing to wait for.
-fn nothing<B>(permit: &Permit, head: &RequestHead, body: &mut B) -> impl Future<Output = Result<(), Failure>>
+fn nothing<S, B>(
+    permit: &Permit,
+    work: &Work<'_, S>,
+    body: &mut B,
+) -> impl Future<Output = Result<(), Failure>>
 where
     B: HttpBody<Data = Bytes> + Unpin,
 {
-    let rest = match Payload::new(head, permit.verified(), body) {
+    let rest = match Payload::new(work.head, permit.verified(), body) {
         Ok(payload) if payload.is_nothing() => Ok(None),
         Ok(payload) => Ok(Some(Box::pin(payload.nothing()))),
         Err(failure) => Err(failure),
@@ -143,16 +152,13 @@ where
             };
             completing.complete(head, payload).await
         }
-        Permitted::DeleteObjects(bucket) => {
-            delete_objects::delete(store, permit, bucket, head, payload).await
+        Permitted::DeleteObjects(bucket) => delete_objects::delete(work, permit, bucket, payload).await,
+        Permitted::PutObjectTagging(bucket, key) => tagging::put(work, permit, (bucket, key), payload).await,
+        Permitted::PutBucketCors(bucket) => {
+            let last_look = work.last_look(permit);
+            bucket_cors::put(store, bucket, head, payload, last_look).await
         }
-        Permitted::PutObjectTagging(bucket, key) => {
-            tagging::put(store, permit, (bucket, key), head, payload).await
-        }
-        Permitted::PutBucketCors(bucket) => bucket_cors::put(store, bucket, head, payload).await,
-        Permitted::CreateBucket(bucket) => {
-            create_bucket::create(store, work.settings, bucket, head, payload).await
-        }
+        Permitted::CreateBucket(bucket) => create_bucket::create(work, permit, bucket, payload).await,
         _ => Err(Failure::Interrupted),
     }
 }
@@ -168,13 +174,13 @@ async fn without_body<S: Store>(permit: &Permit, work: &Work<'_, S>) -> Result<R
             copy_object::copy(store, permit, (bucket, key), copy, work.last_look(permit)).await
         }
         Permitted::CreateMultipartUpload(bucket, key, create) => {
-            create_multipart_upload::create(store, permit, bucket, key, create).await
+            create_multipart_upload::create(work, permit, (bucket, key), create).await
         }
         Permitted::UploadPartCopy(bucket, key, copy) => {
             upload_part_copy::copy(store, permit, (bucket, key), copy, work.last_look(permit)).await
         }
         Permitted::AbortMultipartUpload(bucket, key, id) => {
-            abort_multipart_upload::abort(store, bucket, key, id).await
+            abort_multipart_upload::abort(store, (bucket, key), id, work.last_look(permit)).await
         }
         Permitted::ListParts(bucket, key, list) => {
             list_parts::list(store, settings, (bucket, key), list).await
@@ -184,12 +190,12 @@ async fn without_body<S: Store>(permit: &Permit, work: &Work<'_, S>) -> Result<R
         }
         Permitted::DeleteObject(bucket, key, condition) => {
             condition::decide(store, permit, (bucket, key), condition, None).await?;
-            delete_object::delete(store, bucket, key, condition).await
+            delete_object::delete(store, (bucket, key), condition, work.last_look(permit)).await
         }
         Permitted::GetObjectTagging(bucket, key) => {
             tagging::answer(get_object::open(store, permit, bucket, key).await?)
         }
-        Permitted::DeleteObjectTagging(bucket, key) => tagging::delete(store, permit, bucket, key).await,
+        Permitted::DeleteObjectTagging(bucket, key) => tagging::delete(work, permit, bucket, key).await,
         Permitted::ListObjects(bucket, list) => {
             list_objects::list(store, settings, bucket, list, list_objects::Version::One).await
         }
@@ -198,10 +204,12 @@ async fn without_body<S: Store>(permit: &Permit, work: &Work<'_, S>) -> Result<R
         }
         Permitted::ListBuckets(list) => list_buckets::list(store, settings, list).await,
         Permitted::HeadBucket(bucket) => head_bucket::head(store, settings, bucket).await,
-        Permitted::DeleteBucket(bucket) => delete_bucket::delete(store, bucket).await,
+        Permitted::DeleteBucket(bucket) => delete_bucket::delete(store, bucket, work.last_look(permit)).await,
         Permitted::GetBucketLocation(bucket) => get_bucket_location::answer(store, settings, bucket).await,
         Permitted::GetBucketCors(bucket) => bucket_cors::get(store, bucket).await,
-        Permitted::DeleteBucketCors(bucket) => bucket_cors::delete(store, bucket).await,
+        Permitted::DeleteBucketCors(bucket) => {
+            bucket_cors::delete(store, bucket, work.last_look(permit)).await
+        }
         Permitted::UnsetOfBucket(bucket, setting) => {
             unset::of_bucket(store, settings, bucket, *setting).await
         }
@@ -226,10 +234,8 @@ async fn without_body<S: Store>(permit: &Permit, work: &Work<'_, S>) -> Result<R
 /// The same for a form, whose file is the body.
 pub(super) async fn execute_form<S, B>(
     permit: Permit,
-    store: &S,
-    head: &RequestHead,
+    work: &Work<'_, S>,
     mut file: B,
-    last_look: LastLook,
 ) -> Result<Response<Body>, Failure>
 where
     S: Store,
@@ -238,15 +244,15 @@ where
     let Permitted::PostObject(bucket, key, post) = permit.permitted() else {
         return Err(Failure::Interrupted);
     };
-    let url = url(&permit, head);
+    let url = url(&permit, work.head);
     let payload = Payload::undeclared(&mut file);
     post_object::post(
-        store,
+        &**work.store,
         (bucket, key),
         post,
         url.trim_end_matches('/'),
         payload,
-        last_look,
+        work.last_look(&permit),
     )
     .await
 }

@@ -7,11 +7,11 @@ use http::{Response, StatusCode};
 use crate::{
     s3::{tag_set, tags},
     store::{Object, Store},
-    types::{BucketName, ObjectKey, RequestHead, Tag},
+    types::{BucketName, ObjectKey, Tag},
     verdict::{Learned, Permit, Released},
 };
 
-use super::{Body, Failure, HttpBody, Payload, document, empty, get_object};
+use super::{Body, Failure, HttpBody, Payload, Work, document, empty, get_object};
 
 /// Room for ten of the longest tags, escaped.
 const LONGEST_DOCUMENT: usize = 128 * 1024;
@@ -23,40 +23,41 @@ pub(super) fn answer(object: Released<Object>) -> Result<Response<Body>, Failure
 
 /// PutObjectTagging.
 pub(super) async fn put<S, B>(
-    store: &S,
+    work: &Work<'_, S>,
     permit: &Permit,
     (bucket, key): (&BucketName, &ObjectKey),
-    head: &RequestHead,
     payload: Payload<'_, B>,
 ) -> Result<Response<Body>, Failure>
 where
     S: Store,
     B: HttpBody<Data = Bytes> + Unpin,
 {
-    let body = payload.document(head, LONGEST_DOCUMENT).await?;
+    let body = payload.document(work.head, LONGEST_DOCUMENT).await?;
     let tags = tags(&body).map_err(Failure::Call)?;
-    replace(store, permit, (bucket, key), Some(tags)).await?;
+    replace(work, permit, (bucket, key), Some(tags)).await?;
     Ok(empty(StatusCode::OK))
 }
 
 /// DeleteObjectTagging.
 pub(super) async fn delete<S: Store>(
-    store: &S,
+    work: &Work<'_, S>,
     permit: &Permit,
     bucket: &BucketName,
     key: &ObjectKey,
 ) -> Result<Response<Body>, Failure> {
-    replace(store, permit, (bucket, key), None).await?;
+    replace(work, permit, (bucket, key), None).await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
-/// Sets the tags that the body gives, or takes all away.
+/// Sets the tags that the body gives, or removes all. The store checks once more, with the tags that
+/// the object has when they are replaced.
 async fn replace<S: Store>(
-    store: &S,
+    work: &Work<'_, S>,
     permit: &Permit,
     (bucket, key): (&BucketName, &ObjectKey),
     tags: Option<Vec<Tag>>,
 ) -> Result<(), Failure> {
+    let store = &**work.store;
     let unopened = |error| get_object::unopened(error, permit, bucket, key);
     let before = match permit.is_pending() {
         true => {
@@ -71,7 +72,7 @@ async fn replace<S: Store>(
     };
     let released = permit.release((bucket, key), learned, tags.clone().unwrap_or_default())?;
     store
-        .replace_tags(bucket, key, released.into_inner())
+        .replace_tags(bucket, key, released.into_inner(), work.last_look(permit))
         .await
         .map_err(unopened)
 }

@@ -9,7 +9,7 @@ use rustix::{
 use time::OffsetDateTime;
 
 use crate::{
-    store::{Bucket, StoreError},
+    store::{Bucket, LastLook, StillAllowed, StoreError},
     types::BucketName,
 };
 
@@ -57,10 +57,19 @@ impl Folders {
     }
 
     /// Makes a bucket's folder. `false`: the bucket was there already.
-    pub(super) fn create_bucket(&self, bucket: &BucketName) -> Result<bool, StoreError> {
-        if self.mounted.contains_key(bucket) {
-            return Ok(false);
+    pub(super) fn create_bucket(
+        &self,
+        bucket: &BucketName,
+        last_look: &LastLook,
+    ) -> Result<bool, StoreError> {
+        let allowed = last_look.ask(None)?;
+        match self.mounted.contains_key(bucket) {
+            true => Ok(false),
+            false => self.make_bucket(bucket, &allowed),
         }
+    }
+
+    fn make_bucket(&self, bucket: &BucketName, _: &StillAllowed) -> Result<bool, StoreError> {
         let root = &self.root.kept()?.opened;
         let failed = |error: Errno| {
             let path = self.root.path.join(bucket.as_str());
@@ -79,7 +88,7 @@ impl Folders {
 
     /// Removes a bucket's folder, where nothing is in it but what is the store's own. What is no object keeps it too: it is
     /// somebody's. A folder elsewhere is never removed.
-    pub(super) fn delete_bucket(&self, bucket: &BucketName) -> Result<(), StoreError> {
+    pub(super) fn delete_bucket(&self, bucket: &BucketName, last_look: &LastLook) -> Result<(), StoreError> {
         let opened = self.open_bucket(bucket)?;
         let path = self.path_of(bucket, "");
         let folder = self.bucket(bucket).0;
@@ -97,6 +106,14 @@ impl Folders {
         if self.mounted.contains_key(bucket) {
             return Err(StoreError::ReadOnly { path });
         }
+        self.remove_bucket(bucket, &own, &last_look.ask(None)?)
+    }
+
+    /// Removes a bucket's folder and these folders of the store in it.
+    fn remove_bucket(&self, bucket: &BucketName, own: &[String], _: &StillAllowed) -> Result<(), StoreError> {
+        let path = self.path_of(bucket, "");
+        let folder = self.bucket(bucket).0;
+        let failed = |error: Errno| self.fault(folder, path.clone(), error.into());
         for name in own {
             // Gone, or in use by an upload that ends in NoSuchBucket.
             _ = fs::remove_dir_all(path.join(name));

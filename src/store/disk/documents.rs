@@ -12,7 +12,7 @@ use rustix::{
 };
 
 use crate::{
-    store::{BucketDocument, StoreError},
+    store::{BucketDocument, LastLook, StillAllowed, StoreError},
     types::BucketName,
 };
 
@@ -54,17 +54,24 @@ impl Folders {
         bucket: &BucketName,
         document: BucketDocument,
         content: Option<&[u8]>,
+        last_look: &LastLook,
     ) -> Result<(), StoreError> {
         let opened = self.open_bucket(bucket)?;
         let name = file_name(document);
         let done = match content {
-            Some(content) => self.put_document(opened.as_fd(), name, content),
-            None => self.remove_document(opened.as_fd(), name),
+            Some(content) => self.put_document(opened.as_fd(), name, content, last_look),
+            None => self.remove_document(opened.as_fd(), name, &last_look.ask(None)?),
         };
         done.map_err(|error| self.unwritable_at(bucket, FOLDER, error))
     }
 
-    fn put_document(&self, bucket: BorrowedFd<'_>, name: &str, content: &[u8]) -> io::Result<()> {
+    fn put_document(
+        &self,
+        bucket: BorrowedFd<'_>,
+        name: &str,
+        content: &[u8],
+        last_look: &LastLook,
+    ) -> io::Result<()> {
         let folder = temporary::own_folder(bucket, FOLDER)?;
         let (beside, fresh) = (temporary::folder(bucket)?, temporary::name()?);
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
@@ -73,14 +80,31 @@ impl Folders {
         if self.durable {
             file.sync_all()?;
         }
-        rfs::renameat(&beside, &fresh, &folder, name)?;
+        match last_look.ask(None) {
+            Ok(allowed) => self.show_document(&folder, name, (&beside, &fresh), &allowed),
+            Err(withdrawn) => {
+                _ = rfs::unlinkat(&beside, &fresh, AtFlags::empty());
+                Err(io::Error::other(withdrawn))
+            }
+        }
+    }
+
+    /// Renames a written document into its place.
+    fn show_document(
+        &self,
+        folder: &File,
+        name: &str,
+        (beside, fresh): (&File, &str),
+        _: &StillAllowed,
+    ) -> io::Result<()> {
+        rfs::renameat(beside, fresh, folder, name)?;
         if self.durable {
-            rfs::fsync(&folder)?;
+            rfs::fsync(folder)?;
         }
         Ok(())
     }
 
-    fn remove_document(&self, bucket: BorrowedFd<'_>, name: &str) -> io::Result<()> {
+    fn remove_document(&self, bucket: BorrowedFd<'_>, name: &str, _: &StillAllowed) -> io::Result<()> {
         let folder = match confine::open(bucket, FOLDER, confine::Wait::Allowed) {
             Err(Errno::NOENT) => return Ok(()),
             opened => opened?,

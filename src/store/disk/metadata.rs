@@ -22,7 +22,7 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::types::{Checksum, ChecksumAlgorithm, ETag, ObjectKey, Parts, Properties, Tag, UploadId};
+use crate::types::{CameBy, Checksum, ChecksumAlgorithm, ETag, ObjectKey, Parts, Properties, Tag, UploadId};
 
 use super::{confine, temporary};
 
@@ -95,6 +95,8 @@ struct RecordedParts {
     checksums: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     upload_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    initiator: Option<String>,
 }
 
 impl RecordedParts {
@@ -102,14 +104,18 @@ impl RecordedParts {
         Self {
             runs: parts.runs().to_vec(),
             checksums: STANDARD.encode(parts.checksums()),
-            upload_id: parts.upload_id().map(|id| id.as_str().to_owned()),
+            upload_id: parts.came_by().map(|upload| upload.upload_id.as_str().to_owned()),
+            initiator: parts.came_by().and_then(|upload| upload.initiator.clone()),
         }
     }
 
     fn parts(self) -> Option<Parts> {
         let parts = Parts::from_runs(self.runs, STANDARD.decode(self.checksums).ok()?);
         Some(match self.upload_id.as_deref().and_then(UploadId::parse) {
-            Some(id) => parts.of_upload(id),
+            Some(upload_id) => parts.of_upload(CameBy {
+                upload_id,
+                initiator: self.initiator,
+            }),
             None => parts,
         })
     }

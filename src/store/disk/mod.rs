@@ -89,6 +89,7 @@ struct Folders {
     /// One of these is held while what a name stands for changes. They are the same whatever is swapped: what began before may still be at it.
     locks: Arc<[Mutex<()>; 64]>,
     unsynced: Arc<unsynced::Unsynced>,
+    completions: Arc<multipart::Completions>,
 }
 
 impl DiskStore {
@@ -142,6 +143,7 @@ impl Folders {
             known: known::Known::new(Clock::system()),
             locks: Arc::new(std::array::from_fn(|_| Mutex::new(()))),
             unsynced: Arc::default(),
+            completions: Arc::default(),
         }
     }
 
@@ -157,6 +159,7 @@ impl Folders {
         Self {
             locks: self.locks.clone(),
             unsynced: self.unsynced.clone(),
+            completions: self.completions.clone(),
             ..Self::new(
                 replaced(&self.root),
                 mounted.map(|(name, old)| (name.clone(), replaced(old))).collect(),

@@ -13,12 +13,12 @@ use rustix::{
 };
 
 use crate::{
-    store::{LastLook, StoreError, UploadName},
-    types::{BucketName, ETag, ObjectAttributes, ObjectKey, Properties, WriteCondition},
+    store::{LastLook, StillAllowed, StoreError, UploadName},
+    types::{BucketName, ETag, ObjectAttributes, ObjectKey, Properties, Tag, WriteCondition},
 };
 
 use super::{
-    Folders, attributes, confine, folding,
+    Folders, Opened, attributes, confine, folding,
     mapping::{self, OBJECT_OF_FOLDER},
     metadata::{self, Record},
     structure,
@@ -72,17 +72,15 @@ impl Placing<'_> {
             if let Some(upload) = self.ends {
                 self.folders.multipart(upload)?;
             }
-            if !self.last_look.may() {
-                return Err(StoreError::Withdrawn);
-            }
-            let changed = self.rename(bucket.as_fd(), &file)?;
+            let allowed = self.last_look.ask(Some(tags_of(before.as_ref())))?;
+            let changed = self.rename(bucket.as_fd(), &file, &allowed)?;
             super::failpoint("renamed");
             file.placed();
             let ended = self
                 .ends
-                .map(|upload| self.folders.end_upload(bucket.as_fd(), upload));
-            if let Some(spilled) = before {
-                metadata::remove_spilled(bucket.as_fd(), &spilled);
+                .map(|upload| self.folders.end_upload(bucket.as_fd(), upload, &allowed));
+            if let Some(before) = before {
+                metadata::remove_spilled(bucket.as_fd(), &metadata::spill_name(&before.metadata));
             }
             (changed, ended)
         };
@@ -103,8 +101,8 @@ impl Placing<'_> {
         Ok(attributes::written(&written, etag.clone(), properties))
     }
 
-    /// Holds the condition against the object that is there; the name of its spilled record, should it have one, comes out.
-    pub(super) fn holds(&self, condition: &WriteCondition) -> Result<Option<String>, StoreError> {
+    /// Compares the condition with the object that is there, and returns that.
+    pub(super) fn holds(&self, condition: &WriteCondition) -> Result<Option<Opened>, StoreError> {
         let found = match self.folders.find_now(self.bucket, self.key) {
             Ok(object) => Some(object),
             Err(StoreError::NoSuchKey) => None,
@@ -120,16 +118,25 @@ impl Placing<'_> {
                 }
             }
         }
-        Ok(found.map(|found| metadata::spill_name(&found.metadata)))
+        Ok(found)
     }
 
     /// Renames into place. The folders whose entries have changed come out, the innermost first.
-    fn rename(&self, bucket: BorrowedFd<'_>, file: &Temporary) -> Result<Changed, StoreError> {
+    fn rename(
+        &self,
+        bucket: BorrowedFd<'_>,
+        file: &Temporary,
+        _: &StillAllowed,
+    ) -> Result<Changed, StoreError> {
         let path = mapping::to_path(self.key);
         let failed = |error: Errno| self.folders.unwritable_at(self.bucket, &path, error.into());
         for _ in 0..MOST_TRIES {
             let (front, name) = path.rsplit_once('/').unwrap_or(("", &path));
-            let mut changed = self.folder(bucket, front).map_err(failed)?;
+            let mut changed = match self.folder(bucket, front) {
+                Ok(changed) => changed,
+                Err(NoFolder::Failed(error)) => return Err(failed(error)),
+                Err(NoFolder::InTheWay(path)) => return Err(self.in_the_way(&path)),
+            };
             let Some(parent) = changed.folders.first() else {
                 break;
             };
@@ -142,7 +149,7 @@ impl Placing<'_> {
                     changed.folders.insert(0, inner);
                     renamed
                 }
-                Some(_) => return Err(self.taken(&path)),
+                Some(_) => return Err(self.in_the_way(&path)),
             };
             match renamed {
                 Ok(()) => return Ok(changed),
@@ -156,7 +163,7 @@ impl Placing<'_> {
 
     /// Opens a folder below the bucket and makes what is missing of it. It comes out first, behind it those above it in which
     /// something was made.
-    fn folder(&self, bucket: BorrowedFd<'_>, path: &str) -> Result<Changed, Errno> {
+    fn folder(&self, bucket: BorrowedFd<'_>, path: &str) -> Result<Changed, NoFolder> {
         let unsynced = &self.folders.unsynced;
         let mut made = Vec::new();
         let mut changed = vec![
@@ -166,19 +173,24 @@ impl Placing<'_> {
                 .map_err(|_| Errno::MFILE)?,
         ];
         let mut made_in = Vec::new();
+        let mut walked = String::new();
         for name in path.split('/').filter(|name| !name.is_empty()) {
             let Some(at) = changed.pop() else { break };
+            walked = [walked.as_str(), name].join(if walked.is_empty() { "" } else { "/" });
             let inner = match structure::open_folder(at.as_fd(), name) {
                 Err(Errno::NOENT) => {
                     match rfs::mkdirat(&at, name, Mode::from_raw_mode(0o777)) {
                         Ok(()) | Err(Errno::EXIST) => {}
-                        Err(error) => return Err(error),
+                        Err(error) => return Err(error.into()),
                     }
                     let inner = structure::open_folder(at.as_fd(), name)?;
                     unsynced.add(&inner).map_err(structure::errno)?;
                     inner
                 }
                 // An object is in the way: it becomes the object of a folder.
+                Err(Errno::NOTDIR) if is_in_the_way(kind_of(at.as_fd(), name)?) => {
+                    return Err(NoFolder::InTheWay(walked));
+                }
                 Err(Errno::NOTDIR) if kind_of(at.as_fd(), name)? == Some(FileType::RegularFile) => {
                     structure::make_folder_of_object(bucket, at.as_fd(), name, &self.folders.exchange)?;
                     let inner = structure::open_folder(at.as_fd(), name)?;
@@ -217,11 +229,41 @@ impl Placing<'_> {
         }
     }
 
+    fn in_the_way(&self, path: &str) -> StoreError {
+        StoreError::InTheWay {
+            path: self.folders.path_of(self.bucket, path),
+        }
+    }
+
     fn taken(&self, path: &str) -> StoreError {
         StoreError::NameTaken {
             path: self.folders.path_of(self.bucket, path),
         }
     }
+}
+
+/// The tags of the object that is there; none if there is no object.
+pub(super) fn tags_of(object: Option<&Opened>) -> &[Tag] {
+    object.map_or(&[], |object| &object.attributes.properties.tags)
+}
+
+/// Why a folder of a key was not opened.
+enum NoFolder {
+    /// The system's error.
+    Failed(Errno),
+    /// What is under this path is neither a folder nor an object.
+    InTheWay(String),
+}
+
+impl From<Errno> for NoFolder {
+    fn from(error: Errno) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Whether what stands under a name can neither be a folder nor become one.
+fn is_in_the_way(kind: Option<FileType>) -> bool {
+    !matches!(kind, None | Some(FileType::RegularFile | FileType::Directory))
 }
 
 /// What stands under a name, symlinks not followed.

@@ -1,6 +1,6 @@
 //! Removing objects, and replacing their tags: what changes an object that is there.
 
-use std::os::fd::AsFd;
+use std::{fs::File, os::fd::AsFd};
 
 use rustix::{
     fs::{self as rfs, AtFlags},
@@ -8,7 +8,7 @@ use rustix::{
 };
 
 use crate::{
-    store::{LastLook, StoreError},
+    store::{LastLook, StillAllowed, StoreError},
     types::{BucketName, ObjectKey, Tag, WriteCondition},
 };
 
@@ -16,7 +16,7 @@ use super::{
     Folders, Opened, confine,
     mapping::{self, OBJECT_OF_FOLDER},
     metadata::{self, Record},
-    place::Placing,
+    place::{Placing, tags_of},
     structure,
 };
 
@@ -27,6 +27,7 @@ impl Folders {
         bucket: &BucketName,
         key: &ObjectKey,
         condition: &WriteCondition,
+        last_look: &LastLook,
     ) -> Result<(), StoreError> {
         let opened = self.open_bucket(bucket)?;
         let _guard = self.lock(bucket, key);
@@ -35,11 +36,27 @@ impl Folders {
             bucket,
             key,
             ends: None,
-            last_look: &LastLook::none(),
+            last_look,
         };
-        let Some(spilled) = placing.holds(condition)? else {
-            return Ok(());
-        };
+        let found = placing.holds(condition)?;
+        let allowed = last_look.ask(Some(tags_of(found.as_ref())))?;
+        match found {
+            Some(found) => {
+                let spilled = metadata::spill_name(&found.metadata);
+                self.unlink(&opened, (bucket, key), &spilled, &allowed)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Unlinks an object's file, and what is kept for it elsewhere.
+    fn unlink(
+        &self,
+        opened: &File,
+        (bucket, key): (&BucketName, &ObjectKey),
+        spilled: &str,
+        _: &StillAllowed,
+    ) -> Result<(), StoreError> {
         let mut path = mapping::to_path(key);
         let unreadable = |source| self.unreadable(bucket, &path, source);
         let is_folder = match confine::open(opened.as_fd(), &path, confine::Wait::Allowed) {
@@ -63,25 +80,39 @@ impl Folders {
         if self.durable {
             rfs::fsync(&parent).map_err(failed)?;
         }
-        metadata::remove_spilled(opened.as_fd(), &spilled);
+        metadata::remove_spilled(opened.as_fd(), spilled);
         structure::remove_empty_folders(opened.as_fd(), front);
         Ok(())
     }
 
-    /// Writes the object's record anew. A dropped-in file gets one, with the ETag that it has.
+    /// Writes the object's record again, with these tags. A dropped-in file gets a record with the ETag
+    /// that it has. The last look is asked with the tags that the object has in this moment.
     pub(super) fn replace_tags(
         &self,
         bucket: &BucketName,
         key: &ObjectKey,
         tags: Vec<Tag>,
+        last_look: &LastLook,
+    ) -> Result<(), StoreError> {
+        let _guard = self.lock(bucket, key);
+        let found = self.find_now(bucket, key)?;
+        let allowed = last_look.ask(Some(&found.attributes.properties.tags))?;
+        self.write_tags((bucket, key), found, tags, &allowed)
+    }
+
+    fn write_tags(
+        &self,
+        (bucket, key): (&BucketName, &ObjectKey),
+        found: Opened,
+        tags: Vec<Tag>,
+        _: &StillAllowed,
     ) -> Result<(), StoreError> {
         let opened = self.open_bucket(bucket)?;
-        let _guard = self.lock(bucket, key);
         let Opened {
             attributes,
             file,
             metadata,
-        } = self.find_now(bucket, key)?;
+        } = found;
         let failed = |error| self.unwritable_at(bucket, &mapping::to_path(key), error);
         let mut properties = attributes.properties.clone();
         properties.tags = tags;

@@ -5,7 +5,8 @@ use std::{sync::Arc, time::SystemTime};
 use crate::{
     store::{
         Bucket, BucketDocument, Completion, Content, LastLook, ListQuery, MultipartStore, MultipartUpload,
-        NewMultipart, Object, Page, Store, StoreError, StoredPart, UploadName,
+        NewMultipart, Object, Page, PartsQuery, Store, StoreError, StoredPart, UploadName, UploadsFound,
+        UploadsQuery,
     },
     types::{BucketName, ObjectAttributes, ObjectKey, Tag, UploadId, WriteCondition},
 };
@@ -38,10 +39,11 @@ impl MultipartStore for DiskStore {
         &self,
         bucket: &BucketName,
         upload: NewMultipart,
+        last_look: LastLook,
     ) -> Result<UploadId, StoreError> {
         let (name, bucket) = (bucket, bucket.clone());
         change_off_thread(self.now(), Some(name), move |folders| {
-            folders.create_multipart(&bucket, upload)
+            folders.create_multipart(&bucket, upload, &last_look)
         })
         .await
     }
@@ -51,14 +53,20 @@ impl MultipartStore for DiskStore {
         look_off_thread(self.now(), Some(name), move |folders| folders.multipart(&upload)).await
     }
 
-    async fn multiparts(&self, bucket: &BucketName) -> Result<Vec<MultipartUpload>, StoreError> {
-        let (name, bucket) = (bucket, bucket.clone());
-        look_off_thread(self.now(), Some(name), move |folders| folders.multiparts(&bucket)).await
+    async fn list_multiparts(
+        &self,
+        bucket: &BucketName,
+        query: UploadsQuery,
+    ) -> Result<UploadsFound, StoreError> {
+        multipart::list(&self.now(), bucket, query).await
     }
 
-    async fn parts(&self, upload: &UploadName) -> Result<Vec<StoredPart>, StoreError> {
+    async fn parts(&self, upload: &UploadName, query: PartsQuery) -> Result<Vec<StoredPart>, StoreError> {
         let (name, upload) = (&upload.bucket, upload.clone());
-        look_off_thread(self.now(), Some(name), move |folders| folders.parts(&upload)).await
+        look_off_thread(self.now(), Some(name), move |folders| {
+            folders.parts(&upload, query)
+        })
+        .await
     }
 
     async fn complete_multipart(
@@ -69,10 +77,10 @@ impl MultipartStore for DiskStore {
         multipart::complete(&self.now(), upload, completion).await
     }
 
-    async fn abort_multipart(&self, upload: &UploadName) -> Result<(), StoreError> {
+    async fn abort_multipart(&self, upload: &UploadName, last_look: LastLook) -> Result<(), StoreError> {
         let (name, upload) = (&upload.bucket, upload.clone());
         change_off_thread(self.now(), Some(name), move |folders| {
-            folders.abort_multipart(&upload)
+            folders.abort_multipart(&upload, &last_look)
         })
         .await
     }
@@ -114,10 +122,11 @@ impl Store for DiskStore {
         bucket: &BucketName,
         key: &ObjectKey,
         condition: WriteCondition,
+        last_look: LastLook,
     ) -> Result<(), StoreError> {
         let (name, bucket, key) = (bucket, bucket.clone(), key.clone());
         change_off_thread(self.now(), Some(name), move |folders| {
-            folders.delete(&bucket, &key, &condition)
+            folders.delete(&bucket, &key, &condition, &last_look)
         })
         .await
     }
@@ -127,10 +136,11 @@ impl Store for DiskStore {
         bucket: &BucketName,
         key: &ObjectKey,
         tags: Vec<Tag>,
+        last_look: LastLook,
     ) -> Result<(), StoreError> {
         let (name, bucket, key) = (bucket, bucket.clone(), key.clone());
         change_off_thread(self.now(), Some(name), move |folders| {
-            folders.replace_tags(&bucket, &key, tags)
+            folders.replace_tags(&bucket, &key, tags, &last_look)
         })
         .await
     }
@@ -158,9 +168,12 @@ impl Store for DiskStore {
         look_off_thread(self.now(), None, Folders::buckets).await
     }
 
-    async fn create_bucket(&self, bucket: &BucketName) -> Result<bool, StoreError> {
+    async fn create_bucket(&self, bucket: &BucketName, last_look: LastLook) -> Result<bool, StoreError> {
         let bucket = bucket.clone();
-        change_off_thread(self.now(), None, move |folders| folders.create_bucket(&bucket)).await
+        change_off_thread(self.now(), None, move |folders| {
+            folders.create_bucket(&bucket, &last_look)
+        })
+        .await
     }
 
     async fn bucket_document(
@@ -180,18 +193,19 @@ impl Store for DiskStore {
         bucket: &BucketName,
         document: BucketDocument,
         content: Option<Vec<u8>>,
+        last_look: LastLook,
     ) -> Result<(), StoreError> {
         let (name, bucket) = (bucket, bucket.clone());
         change_off_thread(self.now(), Some(name), move |folders| {
-            folders.keep_bucket_document(&bucket, document, content.as_deref())
+            folders.keep_bucket_document(&bucket, document, content.as_deref(), &last_look)
         })
         .await
     }
 
-    async fn delete_bucket(&self, bucket: &BucketName) -> Result<(), StoreError> {
+    async fn delete_bucket(&self, bucket: &BucketName, last_look: LastLook) -> Result<(), StoreError> {
         let (name, bucket) = (bucket, bucket.clone());
         change_off_thread(self.now(), Some(name), move |folders| {
-            folders.delete_bucket(&bucket)
+            folders.delete_bucket(&bucket, &last_look)
         })
         .await
     }

@@ -1,13 +1,75 @@
 //! Completing an upload: its parts become one file, which is then placed like any other upload.
 
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use crate::{
     store::{Completion, Content, StoreError, StoredPart, Upload, UploadName},
-    types::ObjectAttributes,
+    types::{BucketName, ObjectAttributes, UploadId},
 };
 
 use super::super::{DiskUpload, Folders, ObjectFile, change_off_thread, look_off_thread};
+
+/// The uploads that are being completed. Each is by one request at a time: many at once would each join
+/// the parts into a file of their own, and all but one of them in vain.
+#[derive(Default)]
+pub(in crate::store::disk) struct Completions(Mutex<UploadLocks>);
+
+type UploadLocks = HashMap<(BucketName, UploadId), Arc<AsyncMutex<()>>>;
+
+/// The turn of one request to complete an upload, or its place among those who wait.
+struct Turn {
+    completions: Arc<Completions>,
+    upload: (BucketName, UploadId),
+    lock: Option<Arc<AsyncMutex<()>>>,
+    held: Option<OwnedMutexGuard<()>>,
+}
+
+impl Completions {
+    /// Waits until no other request completes this upload.
+    async fn turn(self: &Arc<Self>, upload: &UploadName) -> Turn {
+        let upload = (upload.bucket.clone(), upload.id.clone());
+        let lock = self.map(|locks| locks.entry(upload.clone()).or_default().clone());
+        let mut turn = Turn {
+            completions: self.clone(),
+            upload,
+            lock: Some(lock.clone()),
+            held: None,
+        };
+        turn.held = Some(lock.lock_owned().await);
+        turn
+    }
+
+    /// Whether no upload is being completed.
+    #[cfg(test)]
+    pub(in crate::store::disk) fn is_empty(&self) -> bool {
+        self.map(|locks| locks.is_empty())
+    }
+
+    fn map<T>(&self, work: impl FnOnce(&mut UploadLocks) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let completions = self.completions.clone();
+        completions.map(|locks| {
+            (self.held, self.lock) = (None, None);
+            // The map's own is left: nobody waits.
+            if locks
+                .get(&self.upload)
+                .is_some_and(|lock| Arc::strong_count(lock) == 1)
+            {
+                locks.remove(&self.upload);
+            }
+        });
+    }
+}
 
 /// Joins the parts and places the object. The parts' bytes are shared where the file system can, else copied by the kernel; one part alone
 /// is the object's file as it is.
@@ -16,6 +78,7 @@ pub(in crate::store::disk) async fn complete(
     upload: &UploadName,
     completion: Completion,
 ) -> Result<ObjectAttributes, StoreError> {
+    let _turn = folders.completions.turn(upload).await;
     let mut object = match completion.parts.as_slice() {
         [only] => {
             let (name, only) = (upload.clone(), only.clone());

@@ -7,10 +7,12 @@
 //! ```
 
 mod complete;
+mod list;
 mod parts;
 mod stale;
 
-pub(super) use complete::complete;
+pub(super) use complete::{Completions, complete};
+pub(super) use list::list;
 
 use std::{
     fs::{self, File, Metadata},
@@ -22,14 +24,14 @@ use std::{
 };
 
 use rustix::{
-    fs::{self as rfs, Mode, OFlags},
+    fs::{self as rfs, AtFlags, Mode, OFlags},
     io::Errno,
 };
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::{
-    store::{MultipartUpload, NewMultipart, StoreError, UploadName},
+    store::{LastLook, MultipartUpload, NewMultipart, StillAllowed, StoreError, UploadName},
     types::{BucketName, ChecksumAlgorithm, ChecksumType, ObjectKey, UploadId},
 };
 
@@ -97,15 +99,23 @@ impl Folders {
         &self,
         bucket: &BucketName,
         upload: NewMultipart,
+        last_look: &LastLook,
     ) -> Result<UploadId, StoreError> {
         let opened = self.open_bucket(bucket)?;
         let failed = |error| self.unwritable_at(bucket, UPLOADS, error);
         let name = temporary::name().map_err(failed)?;
-        self.put_upload(opened.as_fd(), &name, upload).map_err(failed)?;
+        self.put_upload(opened.as_fd(), &name, upload, last_look)
+            .map_err(failed)?;
         UploadId::parse(&name).ok_or_else(|| failed(io::ErrorKind::InvalidData.into()))
     }
 
-    fn put_upload(&self, bucket: BorrowedFd<'_>, name: &str, upload: NewMultipart) -> io::Result<()> {
+    fn put_upload(
+        &self,
+        bucket: BorrowedFd<'_>,
+        name: &str,
+        upload: NewMultipart,
+        last_look: &LastLook,
+    ) -> io::Result<()> {
         let temporary = temporary::folder(bucket)?;
         rfs::mkdirat(&temporary, name, Mode::from_raw_mode(0o777))?;
         let folder = structure::open_folder(temporary.as_fd(), name)?;
@@ -119,9 +129,21 @@ impl Folders {
             rfs::fsync(&folder)?;
         }
         super::failpoint("upload described");
-        rfs::renameat(&temporary, name, &uploads, name)?;
+        match last_look.ask(None) {
+            Ok(allowed) => self.show_upload(&temporary, &uploads, name, &allowed),
+            Err(withdrawn) => {
+                _ = rfs::unlinkat(&folder, DESCRIPTION, AtFlags::empty());
+                _ = rfs::unlinkat(&temporary, name, AtFlags::REMOVEDIR);
+                Err(io::Error::other(withdrawn))
+            }
+        }
+    }
+
+    /// Renames a described upload into the folder of uploads.
+    fn show_upload(&self, temporary: &File, uploads: &File, name: &str, _: &StillAllowed) -> io::Result<()> {
+        rfs::renameat(temporary, name, uploads, name)?;
         if self.durable {
-            rfs::fsync(&uploads)?;
+            rfs::fsync(uploads)?;
         }
         Ok(())
     }
@@ -152,48 +174,64 @@ impl Folders {
         Ok((folder, found))
     }
 
-    /// Every upload of a bucket.
-    pub(super) fn multiparts(&self, bucket: &BucketName) -> Result<Vec<MultipartUpload>, StoreError> {
-        let opened = self.open_bucket(bucket)?;
-        let failed = |error: Errno| self.unreadable(bucket, UPLOADS, error.into());
-        let uploads = match confine::open(opened.as_fd(), UPLOADS, confine::Wait::Allowed) {
-            Ok(uploads) => uploads,
-            Err(Errno::NOENT) => return Ok(Vec::new()),
-            Err(error) => return Err(failed(error)),
+    /// Every upload of a bucket, in no order.
+    fn multiparts(&self, bucket: &BucketName) -> Result<Vec<MultipartUpload>, StoreError> {
+        let Some(uploads) = self.open_uploads(bucket)? else {
+            return Ok(Vec::new());
         };
+        let failed = |error: Errno| self.unreadable_uploads(bucket, error);
         let mut found = Vec::new();
         for entry in rfs::Dir::read_from(&uploads).map_err(failed)? {
-            let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
-            let Some(id) = UploadId::parse(&name) else {
-                continue;
-            };
-            let folder = structure::open_folder(uploads.as_fd(), &name).map_err(io::Error::from);
-            match folder.and_then(|folder| describe(&folder, id)) {
-                Ok(upload) => found.extend(upload),
-                // One that ends meanwhile is not there any more.
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                    ) => {}
-                Err(error) => return Err(self.unreadable(bucket, UPLOADS, error)),
-            }
+            let entry = entry.map_err(failed)?;
+            let id = entry.file_name().to_str().ok().and_then(UploadId::parse);
+            let Some(id) = id else { continue };
+            found.extend(self.described(bucket, &uploads, id)?);
         }
-        found.sort_by(|a, b| {
-            let order =
-                |upload: &MultipartUpload| (upload.began.key.clone(), upload.initiated, upload.id.clone());
-            order(a).cmp(&order(b))
-        });
         Ok(found)
     }
 
+    /// Opens a bucket's folder of uploads. None: no upload has begun there.
+    fn open_uploads(&self, bucket: &BucketName) -> Result<Option<File>, StoreError> {
+        let opened = self.open_bucket(bucket)?;
+        match confine::open(opened.as_fd(), UPLOADS, confine::Wait::Allowed) {
+            Ok(uploads) => Ok(Some(uploads)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(self.unreadable_uploads(bucket, error)),
+        }
+    }
+
+    /// Reads what one upload's folder says of it. None: it has ended meanwhile, or is none of ours.
+    fn described(
+        &self,
+        bucket: &BucketName,
+        uploads: &File,
+        id: UploadId,
+    ) -> Result<Option<MultipartUpload>, StoreError> {
+        let folder = structure::open_folder(uploads.as_fd(), id.as_str()).map_err(io::Error::from);
+        match folder.and_then(|folder| describe(&folder, id)) {
+            Ok(upload) => Ok(upload),
+            Err(error) => match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(None),
+                _ => Err(self.unreadable(bucket, UPLOADS, error)),
+            },
+        }
+    }
+
+    fn unreadable_uploads(&self, bucket: &BucketName, error: Errno) -> StoreError {
+        self.unreadable(bucket, UPLOADS, error.into())
+    }
+
     /// Ends an upload and removes its parts.
-    pub(super) fn abort_multipart(&self, upload: &UploadName) -> Result<(), StoreError> {
+    pub(super) fn abort_multipart(
+        &self,
+        upload: &UploadName,
+        last_look: &LastLook,
+    ) -> Result<(), StoreError> {
         let bucket = self.open_bucket(&upload.bucket)?;
         let ended = {
             let _guard = self.lock(&upload.bucket, &upload.key);
             self.open_upload(upload)?;
-            self.end_upload(bucket.as_fd(), upload)?
+            self.end_upload(bucket.as_fd(), upload, &last_look.ask(None)?)?
         };
         self.remove_ended(upload, &ended);
         Ok(())
@@ -204,6 +242,7 @@ impl Folders {
         &self,
         bucket: BorrowedFd<'_>,
         upload: &UploadName,
+        _: &StillAllowed,
     ) -> Result<String, StoreError> {
         let ended = || -> io::Result<String> {
             let (temporary, name) = (temporary::folder(bucket)?, temporary::name()?);

@@ -8,14 +8,14 @@ use std::{
 };
 
 use rustix::{
-    fs::{self as rfs, AtFlags, FileType, Mode, OFlags},
+    fs::{self as rfs, AtFlags, Mode, OFlags},
     io::Errno,
 };
 use time::OffsetDateTime;
 
 use crate::{
-    store::{LastLook, Part, StoreError, StoredPart, UploadName},
-    types::{Checksum, ChecksumAlgorithm, PartNumber},
+    store::{LastLook, Part, PartsQuery, StillAllowed, StoreError, StoredPart, UploadName},
+    types::{Checksum, ChecksumAlgorithm, MAX_PARTS, PartNumber},
 };
 
 use super::super::{Folders, structure, temporary::Temporary};
@@ -49,23 +49,9 @@ impl Folders {
         {
             let _guard = self.lock(&upload.bucket, &upload.key);
             let (folder, _) = self.open_upload(upload)?;
-            if !last_look.may() {
-                return Err(StoreError::Withdrawn);
-            }
-            let failed = |error: Errno| failed(error.into());
-            let group = self.group(folder.as_fd(), part.number).map_err(failed)?;
-            let before = files(group.as_fd()).map_err(failed)?;
-            rfs::renameat(&file.folder, &file.name, &group, &name).map_err(failed)?;
-            super::super::failpoint("part placed");
-            file.placed();
-            for old in before {
-                if old.stored.part.number == part.number && old.name != name {
-                    _ = rfs::unlinkat(&group, &old.name, AtFlags::empty());
-                }
-            }
-            if self.durable {
-                rfs::fsync(&group).map_err(failed)?;
-            }
+            let allowed = last_look.ask(None)?;
+            let put = self.put_part(folder.as_fd(), file, (part.number, &name), &allowed);
+            put.map_err(|error| failed(error.into()))?;
         }
         let last_modified = OffsetDateTime::from(metadata.modified().map_err(failed)?);
         Ok(StoredPart {
@@ -73,6 +59,30 @@ impl Folders {
             size: metadata.len(),
             last_modified,
         })
+    }
+
+    /// Renames a written file into its group, and removes the part of its number that was there.
+    fn put_part(
+        &self,
+        upload: BorrowedFd<'_>,
+        file: Temporary,
+        (number, name): (PartNumber, &str),
+        _: &StillAllowed,
+    ) -> Result<(), Errno> {
+        let group = self.group(upload, number)?;
+        let before = files(group.as_fd())?;
+        rfs::renameat(&file.folder, &file.name, &group, name)?;
+        super::super::failpoint("part placed");
+        file.placed();
+        for old in before {
+            if old.stored.part.number == number && old.name != name {
+                _ = rfs::unlinkat(&group, &old.name, AtFlags::empty());
+            }
+        }
+        match self.durable {
+            true => rfs::fsync(&group),
+            false => Ok(()),
+        }
     }
 
     /// The folder of a part, made where it is missing.
@@ -92,30 +102,38 @@ impl Folders {
         structure::open_folder(upload, &name)
     }
 
-    /// The parts that have come, in the order of their numbers.
-    pub(in crate::store::disk) fn parts(&self, upload: &UploadName) -> Result<Vec<StoredPart>, StoreError> {
+    /// The parts that have come, in the order of their numbers. Only the groups that are asked for are
+    /// read, so a page costs what a page holds.
+    pub(in crate::store::disk) fn parts(
+        &self,
+        upload: &UploadName,
+        query: PartsQuery,
+    ) -> Result<Vec<StoredPart>, StoreError> {
         let (folder, _) = self.open_upload(upload)?;
         let failed = |error: Errno| self.unreadable(&upload.bucket, super::UPLOADS, error.into());
-        let mut found: BTreeMap<PartNumber, PartFile> = BTreeMap::new();
-        for entry in rfs::Dir::read_from(&folder).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with('.') || entry.file_type() == FileType::RegularFile {
-                continue;
+        let mut all = Vec::new();
+        for group in query.after / PARTS_OF_A_FOLDER..MAX_PARTS.div_ceil(PARTS_OF_A_FOLDER) {
+            if all.len() >= query.limit {
+                break;
             }
-            let group = match structure::open_folder(folder.as_fd(), &name) {
+            let group = match structure::open_folder(folder.as_fd(), &format!("{group:02}")) {
                 Ok(group) => group,
                 Err(Errno::NOENT | Errno::NOTDIR) => continue,
                 Err(error) => return Err(failed(error)),
             };
+            let mut found: BTreeMap<PartNumber, PartFile> = BTreeMap::new();
             for file in files(group.as_fd()).map_err(failed)? {
                 let number = file.stored.part.number;
-                if found.get(&number).is_none_or(|other| other.placed < file.placed) {
+                if number.get() > query.after
+                    && found.get(&number).is_none_or(|other| other.placed < file.placed)
+                {
                     found.insert(number, file);
                 }
             }
+            all.extend(found.into_values().map(|file| file.stored));
         }
-        Ok(found.into_values().map(|file| file.stored).collect())
+        all.truncate(query.limit);
+        Ok(all)
     }
 
     /// Opens a part's file. One that has been replaced meanwhile is not there.

@@ -4,7 +4,7 @@
 use std::{fs, os::fd::AsFd, path::Path, time::SystemTime};
 
 use crate::{
-    store::{StoreError, UploadName},
+    store::{StillAllowed, StoreError, UploadName},
     types::BucketName,
 };
 
@@ -46,7 +46,7 @@ impl Folders {
                 if last_change(&path).is_none_or(|last| last >= since) {
                     continue;
                 }
-                self.end_upload(opened.as_fd(), &upload)?
+                self.end_upload(opened.as_fd(), &upload, &StillAllowed::housekeeping())?
             };
             self.remove_ended(&upload, &ended);
             aborted = aborted.saturating_add(1);

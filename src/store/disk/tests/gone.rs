@@ -41,7 +41,9 @@ async fn a_root_that_is_unmounted_is_out_of_service_and_is_taken_up_again_when_i
     assert!(out_of_service(read(store, "abc", "a").await));
     assert!(out_of_service(store.buckets().await));
     assert!(out_of_service(
-        store.create_bucket(&BucketName::parse("xyz").unwrap()).await
+        store
+            .create_bucket(&BucketName::parse("xyz").unwrap(), LastLook::none())
+            .await
     ));
     assert!(out_of_service(try_put(store, "b", b"b").await));
     // However long it takes: the folder underneath is never taken for the store, and nothing is made in it.

@@ -1,7 +1,7 @@
 //! What is kept with an object, where it is kept, and when it no longer counts.
 
 use super::*;
-use crate::types::{Checksum, ChecksumAlgorithm, Parts, Tag, UploadId};
+use crate::types::{CameBy, Checksum, ChecksumAlgorithm, Parts, Tag, UploadId};
 
 fn everything(metadata: usize) -> Properties {
     let text = |text: &str| Some(text.to_owned());
@@ -24,7 +24,10 @@ fn everything(metadata: usize) -> Properties {
             value: vec![1, 2, 3, 4],
             composite_of: Some(3),
         }),
-        parts: Some(Parts::new([5, 5, 2], (0..12).collect()).of_upload(UploadId::parse("u-1").unwrap())),
+        parts: Some(Parts::new([5, 5, 2], (0..12).collect()).of_upload(CameBy {
+            upload_id: UploadId::parse("u-1").unwrap(),
+            initiator: Some("alice".to_owned()),
+        })),
     }
 }
 
@@ -69,7 +72,7 @@ async fn every_property_comes_back_from_an_attribute_and_from_a_spilled_record()
     assert_eq!(sweep::own_names(&path).len(), 1);
     sample
         .store
-        .replace_tags(&bucket(), &key("large"), Vec::new())
+        .replace_tags(&bucket(), &key("large"), Vec::new(), LastLook::none())
         .await
         .unwrap();
     let found = sample
@@ -84,7 +87,7 @@ async fn every_property_comes_back_from_an_attribute_and_from_a_spilled_record()
     );
     sample
         .store
-        .delete(&bucket(), &key("large"), WriteCondition::Always)
+        .delete(&bucket(), &key("large"), WriteCondition::Always, LastLook::none())
         .await
         .unwrap();
     assert_eq!(sweep::own_names(&path).len(), 0);
@@ -148,7 +151,7 @@ async fn tags_of_a_dropped_in_file_leave_its_etag_alone() {
     let tags = everything(0).tags;
     sample
         .store
-        .replace_tags(&bucket(), &key("dropped.txt"), tags.clone())
+        .replace_tags(&bucket(), &key("dropped.txt"), tags.clone(), LastLook::none())
         .await
         .unwrap();
     let after = sample

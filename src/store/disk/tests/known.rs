@@ -60,7 +60,7 @@ async fn whoever_changes_an_object_its_new_attributes_are_told() {
     let two = tagged(2).tags;
     sample
         .store
-        .replace_tags(&bucket(), &key("a.txt"), two.clone())
+        .replace_tags(&bucket(), &key("a.txt"), two.clone(), LastLook::none())
         .await
         .unwrap();
     assert_eq!(kept(&sample.store, "a.txt").await.properties.tags, two);
@@ -110,7 +110,7 @@ async fn changes_in_quick_succession_are_all_seen() {
         let tags = tagged(number).tags;
         sample
             .store
-            .replace_tags(&bucket(), &key("a"), tags.clone())
+            .replace_tags(&bucket(), &key("a"), tags.clone(), LastLook::none())
             .await
             .unwrap();
         assert_eq!(attributes(&sample.store, "a").await.properties.tags, tags);

@@ -145,7 +145,9 @@ fn the_object_named_like_a_folder_is_not_in_it() {
     let (_folder, folders) = store_of(&keys, None);
     for gone in ["a/b", "c/d/e", "c/f"] {
         let key = ObjectKey::parse(gone).unwrap();
-        folders.delete(&bucket(), &key, &WriteCondition::Always).unwrap();
+        folders
+            .delete(&bucket(), &key, &WriteCondition::Always, &LastLook::none())
+            .unwrap();
     }
     // `a` and `c/d` still lie in folders of their names, where nothing else is.
     let left = set(&["a", "c/d"]);

@@ -310,3 +310,23 @@ fn a_folder_elsewhere_is_locked_swept_and_may_have_two_names() {
     drop(store);
     assert!(open("two", &["films"]).is_ok());
 }
+
+#[tokio::test]
+async fn an_error_names_what_is_in_the_way_of_a_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let bucket = folder.path().join("abc");
+    fs::create_dir_all(bucket.join("a")).unwrap();
+    symlink("/", bucket.join("a/link")).unwrap();
+    let settings = Settings {
+        root: folder.path().to_owned(),
+        ..Settings::default()
+    };
+    let store = DiskStore::open(&settings, &[]).unwrap();
+    for key in ["a/link/b/c", "a/link/b", "a/link"] {
+        let put = stored(&store, key, b"x", Properties::default(), WriteCondition::Always).await;
+        let StoreError::InTheWay { path } = put.unwrap_err() else {
+            panic!("{key}");
+        };
+        assert_eq!(path, bucket.join("a/link"), "{key}");
+    }
+}

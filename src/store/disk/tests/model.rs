@@ -134,12 +134,12 @@ proptest! {
                 }
                 Step::Delete(key) => {
                     let parsed = ObjectKey::parse(&key).unwrap();
-                    runtime.block_on(store.delete(&bucket, &parsed, WriteCondition::Always)).unwrap();
+                    runtime.block_on(store.delete(&bucket, &parsed, WriteCondition::Always, LastLook::none())).unwrap();
                     model.remove(&key);
                 }
                 Step::Tag(key, n) => {
                     let parsed = ObjectKey::parse(&key).unwrap();
-                    let outcome = runtime.block_on(store.replace_tags(&bucket, &parsed, tags(n)));
+                    let outcome = runtime.block_on(store.replace_tags(&bucket, &parsed, tags(n), LastLook::none()));
                     prop_assert_eq!(outcome.is_ok(), model.contains_key(&key));
                     if let Some((_, kept)) = model.get_mut(&key) {
                         *kept = tags(n);
@@ -154,10 +154,10 @@ proptest! {
         }
         for key in model.keys() {
             let parsed = ObjectKey::parse(key).unwrap();
-            runtime.block_on(store.delete(&bucket, &parsed, WriteCondition::Always)).unwrap();
+            runtime.block_on(store.delete(&bucket, &parsed, WriteCondition::Always, LastLook::none())).unwrap();
         }
         prop_assert_eq!(sweep::own_names(&folder.path().join("abc")), Vec::<String>::new());
         // With the last object the folders are gone too, so that the bucket can be.
-        runtime.block_on(store.delete_bucket(&bucket)).unwrap();
+        runtime.block_on(store.delete_bucket(&bucket, LastLook::none())).unwrap();
     }
 }

@@ -7,8 +7,11 @@ use super::{
     *,
 };
 use crate::{
-    store::{LastLook, MultipartStore, NewMultipart, Part, StoredPart, UploadName},
-    types::{PartNumber, Parts},
+    store::{
+        FoundUpload, LastLook, MultipartStore, NewMultipart, Part, PartsQuery, StoredPart, UploadName,
+        UploadsQuery,
+    },
+    types::{CameBy, PartNumber, Parts},
 };
 
 fn bucket() -> BucketName {
@@ -29,7 +32,10 @@ async fn begin(store: &DiskStore) -> UploadName {
         },
         checksum: None,
     };
-    let id = store.create_multipart(&bucket(), upload).await.unwrap();
+    let id = store
+        .create_multipart(&bucket(), upload, LastLook::none())
+        .await
+        .unwrap();
     UploadName {
         bucket: bucket(),
         key: key(),
@@ -57,7 +63,7 @@ async fn part(
 
 async fn complete(store: &DiskStore, upload: &UploadName) -> Result<ObjectAttributes, StoreError> {
     let completion = Completion {
-        parts: store.parts(upload).await?,
+        parts: store.parts(upload, PartsQuery::ALL).await?,
         etag: ETag::new("parts".to_owned()),
         properties: Properties::default(),
         condition: WriteCondition::Always,
@@ -67,11 +73,18 @@ async fn complete(store: &DiskStore, upload: &UploadName) -> Result<ObjectAttrib
 }
 
 async fn only_upload(store: &DiskStore) -> Option<UploadName> {
-    let mut all = store.multiparts(&bucket()).await.unwrap();
-    all.pop().map(|found| UploadName {
-        bucket: bucket(),
-        key: found.began.key,
-        id: found.id,
+    let query = UploadsQuery {
+        limit: 10,
+        ..UploadsQuery::default()
+    };
+    let found = store.list_multiparts(&bucket(), query).await.unwrap();
+    found.entries.into_iter().next_back().map(|entry| match entry {
+        FoundUpload::Upload(found) => UploadName {
+            bucket: bucket(),
+            key: found.began.key,
+            id: found.id,
+        },
+        FoundUpload::CommonPrefix(_) => panic!("nothing is rolled up"),
     })
 }
 
@@ -90,7 +103,7 @@ pub(super) fn scenario(store: &DiskStore) {
         match std::env::var(SCENARIO).unwrap().as_str() {
             "part" => drop(part(store, &upload, 2, b"newer").await.unwrap()),
             "completed" | "one part" => drop(complete(store, &upload).await.unwrap()),
-            _ => store.abort_multipart(&upload).await.unwrap(),
+            _ => store.abort_multipart(&upload, LastLook::none()).await.unwrap(),
         }
     });
 }
@@ -138,7 +151,7 @@ fn a_process_killed_at_any_point_leaves_the_upload_or_the_object_and_every_part_
             }
             if left.is_some() {
                 // Whatever was under way can be done again.
-                let sizes: Vec<_> = block_on(store.parts(&upload))
+                let sizes: Vec<_> = block_on(store.parts(&upload, PartsQuery::ALL))
                     .unwrap()
                     .iter()
                     .map(|p| p.size)
@@ -171,7 +184,7 @@ async fn one_of_two_completions_wins_and_an_abort_beside_it_ends_in_one_of_two_w
         let (one, two, abort) = tokio::join!(
             complete(store, &upload),
             complete(store, &upload),
-            store.abort_multipart(&upload)
+            store.abort_multipart(&upload, LastLook::none())
         );
         let won = [one.is_ok(), two.is_ok(), abort.is_ok()]
             .into_iter()
@@ -202,7 +215,7 @@ async fn the_last_of_two_parts_of_a_number_counts_and_one_file_is_left() {
     for body in [&b"first"[..], b"second", b"third"] {
         part(store, &upload, 101, body).await.unwrap();
     }
-    let parts = store.parts(&upload).await.unwrap();
+    let parts = store.parts(&upload, PartsQuery::ALL).await.unwrap();
     assert_eq!(parts.iter().map(|part| part.size).collect::<Vec<_>>(), [5]);
     let group = store
         .now()
@@ -274,9 +287,12 @@ async fn ten_thousand_parts_make_an_object_that_knows_each_of_them() {
             .await
             .unwrap();
     }
-    let parts = store.parts(&upload).await.unwrap();
+    let parts = store.parts(&upload, PartsQuery::ALL).await.unwrap();
     let sizes: Vec<_> = parts.iter().map(|part| part.size).collect();
-    let kept = Parts::new(sizes.iter().copied(), vec![7; 10_000 * 32]).of_upload(upload.id.clone());
+    let kept = Parts::new(sizes.iter().copied(), vec![7; 10_000 * 32]).of_upload(CameBy {
+        upload_id: upload.id.clone(),
+        initiator: Some("alice".to_owned()),
+    });
     let completion = Completion {
         parts,
         etag: ETag::new("parts".to_owned()),
@@ -293,4 +309,86 @@ async fn ten_thousand_parts_make_an_object_that_knows_each_of_them() {
     assert_eq!(found.attributes.properties.parts, Some(kept));
     let own = sweep::own_names(&root.join("abc"));
     assert!(own.len() == 1 && own[0].starts_with("~!metadata/"), "{own:?}");
+}
+
+#[tokio::test]
+async fn an_upload_is_completed_once_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("abc")).unwrap();
+    let settings = Settings {
+        root: folder.path().to_owned(),
+        ..Settings::default()
+    };
+    let store = DiskStore::open(&settings, &[]).unwrap();
+    let upload = begin(&store).await;
+    for number in [1, 2] {
+        part(&store, &upload, number, &[number as u8; 1024])
+            .await
+            .unwrap();
+    }
+    let parts = store.parts(&upload, PartsQuery::ALL).await.unwrap();
+    let (reached, is_reached) = std::sync::mpsc::channel();
+    let (go, may_go) = std::sync::mpsc::channel::<()>();
+    let may_go = std::sync::Mutex::new(may_go);
+    let completing = |last_look| {
+        let (store, upload, parts) = (store.clone(), upload.clone(), parts.clone());
+        tokio::spawn(async move {
+            let completion = Completion {
+                parts,
+                etag: ETag::new("parts".to_owned()),
+                properties: Properties::default(),
+                condition: WriteCondition::Always,
+                last_look,
+            };
+            store.complete_multipart(&upload, completion).await
+        })
+    };
+    // The first stands right before its end, and the others come.
+    let first = completing(LastLook::new(move |_| {
+        reached.send(()).unwrap();
+        may_go.lock().unwrap().recv().unwrap();
+        true
+    }));
+    tokio::task::spawn_blocking(move || is_reached.recv().unwrap())
+        .await
+        .unwrap();
+    let others: Vec<_> = (0..8).map(|_| completing(LastLook::none())).collect();
+    others[7].abort();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let beside = fs::read_dir(folder.path().join("abc/~!tmp")).unwrap().count();
+    assert_eq!(beside, 1, "only the first has joined the parts");
+    go.send(()).unwrap();
+    assert!(first.await.unwrap().is_ok());
+    for other in others {
+        let Ok(other) = other.await else { continue };
+        assert!(matches!(other, Err(StoreError::NoSuchUpload(_))), "{other:?}");
+    }
+    assert!(store.now().completions.is_empty());
+}
+
+#[tokio::test]
+async fn pages_of_parts_hold_each_part_once() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("abc")).unwrap();
+    let settings = Settings {
+        root: folder.path().to_owned(),
+        ..Settings::default()
+    };
+    let store = DiskStore::open(&settings, &[]).unwrap();
+    let upload = begin(&store).await;
+    let numbers = [1, 2, 99, 100, 101, 250, 9_900, 9_901, 10_000];
+    for number in numbers {
+        part(&store, &upload, number, b"part").await.unwrap();
+    }
+    for limit in 1..=numbers.len() + 1 {
+        let (mut found, mut after) = (Vec::new(), 0);
+        loop {
+            let page = store.parts(&upload, PartsQuery { after, limit }).await.unwrap();
+            assert!(page.len() <= limit);
+            let Some(last) = page.last() else { break };
+            after = last.part.number.get();
+            found.extend(page.iter().map(|part| part.part.number.get()));
+        }
+        assert_eq!(found, numbers, "{limit}");
+    }
 }

@@ -136,6 +136,7 @@ async fn an_object_is_never_missing_while_a_folder_of_its_name_comes_and_goes() 
                         &bucket(),
                         &ObjectKey::parse(&key).unwrap(),
                         WriteCondition::Always,
+                        LastLook::none(),
                     )
                     .await
                     .unwrap();

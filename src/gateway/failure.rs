@@ -37,6 +37,9 @@ pub(super) enum Failure {
     /// The body ended, or broke off, before all that was declared of it had come.
     #[error("the body ended before all of it had come")]
     CutBody,
+    /// More bytes came than the head declared.
+    #[error("the body has more bytes than were declared")]
+    OverlongBody,
     /// The client sent nothing for too long.
     #[error("the client stopped sending its body")]
     SilentBody,
@@ -86,6 +89,7 @@ impl Failure {
             Self::PayloadHash { .. } => "PayloadHash",
             Self::UnwantedBody => "UnwantedBody",
             Self::CutBody => "CutBody",
+            Self::OverlongBody => "OverlongBody",
             Self::SilentBody => "SilentBody",
             Self::DocumentTooLong { .. } => "DocumentTooLong",
             Self::TooMany => "TooManyRequests",
@@ -138,7 +142,7 @@ impl Failure {
                 .with("S3ComputedContentSHA256", computed),
             Self::UnwantedBody => S3Error::new(ErrorCode::InvalidRequest)
                 .message("The request must not have a body of this size."),
-            Self::CutBody => S3Error::new(ErrorCode::IncompleteBody),
+            Self::CutBody | Self::OverlongBody => S3Error::new(ErrorCode::IncompleteBody),
             Self::SilentBody => S3Error::new(ErrorCode::RequestTimeout),
             Self::DocumentTooLong { most } => S3Error::new(ErrorCode::MaxMessageLengthExceeded)
                 .with("MaxMessageLengthBytes", most.to_string()),
@@ -189,6 +193,7 @@ impl Failure {
             | Self::PayloadHash { .. }
             | Self::UnwantedBody
             | Self::CutBody
+            | Self::OverlongBody
             | Self::SilentBody
             | Self::DocumentTooLong { .. }
             | Self::Interrupted
@@ -231,6 +236,7 @@ impl Failure {
             | Self::PayloadHash { .. }
             | Self::UnwantedBody
             | Self::CutBody
+            | Self::OverlongBody
             | Self::SilentBody
             | Self::DocumentTooLong { .. }
             | Self::TooMany

@@ -10,7 +10,9 @@ use http_body::{Body, Frame, SizeHint};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::{
+    Failure,
     pace::{LowestRate, Pace},
+    payload::too_large,
     transfers::Transfer,
 };
 
@@ -22,6 +24,9 @@ pub(super) struct Incoming<B> {
     is_cut: bool,
     pace: Pace,
     is_slow: bool,
+    /// The most bytes that may come, framing included.
+    most: u64,
+    is_too_long: bool,
 }
 
 /// The body broke off.
@@ -30,7 +35,7 @@ pub(super) struct Incoming<B> {
 pub(super) struct BrokenOff;
 
 impl<B> Incoming<B> {
-    pub(super) fn new(body: B, lowest: LowestRate) -> Self {
+    pub(super) fn new(body: B, lowest: LowestRate, most: u64) -> Self {
         Self {
             body,
             received: 0,
@@ -38,12 +43,27 @@ impl<B> Incoming<B> {
             is_cut: false,
             pace: Pace::new(lowest),
             is_slow: false,
+            most,
+            is_too_long: false,
         }
     }
 
     /// Did it come too slowly?
     pub(super) fn is_slow(&self) -> bool {
         self.is_slow
+    }
+
+    /// Whether more came than may.
+    pub(super) fn is_too_long(&self) -> bool {
+        self.is_too_long
+    }
+
+    /// The failure of a request whose body broke off, by the reason for which it did.
+    pub(super) fn reason_for(&self, failure: Failure) -> Failure {
+        match failure {
+            Failure::CutBody if self.is_too_long => Failure::TooLong(too_large(self.received, self.most)),
+            other => other,
+        }
     }
 
     /// Ends with this transfer.
@@ -92,6 +112,11 @@ where
                 let length = frame.data_ref().map_or(0, Bytes::len) as u64;
                 incoming.received = incoming.received.saturating_add(length);
                 incoming.pace.moved(frame.data_ref().map_or(0, Bytes::len));
+                // Once: what is read afterwards is only drained.
+                if incoming.received > incoming.most && !incoming.is_too_long {
+                    incoming.is_too_long = true;
+                    return Err(BrokenOff);
+                }
                 Ok(frame)
             })
         })

@@ -48,6 +48,10 @@ where
         true => LONGEST_DRAIN_OF_CUT,
         false => LONGEST_DRAIN,
     };
+    // What is known to be longer than is drained is not waited for: its sender may stall for ever.
+    if body.is_too_long() || body.size_hint().lower() > MOST_DRAINED {
+        return false;
+    }
     // Boxed, since it is rare: see `ops::execute`.
     let drained = Box::pin(tokio::time::timeout(longest, drain(body, MOST_DRAINED)));
     drained.await.unwrap_or(false)

@@ -12,12 +12,9 @@ use std::{
 
 use http::{HeaderName, header};
 
-use crate::{
-    s3::{ErrorCode, S3Error},
-    types::{Network, RequestHead},
-};
+use crate::types::{Network, RequestHead};
 
-use super::{Failure, pace::LowestRate};
+use super::{Failure, pace::LowestRate, payload::too_large};
 
 /// What is counted of addresses that failed is forgotten after so long.
 const A_MINUTE: Duration = Duration::from_secs(60);
@@ -135,22 +132,44 @@ fn forget_the_least(counts: &mut HashMap<Network, Count>) {
     });
 }
 
-/// Refuses a body that is longer than one may be, before any of it is read.
-pub(super) fn upload(head: &RequestHead, most: u64) -> Result<(), Failure> {
-    static NAMES: [HeaderName; 2] = [
-        HeaderName::from_static("x-amz-decoded-content-length"),
-        header::CONTENT_LENGTH,
-    ];
-    let declared = NAMES.iter().find_map(|name| head.headers().get(name));
-    let declared = declared.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    match declared {
-        Some(length) if length > most => Err(Failure::TooLong(
-            S3Error::new(ErrorCode::EntityTooLarge)
-                .with("ProposedSize", length.to_string())
-                .with("MaxSizeAllowed", most.to_string()),
-        )),
+/// The most bytes of a body whose content may have `upload_bytes`: framing (aws-chunked chunk heads, a
+/// form's fields) takes some besides. A signed chunk of the smallest size has one part in 85 of framing.
+pub(super) fn body_bytes(upload_bytes: u64) -> u64 {
+    const FEW: u64 = 1024 * 1024;
+    upload_bytes.saturating_add(upload_bytes / 16).saturating_add(FEW)
+}
+
+/// AWS's largest body of one request, which is no secret of this gateway.
+const LARGEST_BODY: u64 = 5 * 1024 * 1024 * 1024;
+
+/// Refuses a form that no limit would let in, before its fields are read. Whether it fits the limit of
+/// this gateway is told only once the fields prove who sent it.
+pub(super) fn form(head: &RequestHead) -> Result<(), Failure> {
+    let length = head.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    match length {
+        Some(length) if length > body_bytes(LARGEST_BODY) => {
+            Err(Failure::TooLong(too_large(length, LARGEST_BODY)))
+        }
         Some(_) | None => Ok(()),
     }
+}
+
+/// Refuses a body that declares more bytes than `upload_bytes`, before any of it is read. The bytes are
+/// counted again as they arrive.
+pub(super) fn upload(head: &RequestHead, upload_bytes: u64) -> Result<(), Failure> {
+    static DECODED: HeaderName = HeaderName::from_static("x-amz-decoded-content-length");
+    let declared = |name: &HeaderName| head.headers().get(name)?.to_str().ok()?.parse::<u64>().ok();
+    let most_of_body = match head.headers().contains_key(&DECODED) {
+        true => body_bytes(upload_bytes),
+        false => upload_bytes,
+    };
+    for (name, most) in [(&DECODED, upload_bytes), (&header::CONTENT_LENGTH, most_of_body)] {
+        if let Some(length) = declared(name).filter(|length| *length > most) {
+            return Err(Failure::TooLong(too_large(length, upload_bytes)));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

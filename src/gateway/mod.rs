@@ -209,7 +209,9 @@ impl<S: Store> Gateway<S> {
             }
         };
         course.recording.head(&head);
-        let mut body = Incoming::new(body, gateway.settings.limits.lowest_rate);
+        let limits = &gateway.settings.limits;
+        let most = limits::body_bytes(limits.upload_bytes);
+        let mut body = Incoming::new(body, limits.lowest_rate, most);
         let turned_away = match course.place {
             None => Some(Failure::TooMany),
             Some(_) => gateway.telemetry.audit.refuses().then_some(Failure::Unrecorded),
@@ -221,6 +223,7 @@ impl<S: Store> Gateway<S> {
             }
             None => self.answer(&head, &mut body, &mut course).await,
         };
+        let answer = answer.map_err(|failure| body.reason_for(failure));
         let answer = answer.map_err(|failure| self.limited(failure, client, body.is_slow()));
         if answer.is_err() {
             // The refusal itself is delivered.
@@ -288,6 +291,7 @@ impl<S: Store> Gateway<S> {
             settings,
             head,
             transfers: &gateway.transfers,
+            upload_bytes: gateway.settings.limits.upload_bytes,
             ids: (course.request_id, gateway.request_ids.host_id()),
         };
         let grounds = permit.grounds().clone();
@@ -316,6 +320,7 @@ impl<S: Store> Gateway<S> {
         B: http_body::Body<Data = Bytes> + Unpin,
     {
         let gateway = &*self.0;
+        limits::form(head)?;
         let (form, mut file) = form::read(head, body).await?;
         let permit = self.decide(head, course, |circumstances| {
             verdict::decide_form(circumstances, &form)
@@ -329,6 +334,7 @@ impl<S: Store> Gateway<S> {
             settings: &gateway.settings.verdict,
             head,
             transfers: &gateway.transfers,
+            upload_bytes: gateway.settings.limits.upload_bytes,
             ids: (course.request_id, gateway.request_ids.host_id()),
         };
         let response = ops::execute_form(permit, work, file).await;

@@ -43,10 +43,48 @@ pub(super) struct Payload<'r, B> {
     chunked: Option<ChunkedDecoder>,
     /// What came and is not decoded yet.
     input: Bytes,
-    /// The most bytes of content.
-    most: u64,
-    /// How many there were.
+    bounds: ContentBounds,
+    /// Bytes of content that came so far.
     came: u64,
+}
+
+/// How many bytes of content a body may have. They are counted as they arrive, whatever the head claims.
+struct ContentBounds {
+    /// `limits.upload_bytes`
+    upload_bytes: u64,
+    /// The length that the head declares.
+    declared: Option<u64>,
+    /// The end of a form's `content-length-range`.
+    allowed: Option<u64>,
+}
+
+impl ContentBounds {
+    fn new(upload_bytes: u64) -> Self {
+        Self {
+            upload_bytes,
+            declared: None,
+            allowed: None,
+        }
+    }
+
+    /// Refuses more bytes than there may be.
+    fn hold(&self, came: u64) -> Result<(), Failure> {
+        if self.declared.is_some_and(|declared| came > declared) {
+            return Err(Failure::OverlongBody);
+        }
+        match self.allowed {
+            Some(allowed) if came > allowed => Err(Failure::Call(too_large(came, allowed))),
+            _ if came > self.upload_bytes => Err(Failure::TooLong(too_large(came, self.upload_bytes))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// AWS's answer to more bytes than a body may have.
+pub(super) fn too_large(proposed: u64, most: u64) -> S3Error {
+    S3Error::new(ErrorCode::EntityTooLarge)
+        .with("ProposedSize", proposed.to_string())
+        .with("MaxSizeAllowed", most.to_string())
 }
 
 /// Content that is stored but not visible, and that is what was signed.
@@ -61,26 +99,31 @@ impl<'r, B> Payload<'r, B>
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    /// Reads what the head says of the body.
-    pub(super) fn new(head: &RequestHead, verified: &Verified, body: &'r mut B) -> Result<Self, Failure> {
+    /// Reads what the head says of the body, whose content may have `upload_bytes`.
+    pub(super) fn new(
+        head: &RequestHead,
+        verified: &Verified,
+        body: &'r mut B,
+        upload_bytes: u64,
+    ) -> Result<Self, Failure> {
         Ok(Self {
             body,
             declared: verified.payload(),
             chunked: verified.chunked(head).map_err(chunked)?,
             input: Bytes::new(),
-            most: u64::MAX,
+            bounds: ContentBounds::new(upload_bytes),
             came: 0,
         })
     }
 
     /// Content of the store itself, or of a form: its signature declares nothing of it.
-    pub(super) fn undeclared(body: &'r mut B) -> Self {
+    pub(super) fn undeclared(body: &'r mut B, upload_bytes: u64) -> Self {
         Self {
             body,
             declared: Declared::Unsigned,
             chunked: None,
             input: Bytes::new(),
-            most: u64::MAX,
+            bounds: ContentBounds::new(upload_bytes),
             came: 0,
         }
     }
@@ -172,14 +215,16 @@ where
         Ok(Received { digested, trailers })
     }
 
-    /// Streams the content into an upload, and holds its length and whatever else was declared of it. What was computed comes out, with the
-    /// checksum that was declared or, without one, the one that is wanted.
+    /// Streams the content into an upload, and checks its length and whatever else was declared of it.
+    /// The first byte more than declared ends it. Returns what was computed, with the checksum that was
+    /// declared or, without one, the one that is wanted.
     pub(super) async fn store_declared<U: Upload>(
-        self,
+        mut self,
         upload: &mut U,
         (integrity, length): (&Integrity, u64),
         wanted: Option<ChecksumAlgorithm>,
     ) -> Result<Digested, Failure> {
+        self.bounds.declared = Some(length);
         let declared = integrity.checksum.as_ref().map(DeclaredChecksum::algorithm);
         let Received { digested, trailers } = self.store(upload, declared.or(wanted)).await?;
         if digested.length != length {
@@ -198,7 +243,7 @@ where
         integrity: &Integrity,
         most: u64,
     ) -> Result<Digested, Failure> {
-        self.most = most;
+        self.bounds.allowed = Some(most);
         let declared = integrity.checksum.as_ref().map(DeclaredChecksum::algorithm);
         let Received { digested, trailers } = self.store(upload, declared).await?;
         integrity
@@ -212,22 +257,22 @@ where
         let (mut batch, mut bytes) = (Vec::new(), 0);
         while bytes < BATCH_BYTES {
             let Some(data) = self.next().await? else { break };
-            self.came = self.came.saturating_add(data.len() as u64);
-            if self.came > self.most {
-                return Err(Failure::Call(
-                    S3Error::new(ErrorCode::EntityTooLarge)
-                        .with("ProposedSize", self.came.to_string())
-                        .with("MaxSizeAllowed", self.most.to_string()),
-                ));
-            }
             bytes = bytes.saturating_add(data.len());
             batch.push(data);
         }
         Ok(batch)
     }
 
-    /// The next piece of the content, never empty, or the end.
+    /// The next piece of the content, never empty and within the bounds, or the end.
     async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+        let piece = self.piece().await?;
+        let length = piece.as_ref().map_or(0, Bytes::len) as u64;
+        self.came = self.came.saturating_add(length);
+        self.bounds.hold(self.came)?;
+        Ok(piece)
+    }
+
+    async fn piece(&mut self) -> Result<Option<Bytes>, Failure> {
         loop {
             if let Some(decoder) = &mut self.chunked {
                 match decoder.decode(&mut self.input).map_err(chunked)? {

@@ -81,7 +81,9 @@ async fn fill<U: Upload>(
         return Ok((attributes.etag.clone(), kept.cloned()));
     }
     let mut content = content(source, 0..attributes.size);
-    let received = Payload::undeclared(&mut content).store(upload, wanted).await?;
+    let received = Payload::undeclared(&mut content, MAX_BYTES)
+        .store(upload, wanted)
+        .await?;
     Ok((received.digested.etag(), received.digested.checksum))
 }
 

@@ -52,6 +52,8 @@ pub(super) struct Work<'g, S> {
     pub(super) settings: &'g Settings,
     pub(super) head: &'g RequestHead,
     pub(super) transfers: &'g Transfers,
+    /// The most bytes of content that a body may have.
+    pub(super) upload_bytes: u64,
     /// The request's name, and the gateway's: both stand in an answer.
     pub(super) ids: (RequestId, &'g HostId),
 }
@@ -111,7 +113,7 @@ fn nothing<S, B>(
 where
     B: HttpBody<Data = Bytes> + Unpin,
 {
-    let rest = match Payload::new(work.head, permit.verified(), body) {
+    let rest = match Payload::new(work.head, permit.verified(), body, work.upload_bytes) {
         Ok(payload) if payload.is_nothing() => Ok(None),
         Ok(payload) => Ok(Some(Box::pin(payload.nothing()))),
         Err(failure) => Err(failure),
@@ -131,7 +133,7 @@ where
     B: HttpBody<Data = Bytes> + Unpin,
 {
     let (store, head) = (&**work.store, work.head);
-    let payload = Payload::new(head, permit.verified(), body)?;
+    let payload = Payload::new(head, permit.verified(), body, work.upload_bytes)?;
     match permit.permitted() {
         Permitted::PutObject(bucket, key, write) => {
             condition::decide(store, permit, (bucket, key), &write.condition, None).await?;
@@ -245,7 +247,7 @@ where
         return Err(Failure::Interrupted);
     };
     let url = url(&permit, work.head);
-    let payload = Payload::undeclared(&mut file);
+    let payload = Payload::undeclared(&mut file, work.upload_bytes);
     post_object::post(
         &**work.store,
         (bucket, key),

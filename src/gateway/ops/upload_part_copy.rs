@@ -39,7 +39,7 @@ pub(super) async fn copy<S: Store>(
         .await
         .map_err(Failure::Store)?;
     let mut content = copy_object::content(source, bytes);
-    let digested = Payload::undeclared(&mut content)
+    let digested = Payload::undeclared(&mut content, u64::MAX)
         .store(&mut file, wanted)
         .await?
         .digested;

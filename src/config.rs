@@ -6,14 +6,14 @@ mod document;
 mod limits;
 mod places;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
 
 use crate::{
     audit, confine, gateway, live,
     obstacle::{Obstacle, Wanted},
+    operator_file::{self, FileError},
     server, store, traces,
     types::{Forwarding, Span, TrustedProxies, TrustedProxyError},
     verdict::{self, PublicUrl, PublicUrlError},
@@ -60,6 +60,14 @@ pub enum ConfigError {
         /// What stands in the way, and the fix.
         obstacle: Obstacle,
     },
+    /// The path is not a text file of a sensible size.
+    #[error("{}: cannot be read: {problem}", path.display())]
+    Unfit {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: FileError,
+    },
     /// The file, or a variable, holds something that it cannot.
     #[error("{place}: {problem}")]
     Invalid {
@@ -78,11 +86,9 @@ impl Config {
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
         let text = match file {
-            None => String::new(),
-            Some(path) => fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
-                path: path.to_owned(),
-                obstacle: Obstacle::new(path, Wanted::Read, source),
-            })?,
+            None => Zeroizing::default(),
+            Some(path) => operator_file::read_text(path, operator_file::SMALL)
+                .map_err(|error| unreadable(path, error))?,
         };
         let name = file.map_or_else(|| "the environment".to_owned(), |path| path.display().to_string());
         let base = file.and_then(Path::parent).unwrap_or(Path::new(""));
@@ -182,8 +188,21 @@ impl Config {
     }
 }
 
+fn unreadable(path: &Path, error: FileError) -> ConfigError {
+    let path = path.to_owned();
+    match error {
+        FileError::System(source) => ConfigError::Unreadable {
+            obstacle: Obstacle::new(&path, Wanted::Read, source),
+            path,
+        },
+        problem => ConfigError::Unfit { path, problem },
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
@@ -410,5 +429,18 @@ mod tests {
             error.starts_with("/nowhere/config.toml: cannot be read"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn configuration_is_a_regular_file_of_sensible_size() {
+        let folder = tempfile::tempdir().unwrap();
+        let (fifo, sparse) = (folder.path().join("fifo"), folder.path().join("sparse"));
+        let mode = rustix::fs::Mode::RUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        fs::File::create(&sparse).unwrap().set_len(1 << 30).unwrap();
+        for (path, problem) in [(fifo, "it is not a regular file"), (sparse, "it is over 1 MiB")] {
+            let error = Config::load(Some(&path), []).unwrap_err().to_string();
+            assert!(error.ends_with(&format!("cannot be read: {problem}")), "{error}");
+        }
     }
 }

@@ -21,6 +21,8 @@ pub mod live;
 #[cfg(not(fuzzing))]
 pub mod metrics;
 pub mod obstacle;
+#[cfg(not(fuzzing))]
+pub mod operator_file;
 pub mod policy;
 pub mod s3;
 #[cfg(not(fuzzing))]

@@ -3,10 +3,7 @@
 
 use std::{
     collections::BTreeSet,
-    fs::{self, File},
-    io::Read,
     path::{Path, PathBuf},
-    str,
 };
 
 use sha2::{Digest as _, Sha256};
@@ -15,6 +12,7 @@ use zeroize::Zeroizing;
 use crate::{
     confine,
     obstacle::{Obstacle, Wanted},
+    operator_file::{self, FileError},
     policy::{Compiled, MAX_POLICY_BYTES, PolicyError, PolicyFile, Reference, References},
     separation::{Overlap, UserFolders},
 };
@@ -197,33 +195,17 @@ impl Reader<'_> {
         if let Some(overlap) = self.user_folders.overlap(path) {
             return Err(Unreadable::Shared(overlap));
         }
-        // Asked before it is opened: opening a pipe would wait for its writer.
-        let failed = |source| Unreadable::System(Obstacle::new(path, Wanted::Read, source));
-        let found = fs::metadata(path).map_err(failed)?;
-        if !found.is_file() {
-            return Err(Unreadable::NotRegular);
-        }
-        if found.len() > self.left {
-            return Err(Unreadable::TooLarge);
-        }
-        // Room for all of it at once, so that no outgrown buffer is left behind unwiped.
-        let room = usize::try_from(found.len().saturating_add(1)).unwrap_or(0);
-        let mut bytes = Zeroizing::new(Vec::with_capacity(room));
-        let opened = File::open(path).map_err(|error| match confine::outside(path, &error) {
-            Some(outside) => Unreadable::Outside(outside),
-            None => failed(error),
+        let text = operator_file::read_text(path, self.left).map_err(|error| match error {
+            FileError::System(source) => match confine::outside(path, &source) {
+                Some(outside) => Unreadable::Outside(outside),
+                None => Unreadable::System(Obstacle::new(path, Wanted::Read, source)),
+            },
+            FileError::NotRegular => Unreadable::NotRegular,
+            FileError::TooLarge { .. } => Unreadable::TooLarge,
+            FileError::NotText { line } => Unreadable::NotText { line },
         })?;
-        let mut file = opened.take(self.left.saturating_add(1));
-        file.read_to_end(&mut bytes).map_err(failed)?;
-        let left = self.left.checked_sub(bytes.len() as u64);
-        self.left = left.ok_or(Unreadable::TooLarge)?;
-        let text = str::from_utf8(&bytes).map_err(|error| {
-            let before = bytes.iter().take(error.valid_up_to());
-            Unreadable::NotText {
-                line: 1 + before.filter(|byte| **byte == b'\n').count(),
-            }
-        })?;
-        Ok(Zeroizing::new(text.to_owned()))
+        self.left = self.left.saturating_sub(text.len() as u64);
+        Ok(text)
     }
 }
 
@@ -268,6 +250,8 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, File};
+
     use super::*;
 
     fn reading(files: &[(&str, &str)]) -> Reading {

@@ -15,8 +15,12 @@ use crate::{
     },
     clock::Clock,
     config::Config,
+    operator_file,
     policy::Snapshot,
 };
+
+/// The most bytes of a file of decisions.
+const MOST_BYTES: u64 = 16 << 20;
 
 /// One line of the file.
 pub(super) struct Expected {
@@ -27,7 +31,8 @@ pub(super) struct Expected {
 
 /// Reads the file. An error names the line.
 pub(super) fn read(file: &Path) -> Result<Vec<Expected>, Problem> {
-    let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let text = operator_file::read_input(file, MOST_BYTES)
+        .map_err(|error| format!("{}: {error}", file.display()))?;
     let lines = text.lines().enumerate();
     let wanted = lines.filter(|(_, line)| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
     let parsed = wanted.map(|(index, line)| {

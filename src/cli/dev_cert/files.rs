@@ -1,7 +1,7 @@
 //! The files of a folder: read where they are there, written whole, and never over what somebody else put there.
 
 use std::{
-    fs::{self, Permissions},
+    fs::Permissions,
     io::{self, Write},
     os::unix::fs::PermissionsExt,
     path::Path,
@@ -11,6 +11,8 @@ use rcgen::KeyPair;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use x509_parser::prelude::{FromDer, X509Certificate};
 use zeroize::Zeroizing;
+
+use crate::operator_file;
 
 use super::Problem;
 
@@ -47,8 +49,8 @@ fn read(path: &Path) -> Result<Option<Zeroizing<String>>, Problem> {
         Ok(metadata) if !metadata.is_file() => return Err(foreign(path, "it is no plain file")),
         Ok(_) => {}
     }
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(Zeroizing::new(text))),
+    match operator_file::read_text(path, operator_file::SMALL) {
+        Ok(text) => Ok(Some(text)),
         Err(error) => Err(format!("{}: cannot be read: {error}", path.display()).into()),
     }
 }

@@ -1,6 +1,6 @@
 //! A certificate and its key, read from their two files.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use rustls::{
     crypto::ring,
@@ -13,6 +13,8 @@ use rustls::{
 use time::OffsetDateTime;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 use zeroize::Zeroizing;
+
+use crate::operator_file;
 
 use super::super::{CertificateFiles, ServerError};
 
@@ -101,9 +103,7 @@ fn broken(error: &pem::Error) -> String {
 }
 
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
-    fs::read(path)
-        .map(Zeroizing::new)
-        .map_err(|error| format!("cannot be read: {error}"))
+    operator_file::read(path, operator_file::SMALL).map_err(|error| format!("cannot be read: {error}"))
 }
 
 /// What a certificate says of itself.
@@ -158,6 +158,8 @@ fn address(name: &GeneralName<'_>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use time::macros::datetime;
 
     use super::*;

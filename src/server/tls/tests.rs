@@ -181,6 +181,34 @@ fn a_pair_whose_halves_come_apart_is_taken_when_both_are_there() {
 }
 
 #[test]
+fn fifo_and_sparse_file_do_not_end_renewal() {
+    let mut it = Renewing::start();
+    let before = it.shown("a.example");
+    let renewed = made("a.example", 90);
+    let path = |name: &str| it.folder.path().join(name);
+    let (certificate, key) = (path("a.pem"), path("a-key.pem"));
+    fs::remove_file(&certificate).unwrap();
+    let mode = rustix::fs::Mode::RUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &certificate, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    it.look_twice();
+    assert!(
+        it.problem().contains("it is not a regular file"),
+        "{}",
+        it.problem()
+    );
+    fs::remove_file(&certificate).unwrap();
+    fs::write(&certificate, &renewed.0).unwrap();
+    fs::File::create(&key).unwrap().set_len(1 << 30).unwrap();
+    it.look_twice();
+    assert!(it.problem().contains("it is over 1 MiB"), "{}", it.problem());
+    assert_eq!(it.shown("a.example"), before);
+    write(it.folder.path(), "a", &renewed);
+    it.look_twice();
+    assert_eq!(it.problem(), "");
+    assert_ne!(it.shown("a.example"), before);
+}
+
+#[test]
 fn whoever_asks_for_it_has_the_files_read_at_once() {
     let mut it = Renewing::start();
     let before = it.shown("a.example");

@@ -416,3 +416,104 @@ fn a_progress_bar_is_for_terminals_only() {
     let told = user.run(&["get", "s3://films/a", "-"]);
     assert_eq!((told.out.as_str(), told.err.as_str()), ("ok", ""));
 }
+
+/// A server that takes connections, sends these bytes after a head, and is silent from then on.
+fn silent_after(bytes: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let mut open = Vec::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            if !bytes.is_empty() {
+                _ = stream.read(&mut [0; 64 << 10]);
+                _ = stream.write_all(bytes);
+            }
+            open.push(stream);
+        }
+    });
+    endpoint
+}
+
+#[test]
+fn silent_server_is_given_up() {
+    let half_an_answer = b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n<ListBucketResult>";
+    let (silent, pausing) = (silent_after(b""), silent_after(half_an_answer));
+    for (endpoint, arguments) in [
+        (&silent, &["ls"][..]),
+        (&silent, &["ls", "s3://films"]),
+        (&silent, &["get", "s3://films/a", "-"]),
+        (&silent, &["put", "small", "s3://films/a"]),
+        (&silent, &["put", "large", "s3://films/a"]),
+        (&silent, &["rm", "s3://films/a"]),
+        (&silent, &["rm", "--recursive", "s3://films"]),
+        (&silent, &["mb", "s3://films"]),
+        (&pausing, &["ls"]),
+        (&pausing, &["get", "s3://films/a", "file"]),
+    ] {
+        let user = User::of(endpoint);
+        fs::write(user.path("small"), "small").unwrap();
+        fs::write(user.path("large"), vec![7; 30_000_000]).unwrap();
+        let begun = std::time::Instant::now();
+        let told = user.run(&[arguments, &["--timeout", "1s"]].concat());
+        assert_eq!(told.code, 2, "{arguments:?}: {told:?}");
+        assert!(
+            told.err.contains("the server was silent for "),
+            "{arguments:?}: {told:?}"
+        );
+        assert!(
+            begun.elapsed().as_secs() < 30,
+            "{arguments:?}: {:?}",
+            begun.elapsed()
+        );
+        assert!(!user.path("file").exists());
+    }
+}
+
+/// A server whose answer to the nth request is what is made of n.
+fn listing(page: impl Fn(usize) -> String + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for (number, stream) in listener.incoming().enumerate() {
+            let mut stream = stream.unwrap();
+            _ = stream.read(&mut [0; 64 << 10]);
+            let page = format!("<ListBucketResult>{}</ListBucketResult>", page(number));
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+                page.len()
+            );
+            _ = stream.write_all((head + &page).as_bytes());
+        }
+    });
+    endpoint
+}
+
+#[test]
+fn listing_without_end_is_given_up() {
+    let entry = |key: &str| format!("<Contents><Key>{key}</Key><Size>1</Size></Contents>");
+    let more = |token: &str| {
+        format!("<IsTruncated>true</IsTruncated><NextContinuationToken>{token}</NextContinuationToken>")
+    };
+    let same = listing(move |number| entry("a") + &more(&number.to_string()));
+    let empty = listing(move |number| more(&number.to_string()));
+    let circle = listing(move |number| entry(&number.to_string()) + &more(&(number % 3).to_string()));
+    for (endpoint, arguments) in [
+        (&same, &["ls", "s3://films"][..]),
+        (&empty, &["ls", "s3://films"]),
+        (&circle, &["ls", "--recursive", "s3://films"]),
+    ] {
+        let told = User::of(endpoint).run(arguments);
+        assert_eq!(told.code, 2, "{arguments:?}: {told:?}");
+        assert!(
+            told.err.contains("a listing that never ends"),
+            "{arguments:?}: {told:?}"
+        );
+    }
+    // Some empty pages are no loop: many deleted objects look like this.
+    let sparse = listing(move |number| match number {
+        0..50 => more(&number.to_string()),
+        _ => entry("last"),
+    });
+    assert_eq!(names(&User::of(&sparse).does(&["ls", "s3://films"])), ["1 last"]);
+}

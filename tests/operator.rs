@@ -460,3 +460,100 @@ async fn a_refusal_is_explained_by_its_id_and_a_link_here_and_by_the_running_gat
     let trail = read("audit.jsonl") + &read("audit.refused.jsonl");
     assert!(!trail.contains("X-Amz-") && !trail.contains("utm_source"));
 }
+
+#[test]
+fn no_command_prints_what_steers_a_terminal() {
+    // A right-to-left override, an escape sequence, a C1 control, a zero-width space and a line separator.
+    const HOSTILE: &str = "a\u{202e}gpj.exe\u{1b}[2J\u{9b}31m\u{200b}\u{2028}";
+    let in_toml = r"a\u202Egpj.exe\u200B\u2028";
+    let policy = POLICY
+        .replace("\"no-drafts\"", &format!("\"{in_toml}\""))
+        .replace("\"office\"", &format!("\"{in_toml}\""));
+    let program = program(&policy);
+    let path = |name: &str| program.folder.path().join(name).display().to_string();
+    let id = "0a".repeat(32);
+    let record = serde_json::json!({
+        "time": "2026-11-24T12:00:00Z", "outcome": "served", "operation": HOSTILE, "method": HOSTILE,
+        "signer": HOSTILE, "access_key_id": HOSTILE, "link_id": id, "mechanism": "query",
+        "expires_at": "2036-11-24T12:00:00Z", "bucket": "films", "key": HOSTILE, "source": HOSTILE,
+        "client": HOSTILE, "origin": HOSTILE, "user_agent": HOSTILE, "bytes_sent": 5, "status": 200,
+    });
+    let mut denied = record.clone();
+    denied["outcome"] = "denied".into();
+    denied["reason"] = "ExplicitDeny".into();
+    denied["decided_by"] = HOSTILE.into();
+    fs::write(path("trail"), format!("{record}\n{denied}\n")).unwrap();
+    fs::write(path("audit.jsonl"), format!("{record}\n{denied}\n")).unwrap();
+    fs::write(
+        path("decisions"),
+        format!("alice s3:GetObject s3://films/{HOSTILE} => allow\n"),
+    )
+    .unwrap();
+    let url = format!("http://h/films/{HOSTILE}?X-Amz-Credential={HOSTILE}");
+    let har = serde_json::json!({ "log": { "entries": [
+        { "request": { "method": HOSTILE, "url": url, "headers": [] } } ] } });
+    fs::write(path("har"), har.to_string()).unwrap();
+    let trail = path("trail");
+    let (decisions, har) = (path("decisions"), path("har"));
+    let header = format!("cookie: {HOSTILE}");
+    let object = format!("s3://films/{HOSTILE}");
+    for arguments in [
+        &["audit", "log", "--file", &trail][..],
+        &["audit", "log", "--file", &trail, "--json"],
+        &["audit", "links", "--all", "--file", &trail],
+        &["audit", "links", "--all", "--file", &trail, "--json"],
+        &["audit", "downloads", "s3://films", "--file", &trail],
+        &["audit", "stopped", "--link", &id, "--file", &trail],
+        &["explain", &url],
+        &["explain", &url, "--json", "-H", &header],
+        &["explain", &url, "--host", HOSTILE, "--method", HOSTILE],
+        &["explain", "--har", &har],
+        &["check", "--decisions", &decisions],
+        &["check", "--decisions", &decisions, "--json"],
+        &[
+            "simulate",
+            "--signer",
+            "alice",
+            "--action",
+            "s3:GetObject",
+            "--resource",
+            &object,
+        ],
+        &[
+            "simulate",
+            "--signer",
+            "alice",
+            "--action",
+            "s3:GetObject",
+            "--resource",
+            "pres-url-test/drafts/a",
+        ],
+        &[
+            "simulate",
+            "--signer",
+            HOSTILE,
+            "--action",
+            HOSTILE,
+            "--resource",
+            HOSTILE,
+        ],
+        &["revoke", "--link", &id, "--note", HOSTILE, "--dry-run"],
+        &["revoke", "--link", &id, "--note", HOSTILE, "--dry-run", "--json"],
+        &["revoke", "--object", &object, "--dry-run"],
+        &["revoke", "--signer", HOSTILE, "--dry-run"],
+        &["get", &object],
+        &["--config", HOSTILE, "check"],
+    ] {
+        let output = program.command(arguments).output().unwrap();
+        for (stream, shown) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
+            let shown = String::from_utf8(shown.clone()).unwrap();
+            let deceptive = |c: &char| !matches!(c, '\n' | '\t') && postern::types::is_deceptive(*c);
+            let found = shown.chars().find(deceptive);
+            assert_eq!(found, None, "{arguments:?} on {stream}: {shown:?}");
+        }
+        assert!(
+            !output.stdout.is_empty() || !output.stderr.is_empty(),
+            "{arguments:?}"
+        );
+    }
+}

@@ -12,16 +12,16 @@ use http::{Method, Response};
 use hyper::body::Incoming;
 use tempfile::NamedTempFile;
 
+use crate::types::printable;
+
 use super::{
     Cli, Outcome, Problem,
     client::{
-        self, Call, S3Client,
-        listing::escaped,
+        self, Call, ClientArgs, S3Client,
         progress::Progress,
         transfer::{self, Written},
     },
     s3_url::S3Url,
-    signing::SigningArgs,
 };
 
 #[derive(Debug, clap::Args)]
@@ -33,7 +33,7 @@ pub(super) struct Args {
     #[arg(value_name = "FILE")]
     to: Option<String>,
     #[command(flatten)]
-    signing: SigningArgs,
+    client: ClientArgs,
 }
 
 pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
@@ -42,7 +42,7 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
         Some("-") => None,
         given => Some(target(given, key.as_str())?),
     };
-    client::run(cli, &args.signing, async |client| {
+    client::run(cli, &args.client, async |client| {
         let call = Call {
             bucket: Some(&args.from.bucket),
             key: Some(&key),
@@ -60,7 +60,7 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
             };
         };
         save(&client, response, to, progress).await?;
-        println!("got {}", escaped(&to.display().to_string()));
+        println!("got {}", printable(&to.display().to_string()));
         Ok(Outcome::Yes)
     })
 }
@@ -85,7 +85,8 @@ async fn save(
     to: &Path,
     progress: Progress,
 ) -> Result<(), Problem> {
-    let failed = |error: io::Error| format!("{}: cannot be written: {error}", to.display());
+    let shown = to.display().to_string();
+    let failed = |error: io::Error| format!("{}: cannot be written: {error}", printable(&shown));
     // A symlink stays, and what it leads to is replaced.
     let real = fs::canonicalize(to).unwrap_or_else(|_| to.to_owned());
     if fs::metadata(&real).is_ok_and(|found| !found.is_file()) {

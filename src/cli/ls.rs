@@ -4,14 +4,15 @@ use std::io::{BufWriter, ErrorKind, IsTerminal, Write, stdout};
 
 use serde_json::json;
 
+use crate::types::printable;
+
 use super::{
     Cli, Outcome, Problem,
     client::{
-        self,
-        listing::{self, Bucket, Entry, Listed, Listing, escaped},
+        self, ClientArgs,
+        listing::{self, Bucket, Entry, Listed, Listing},
     },
     s3_url::S3Url,
-    signing::SigningArgs,
 };
 
 #[derive(Debug, clap::Args)]
@@ -26,11 +27,11 @@ pub(super) struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    signing: SigningArgs,
+    client: ClientArgs,
 }
 
 pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
-    let listed = client::run(cli, &args.signing, async |client| {
+    let listed = client::run(cli, &args.client, async |client| {
         let mut out = Out {
             to: BufWriter::new(stdout()),
             json: args.json,
@@ -116,7 +117,7 @@ impl<W: Write> Out<W> {
 
     fn shown(&self, name: &str) -> String {
         if self.escape {
-            escaped(name)
+            printable(name).into_owned()
         } else {
             name.to_owned()
         }
@@ -144,7 +145,7 @@ fn below<'a>(name: &'a str, folder: &str) -> &'a str {
 /// `2026-11-24T09:00:00.000Z` as `2026-11-24 09:00:00`, still UTC: output does not depend on where it is read.
 fn date(text: &str) -> String {
     match text.get(..19) {
-        Some(date) => escaped(&date.replace('T', " ")),
+        Some(date) => printable(&date.replace('T', " ")).into_owned(),
         None => format!("{:19}", ""),
     }
 }

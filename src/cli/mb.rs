@@ -5,9 +5,8 @@ use http::Method;
 
 use super::{
     Cli, Outcome, Problem,
-    client::{self, Call, Sent},
+    client::{self, Call, ClientArgs, Sent},
     s3_url::S3Url,
-    signing::SigningArgs,
 };
 
 #[derive(Debug, clap::Args)]
@@ -16,12 +15,12 @@ pub(super) struct Args {
     #[arg(value_name = "S3URL", value_parser = S3Url::parse)]
     bucket: S3Url,
     #[command(flatten)]
-    signing: SigningArgs,
+    client: ClientArgs,
 }
 
 pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
     let bucket = args.bucket.only_bucket()?;
-    client::run(cli, &args.signing, async |client| {
+    client::run(cli, &args.client, async |client| {
         let call = Call {
             bucket: Some(bucket),
             ..Call::default()

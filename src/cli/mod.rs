@@ -1,6 +1,24 @@
 //! The command line: one file per command, each an `Args` and a function that gives an exit code: 0 yes, 1 no, 2 could not run.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // a command's answer goes to standard output, its complaints to standard error
 
+/// Prints to standard output. All that a command prints passes here, so no text of strangers steers the terminal.
+macro_rules! print {
+    ($($text:tt)*) => { std::print!("{}", $crate::types::printable_output(&format!($($text)*))) };
+}
+/// The same with a line end.
+macro_rules! println {
+    () => { std::println!() };
+    ($($text:tt)*) => { std::println!("{}", $crate::types::printable_output(&format!($($text)*))) };
+}
+/// Prints to standard error, with the same care.
+macro_rules! eprint {
+    ($($text:tt)*) => { std::eprint!("{}", $crate::types::printable_output(&format!($($text)*))) };
+}
+/// The same with a line end.
+macro_rules! eprintln {
+    ($($text:tt)*) => { std::eprintln!("{}", $crate::types::printable_output(&format!($($text)*))) };
+}
+
 mod admin;
 mod audit;
 mod check;

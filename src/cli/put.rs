@@ -6,13 +6,12 @@ use std::{
     path::Path,
 };
 
-use crate::types::ObjectKey;
+use crate::types::{ObjectKey, printable};
 
 use super::{
     Cli, Outcome, Problem,
-    client::{self, Call, progress::Progress, transfer},
+    client::{self, Call, ClientArgs, progress::Progress, transfer},
     s3_url::S3Url,
-    signing::SigningArgs,
 };
 
 /// What S3 calls bytes of which nothing is known.
@@ -29,7 +28,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "TYPE")]
     content_type: Option<String>,
     #[command(flatten)]
-    signing: SigningArgs,
+    client: ClientArgs,
 }
 
 pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
@@ -43,7 +42,7 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
     };
     let content_type = args.content_type.clone().unwrap_or_else(guessed);
     let headers = [("content-type".to_owned(), content_type)];
-    client::run(cli, &args.signing, async |client| {
+    client::run(cli, &args.client, async |client| {
         let (file, length) = open(&args.file).await?;
         let call = Call {
             bucket: Some(&args.to.bucket),
@@ -53,11 +52,7 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
         };
         let progress = Progress::new(key.as_str(), Some(length));
         transfer::upload(&client, call, file.into(), length, progress).await?;
-        println!(
-            "put s3://{}/{}",
-            args.to.bucket,
-            client::listing::escaped(key.as_str())
-        );
+        println!("put s3://{}/{}", args.to.bucket, printable(key.as_str()));
         Ok(Outcome::Yes)
     })
 }

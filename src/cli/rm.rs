@@ -3,16 +3,15 @@
 use http::Method;
 use tokio::task::JoinSet;
 
-use crate::types::{BucketName, ObjectKey};
+use crate::types::{BucketName, ObjectKey, printable};
 
 use super::{
     Cli, Outcome, Problem,
     client::{
-        self, Call, ClientError, S3Client,
-        listing::{Entry, Listing, escaped},
+        self, Call, ClientArgs, ClientError, S3Client,
+        listing::{Entry, Listing},
     },
     s3_url::S3Url,
-    signing::SigningArgs,
 };
 
 /// How many objects are removed at once.
@@ -27,7 +26,7 @@ pub(super) struct Args {
     #[arg(long, short)]
     recursive: bool,
     #[command(flatten)]
-    signing: SigningArgs,
+    client: ClientArgs,
 }
 
 /// What is to go.
@@ -54,15 +53,15 @@ fn what(args: &Args) -> Result<What, Problem> {
 pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
     let what = what(args)?;
     let bucket = &args.what.bucket;
-    client::run(cli, &args.signing, async |client| {
+    client::run(cli, &args.client, async |client| {
         match &what {
             What::Object(key) => {
                 remove(&client, bucket, Some(key)).await?;
-                println!("removed s3://{bucket}/{}", escaped(key.as_str()));
+                println!("removed s3://{bucket}/{}", printable(key.as_str()));
             }
             What::Below(prefix) => {
                 if remove_all(&client, bucket, prefix).await? == 0 {
-                    eprintln!("there is nothing below s3://{bucket}/{}", escaped(prefix));
+                    eprintln!("there is nothing below s3://{bucket}/{}", printable(prefix));
                 }
             }
             What::Bucket | What::BucketAndAll => {
@@ -118,7 +117,7 @@ fn told(
     done: Option<Result<Result<ObjectKey, ClientError>, tokio::task::JoinError>>,
 ) -> Result<usize, Problem> {
     let Some(done) = done else { return Ok(0) };
-    println!("removed s3://{bucket}/{}", escaped(done??.as_str()));
+    println!("removed s3://{bucket}/{}", printable(done??.as_str()));
     Ok(1)
 }
 
@@ -132,7 +131,7 @@ mod tests {
             let args = Args {
                 what: S3Url::parse(text).unwrap(),
                 recursive,
-                signing: SigningArgs::default(),
+                client: ClientArgs::default(),
             };
             what(&args).ok().map(|what| match what {
                 What::Object(key) => format!("object {key}"),

@@ -3,7 +3,10 @@
 use serde_json::json;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::audit::{LinkUse, Record};
+use crate::{
+    audit::{LinkUse, Record},
+    types::printable,
+};
 
 use super::Stopped;
 
@@ -55,14 +58,14 @@ fn line(record: &Record) -> String {
     let mut line = format!(
         "{} {outcome} {what} {}",
         record.shown_time(),
-        escaped(&record.resource())
+        printable(&record.resource())
     );
     let mut add = |text: String| {
         line.push_str("  ");
         line.push_str(&text);
     };
     if let Some(source) = &record.source {
-        add(format!("from {}", escaped(source)));
+        add(format!("from {}", printable(source)));
     }
     if record.bytes_sent > 0 && record.status.is_some_and(|status| status < 300) {
         add(format!(
@@ -72,19 +75,19 @@ fn line(record: &Record) -> String {
         ));
     }
     if let Some(signer) = &record.signer {
-        add(format!("signer {}", escaped(signer)));
+        add(format!("signer {}", printable(signer)));
     }
     if let (Some(link), Some("query")) = (&record.link_id, record.mechanism.as_deref()) {
         add(format!("link {}", link.get(..SHORT).unwrap_or(link)));
     }
     if let Some(client) = &record.client {
-        add(format!("from {}", escaped(client)));
+        add(format!("from {}", printable(client)));
     }
     if let Some(origin) = &record.origin {
-        add(format!("at {}", escaped(origin)));
+        add(format!("at {}", printable(origin)));
     }
     match (&record.reason, &record.decided_by) {
-        (Some(reason), Some(by)) => add(format!("{reason}: {}", escaped(by))),
+        (Some(reason), Some(by)) => add(format!("{reason}: {}", printable(by))),
         (Some(reason), None) => add(reason.clone()),
         (None, _) => {}
     }
@@ -125,8 +128,8 @@ fn link_line(link: &LinkUse, now: OffsetDateTime) -> String {
     format!(
         "{} {}  signer {}  followed {}{denied} from {}, last {}  {ends}  link {}",
         link.operation.as_deref().unwrap_or("-"),
-        escaped(&link.resource),
-        escaped(&link.signer),
+        printable(&link.resource),
+        printable(&link.signer),
         counted(link.served, "time"),
         counted(link.clients.len(), "address"),
         at(link.last),
@@ -154,14 +157,4 @@ pub(super) fn stopped(stopped: &Stopped, as_json: bool) {
         .records
         .iter()
         .for_each(|record| println!("  {}", line(record)));
-}
-
-/// Text that a client chose, for a terminal.
-fn escaped(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| match c.is_control() {
-            true => c.escape_default().collect::<Vec<_>>(),
-            false => vec![c],
-        })
-        .collect()
 }

@@ -7,7 +7,7 @@ use http::{StatusCode, response};
 
 use crate::{
     sigv4::SignError,
-    types::{ObjectKeyError, Region},
+    types::{ObjectKeyError, Region, printable},
 };
 
 use super::tree::Element;
@@ -33,6 +33,9 @@ pub(in crate::cli) enum ClientError {
     /// The connection ended before the answer did.
     #[error("{0}: the transfer broke off: {1}")]
     BrokenOff(String, String),
+    /// The server takes and sends nothing.
+    #[error("{0}: the server was silent for {1} seconds; --timeout allows more")]
+    Silent(String, u64),
     /// The answer is not S3's.
     #[error("{0}: this is no answer of S3: {1}; is it an S3 endpoint?")]
     NotS3(String, &'static str),
@@ -129,7 +132,7 @@ fn hint(code: &str, message: &str) -> Option<&'static str> {
 
 /// What a server sent, as it may stand on a terminal.
 fn visible(text: &str) -> String {
-    super::listing::escaped(&text.chars().take(500).collect::<String>())
+    printable(&text.chars().take(500).collect::<String>()).into_owned()
 }
 
 /// An error with what it comes from, as one line.

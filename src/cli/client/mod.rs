@@ -7,7 +7,7 @@ pub(super) mod progress;
 pub(super) mod transfer;
 mod tree;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{error::Error, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
@@ -19,9 +19,9 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use sha2::{Digest, Sha256};
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::timeout};
 
-use crate::types::{BucketName, ObjectKey, Region, Scheme};
+use crate::types::{BucketName, ObjectKey, Region, Scheme, Span};
 
 use super::{
     Cli, Outcome, Problem,
@@ -33,8 +33,10 @@ pub(super) use error::{ClientError, Refusal};
 const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 /// How long connecting may take.
 const CONNECTING: Duration = Duration::from_secs(10);
-/// How long an answer may pause.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a server may be silent, unless `--timeout` says otherwise.
+const SILENCE: Duration = Duration::from_secs(60);
+/// How much longer than that a server may take to answer an upload that it has whole: it hashes and syncs.
+const STORING: u32 = 5;
 /// The most of an answer that is read into memory: a page of a listing has under 4 MiB.
 const MOST_TEXT: usize = 16 << 20;
 
@@ -52,9 +54,20 @@ pub(super) enum Sent {
     Expected(Pieces, Arc<Notify>),
 }
 
+/// The arguments of every client command.
+#[derive(Debug, Default, clap::Args)]
+pub(super) struct ClientArgs {
+    #[command(flatten)]
+    signing: SigningArgs,
+    /// Give up on a server that is silent for so long; without it 60s
+    #[arg(long, value_name = "TIME")]
+    timeout: Option<Span>,
+}
+
 /// Sends requests to one endpoint.
 #[derive(Clone)]
 pub(super) struct S3Client {
+    silence: Duration,
     http: Client<HttpsConnector<HttpConnector>, Either<Full<Bytes>, Pieces>>,
     signing: Arc<Signing>,
 }
@@ -71,11 +84,15 @@ pub(super) struct Call<'a> {
 
 impl S3Client {
     /// A client for the endpoint that arguments, environment and configuration name. Nothing is sent yet.
-    pub(super) fn new(cli: &Cli, args: &SigningArgs) -> Result<Self, Problem> {
-        let signing = Signing::find(cli, args)?;
+    pub(super) fn new(cli: &Cli, args: &ClientArgs) -> Result<Self, Problem> {
+        let signing = Signing::find(cli, &args.signing)?;
+        let silence = args.timeout.map_or(SILENCE, Span::duration);
+        if silence.is_zero() {
+            return Err("--timeout takes at least one second".into());
+        }
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
-        tcp.set_connect_timeout(Some(CONNECTING));
+        tcp.set_connect_timeout(Some(CONNECTING.min(silence)));
         tcp.set_nodelay(true);
         let provider = rustls::crypto::ring::default_provider();
         let https = HttpsConnectorBuilder::new();
@@ -95,9 +112,15 @@ impl S3Client {
         };
         let connector = https.enable_http1().wrap_connector(tcp);
         Ok(Self {
+            silence,
             http: Client::builder(TokioExecutor::new()).build(connector),
             signing: Arc::new(signing),
         })
+    }
+
+    /// How long the server may be silent.
+    pub(super) fn silence(&self) -> Duration {
+        self.silence
     }
 
     /// Sends a request without a body. An answer that is not 2xx is a [`Refusal`].
@@ -109,7 +132,8 @@ impl S3Client {
         self.send_body(method, call, Sent::Small(Bytes::new())).await
     }
 
-    /// Sends a request with a body.
+    /// Sends a request with a body. The head of the answer must come in time, where the body is small; a streamed body is
+    /// for its sender to watch.
     pub(super) async fn send_body(
         &self,
         method: Method,
@@ -124,6 +148,7 @@ impl S3Client {
             query: call.query,
         };
         let unsigned = || UNSIGNED_PAYLOAD.to_owned();
+        let is_small = matches!(body, Sent::Small(_));
         let (payload, body, wanted) = match body {
             Sent::Small(bytes) => {
                 let digest = hex::encode(Sha256::digest(&bytes));
@@ -151,7 +176,14 @@ impl S3Client {
                 }
             });
         }
-        let response = self.http.request(request).await.map_err(|error| {
+        let answer = self.http.request(request);
+        let answer = match is_small {
+            true => timeout(self.silence, answer)
+                .await
+                .map_err(|_| self.silent(self.silence))?,
+            false => answer.await,
+        };
+        let response = answer.map_err(|error| {
             if error.is_connect() {
                 ClientError::Unreachable(self.authority(), error::chain(&error))
             } else {
@@ -173,15 +205,19 @@ impl S3Client {
 
     /// An answer's body as text, where it is small enough.
     pub(super) async fn text(&self, body: Incoming) -> Result<String, ClientError> {
-        let broken = |error: &(dyn std::error::Error + 'static)| {
-            ClientError::BrokenOff(self.authority(), error::chain(error))
-        };
-        let collected = tokio::time::timeout(PATIENCE, Limited::new(body, MOST_TEXT).collect()).await;
+        let broken =
+            |error: &(dyn Error + 'static)| ClientError::BrokenOff(self.authority(), error::chain(error));
+        let collected = timeout(self.silence, Limited::new(body, MOST_TEXT).collect()).await;
         let bytes = collected
-            .map_err(|late| broken(&late))?
+            .map_err(|_| self.silent(self.silence))?
             .map_err(|error| broken(error.as_ref()))?
             .to_bytes();
         String::from_utf8(bytes.into()).map_err(|error| broken(&error))
+    }
+
+    /// The error for a server that was silent for so long.
+    pub(super) fn silent(&self, time: Duration) -> ClientError {
+        ClientError::Silent(self.authority(), time.as_secs())
     }
 
     /// The region that requests are signed for.
@@ -198,7 +234,7 @@ impl S3Client {
 /// Runs a client command: a server that says no is exit code 1, and what it says goes to standard error with a hint.
 pub(super) fn run(
     cli: &Cli,
-    args: &SigningArgs,
+    args: &ClientArgs,
     command: impl AsyncFnOnce(S3Client) -> Result<Outcome, Problem>,
 ) -> Result<Outcome, Problem> {
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -7,6 +7,8 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::types::printable;
+
 /// How long a transfer may take before it is worth a bar.
 const PATIENCE: Duration = Duration::from_secs(1);
 const KNOWN: &str = "{msg} [{bar:32}] {bytes}/{total_bytes} {bytes_per_sec} {eta}";
@@ -27,7 +29,7 @@ impl Progress {
         if let Ok(style) = style {
             bar.set_style(style);
         }
-        bar.set_message(super::listing::escaped(name));
+        bar.set_message(printable(name).into_owned());
         Self {
             bar,
             shown: false,

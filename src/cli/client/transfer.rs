@@ -11,15 +11,15 @@ use hyper::body::Incoming;
 use tokio::{
     fs::File,
     io::{AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    sync::Notify,
+    sync::{Notify, watch},
 };
 
-use super::{Call, ClientError, PATIENCE, S3Client, Sent, error::chain, progress::Progress};
+use super::{Call, ClientError, S3Client, STORING, Sent, error::chain, progress::Progress};
 
 /// How much of a file is read at a time.
-const PIECE: usize = 256 * 1024;
+const PIECE: usize = 64 * 1024;
 /// How many pieces wait for the network.
-const AHEAD: usize = 2;
+const AHEAD: usize = 8;
 /// From this length on a server is asked first: one that refuses may hang up on a body, and with it goes its answer.
 const ASKED_FIRST: u64 = 64 * 1024;
 /// How long a server may take to say that it wants the body. Some never do.
@@ -45,25 +45,50 @@ pub(in crate::cli) async fn upload(
         Some(wanted) => (Some(wanted.clone()), Sent::Expected(body, wanted)),
         None => (None, Sent::Stream(body)),
     };
+    let (taken, progressing) = watch::channel(0);
     let feeding = tokio::spawn(async move {
         if let Some(wanted) = wanted {
             // Told or not, it is sent now.
             _ = tokio::time::timeout(ASKING, wanted.notified()).await;
         }
-        feed(sender, file, length, progress).await;
+        feed(sender, file, length, (progress, taken)).await;
     });
-    let answered = client.send_body(Method::PUT, call, body).await;
+    let answered = tokio::select! {
+        answered = client.send_body(Method::PUT, call, body) => answered,
+        silent = stalled(client, progressing, length) => Err(silent),
+    };
     // Refused or not, the file is of no more use.
     feeding.abort();
     let response = answered?;
     client.text(response.into_body()).await.map(drop)
 }
 
+/// Ends when the server takes nothing of the body, or has it all and gives no answer.
+async fn stalled(client: &S3Client, mut taken: watch::Receiver<u64>, length: u64) -> ClientError {
+    loop {
+        let silence = match *taken.borrow_and_update() >= length {
+            true => client.silence().saturating_mul(STORING),
+            // Before the first byte the server is asked whether it wants the body.
+            false => client.silence().saturating_add(ASKING),
+        };
+        match tokio::time::timeout(silence, taken.changed()).await {
+            Ok(Ok(())) => {}
+            // Nothing more is sent: the answer has its own time from here on.
+            Ok(Err(_)) => {
+                let storing = client.silence().saturating_mul(STORING);
+                tokio::time::sleep(storing).await;
+                return client.silent(storing);
+            }
+            Err(_) => return client.silent(silence),
+        }
+    }
+}
+
 async fn feed(
     mut sender: http_body_util::channel::Sender<Bytes, io::Error>,
     file: File,
     length: u64,
-    mut progress: Progress,
+    (mut progress, taken): (Progress, watch::Sender<u64>),
 ) {
     let mut file = file.take(length);
     let mut left = length;
@@ -80,6 +105,7 @@ async fn feed(
                 if sender.send_data(piece.freeze()).await.is_err() {
                     return;
                 }
+                taken.send_replace(length.saturating_sub(left));
             }
             Err(error) => return sender.abort(error),
         }
@@ -110,8 +136,8 @@ pub(in crate::cli) async fn download(
     }
     let (mut body, mut written) = (response.into_body(), 0_u64);
     loop {
-        let frame = tokio::time::timeout(PATIENCE, body.frame()).await;
-        let frame = frame.map_err(|_| broken(format!("nothing came for {} seconds", PATIENCE.as_secs())))?;
+        let frame = tokio::time::timeout(client.silence(), body.frame()).await;
+        let frame = frame.map_err(|_| client.silent(client.silence()))?;
         let Some(frame) = frame else { break };
         let Ok(data) = frame.map_err(|error| broken(chain(&error)))?.into_data() else {
             continue;

@@ -1,9 +1,12 @@
 //! An explanation for people: the sentence first, then the differing bytes pointed at, then the steps.
 
-use anstream::println;
+use anstream::println as print_styled;
 use anstyle::{AnsiColor, Style};
 
-use crate::explain::{Difference, Explanation, Step, StepState, Told};
+use crate::{
+    explain::{Difference, Explanation, Step, StepState, Told},
+    types::printable,
+};
 
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const GOOD: Style = AnsiColor::Green.on_default().bold();
@@ -15,31 +18,31 @@ const WIDTH: usize = 160;
 
 pub(super) fn explanation(title: Option<&str>, explanation: &Explanation, verbose: bool) {
     if let Some(title) = title {
-        println!("{NAME}{}{NAME:#}", printable(title));
+        print_styled!("{NAME}{}{NAME:#}", printable(title));
     }
     let colour = if explanation.passes { GOOD } else { BAD };
-    println!("{colour}{}{colour:#}", printable(&explanation.conclusion));
+    print_styled!("{colour}{}{colour:#}", printable(&explanation.conclusion));
     for difference in &explanation.differences {
         differs(difference);
     }
     if explanation.causes.len() > 1 {
-        println!("\n{NAME}in order:{NAME:#}");
+        print_styled!("\n{NAME}in order:{NAME:#}");
         for (number, cause) in explanation.causes.iter().enumerate() {
             told(&format!("{}. {}", number + 1, cause.name), cause);
         }
     }
     if !explanation.remarks.is_empty() {
-        println!("\n{NAME}it passes, and:{NAME:#}");
+        print_styled!("\n{NAME}it passes, and:{NAME:#}");
         for remark in &explanation.remarks {
             told(&format!("- {}", remark.name), remark);
         }
     }
-    println!();
+    print_styled!();
     for step in &explanation.steps {
         show_step(step, verbose || !explanation.passes);
     }
     if explanation.tries > 1 {
-        println!(
+        print_styled!(
             "{FAINT}{} other texts were held against the signature{FAINT:#}",
             explanation.tries
         );
@@ -47,8 +50,8 @@ pub(super) fn explanation(title: Option<&str>, explanation: &Explanation, verbos
 }
 
 fn told(name: &str, told: &Told) {
-    println!("  {name}: {}", printable(&told.what));
-    println!("     {FAINT}→{FAINT:#} {}", printable(&told.fix));
+    print_styled!("  {}: {}", printable(name), printable(&told.what));
+    print_styled!("     {FAINT}→{FAINT:#} {}", printable(&told.fix));
 }
 
 /// The two lines under each other, and marks below what differs.
@@ -58,11 +61,11 @@ fn differs(difference: &Difference) {
     let from = start.saturating_sub(40);
     let cut = |text: &str| text.chars().skip(from).take(WIDTH).collect::<String>();
     let dots = if from > 0 { "…" } else { "" };
-    println!("\n  {NAME}{}{NAME:#}", printable(&difference.line));
-    println!("    signed   {dots}{GOOD}{}{GOOD:#}", cut(&signed));
-    println!("    arrived  {dots}{BAD}{}{BAD:#}", cut(&arrived));
+    print_styled!("\n  {NAME}{}{NAME:#}", printable(&difference.line));
+    print_styled!("    signed   {dots}{GOOD}{}{GOOD:#}", cut(&signed));
+    print_styled!("    arrived  {dots}{BAD}{}{BAD:#}", cut(&arrived));
     let indent = " ".repeat(start - from + dots.chars().count());
-    println!(
+    print_styled!(
         "             {indent}{BAD}{}{BAD:#}",
         "^".repeat(length.clamp(1, WIDTH))
     );
@@ -89,26 +92,19 @@ fn show_step(step: &Step, texts: bool) {
         StepState::Refused => ("✗", BAD),
         StepState::NotReached => ("·", FAINT),
     };
-    println!("{colour}{mark}{colour:#} {NAME}{}{NAME:#}", step.name);
+    print_styled!("{colour}{mark}{colour:#} {NAME}{}{NAME:#}", printable(&step.name));
     for (name, value) in &step.evidence {
         match value.contains('\n') {
-            false => println!("    {FAINT}{name}{FAINT:#} {}", printable(value)),
+            false => print_styled!("    {FAINT}{}{FAINT:#} {}", printable(name), printable(value)),
             true if texts => {
-                println!("    {FAINT}{name}{FAINT:#}");
+                print_styled!("    {FAINT}{}{FAINT:#}", printable(name));
                 value
                     .split('\n')
-                    .for_each(|line| println!("      {}", printable(line)));
+                    .for_each(|line| print_styled!("      {}", printable(line)));
             }
             true => {}
         }
     }
-}
-
-/// What a client sent must not steer the terminal.
-fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
 }
 
 #[cfg(test)]

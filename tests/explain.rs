@@ -13,18 +13,18 @@ use http_body_util::{BodyExt, Full};
 use postern::{
     audit::Audit,
     clock::Clock,
-    explain::{Explainer, Explanation, Presence, Question},
+    explain::{Explainer, Explanation, HashBudget, Presence, Question},
     gateway::{self, Connection, Gateway, Mode},
     live::{self, Live, OnInvalid},
     policy::{PolicyFile, References, Snapshot},
-    sigv4::Presigned,
+    sigv4::{AddressingStyle, Endpoint, Presigned, SignRequest},
     store::{self, DiskStore},
-    types::{Announced, Peer, Query, Region, RequestHead, Scheme},
+    types::{Announced, BucketName, ObjectKey, Peer, Query, Region, RequestHead, Scheme},
     verdict::{Circumstances, PublicUrl, Settings, decide},
 };
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::support::{ALICE, TestGateway, Wishes, client};
+use crate::support::{ALICE, TestGateway, Wishes, client, policy, sign_as};
 
 /// One mistake, as it was made.
 #[derive(Default, serde::Deserialize)]
@@ -145,6 +145,7 @@ impl Case {
             settings: &self.verdict(),
             hosts: &hosts(),
             now: self.now(),
+            budget: &HashBudget::default(),
         };
         explainer.explain(&self.question()).knowing(Presence::There)
     }
@@ -405,6 +406,58 @@ fn no_explanation_gives_a_secret_or_a_signature_away() {
     }
 }
 
+#[tokio::test]
+async fn no_explanation_shows_a_signed_cookie_or_token() {
+    let gateway = TestGateway::start().await;
+    let snapshot = gateway.live.snapshot();
+    let explain = |url: &str, cookie: &str| {
+        let question = Question {
+            url: url.to_owned(),
+            headers: vec![("cookie".to_owned(), cookie.to_owned())],
+            ..Question::default()
+        };
+        let explainer = Explainer {
+            snapshot: &snapshot,
+            settings: &Settings::default(),
+            hosts: &[],
+            now: gateway.clock.now(),
+            budget: &HashBudget::default(),
+        };
+        explainer.explain(&question)
+    };
+    let link = |session_token| {
+        let request = SignRequest {
+            method: &Method::GET,
+            endpoint: &Endpoint::parse(&gateway.endpoint()).unwrap(),
+            style: AddressingStyle::Path,
+            bucket: Some(&BucketName::parse("films").unwrap()),
+            key: Some(&ObjectKey::parse("a.txt").unwrap()),
+            headers: &[("cookie".to_owned(), "id=hushcookie".to_owned())],
+            query: &[],
+            session_token,
+        };
+        sign_as(ALICE, &request, gateway.clock.now())
+    };
+    let token = Some("hush/token");
+    let mut causes = BTreeSet::new();
+    for url in [link(None), link(token), format!("{}&a=b", link(token))] {
+        for cookie in ["id=hushcookie", "id=hush cookie", "id=hush"] {
+            let mistakes = [
+                url.clone(),
+                url.replacen('?', "%3F", 1),
+                url.replace('&', "&amp;"),
+            ];
+            for url in mistakes {
+                let explanation = explain(&url, cookie);
+                let shown = serde_json::to_string(&explanation).unwrap();
+                assert!(!shown.contains("hush"), "{url} {cookie}: {shown}");
+                causes.extend(explanation.causes.into_iter().map(|cause| cause.name));
+            }
+        }
+    }
+    assert!(causes.contains("HeaderValue"), "{causes:?}");
+}
+
 /// Does the signature of this URL hold, used as in the case?
 fn holds(case: &Case, url: &str, snapshot: &Arc<Snapshot>) -> bool {
     let Ok(uri) = url.parse::<http::Uri>() else {
@@ -565,4 +618,62 @@ async fn hints_are_limited_and_the_answer_is_aws_s_own_beyond() {
     }
     let most = 21.0 + 20.0 * began.elapsed().as_secs_f64();
     assert!(hinted >= 20 && (hinted as f64) <= most, "{hinted}");
+}
+
+/// Links that are built to cost: many parameters, many signed headers, long values. Each is a forgery.
+fn costly() -> Vec<String> {
+    let link = |signed_headers: &str, more: &str| {
+        format!(
+            "http://h:9000/films/a?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={}%2F20261124\
+             %2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20261124T120000Z&X-Amz-Expires=60\
+             &X-Amz-SignedHeaders={signed_headers}&X-Amz-Signature={}{more}",
+            ALICE.0,
+            "0a".repeat(32)
+        )
+    };
+    let many: String = (0..4_000).map(|number| format!("&p{number}=v")).collect();
+    let names: String = (0..4_000).map(|number| format!(";x-{number}")).collect();
+    let encoded = "%252F%2B%20;".repeat(4_000);
+    vec![
+        link("host", &many),
+        link(&format!("host{names}"), ""),
+        link("host", &format!("&p={encoded}")),
+        link("host", &format!("&amp;{}", many.replace('&', "&amp;"))),
+        format!(
+            "{}%22%22",
+            link("host", &many).replace("X-Amz-Expires=60", "X-Amz-Expires=1")
+        ),
+    ]
+}
+
+#[test]
+fn forged_links_cost_no_more_than_the_budget() {
+    const BUDGET: u64 = 4 << 20;
+    let now = OffsetDateTime::parse("2026-11-24T12:00:00Z", &Rfc3339).unwrap();
+    let url_of_usual_size = "&p=v".repeat(20);
+    let usual = costly()[0].split("&p0").next().unwrap().to_owned() + &url_of_usual_size;
+    for url in costly().iter().chain([&usual]) {
+        let (snapshot, budget) = (snapshot_of(&policy(&[])), HashBudget::of_bytes(BUDGET));
+        let explainer = Explainer {
+            snapshot: &snapshot,
+            settings: &Settings::default(),
+            hosts: &[],
+            now,
+            budget: &budget,
+        };
+        let begun = std::time::Instant::now();
+        let explanation = explainer.explain(&Question {
+            url: url.clone(),
+            ..Question::default()
+        });
+        let took = begun.elapsed();
+        assert!(!explanation.passes && budget.spent() <= BUDGET);
+        // 4 MiB take some 20 ms, unoptimised ten times as long; without a budget it is minutes.
+        assert!(took.as_secs() < 20, "{took:?} for {} bytes", url.len());
+        assert!(
+            (explanation.tries as u64) <= BUDGET / 512,
+            "{} tries",
+            explanation.tries
+        );
+    }
 }

@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, Empty};
 use postern::{
     audit::{Audit, Decided, Entry, Outcome, RequestName},
     clock::Clock,
-    explain::{Explainer, Question},
+    explain::{Explainer, HashBudget, Question},
     gateway::{Connection, Gateway},
     live::{self, Live, OnInvalid},
     metrics::{Ended, Metrics},
@@ -281,6 +281,7 @@ fn explain() -> Stage {
             settings: &settings,
             hosts: &[],
             now: NOON,
+            budget: &HashBudget::default(),
         };
         assert!(explainer.explain(black_box(&question)).causes.is_empty());
     })

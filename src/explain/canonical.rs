@@ -1,6 +1,6 @@
 //! A canonical request, taken apart into the parts that can be changed one by one.
 
-use super::words::redacted;
+use super::words::{redacted, shown_query, shown_value};
 
 /// The parts of a canonical request, each as it stands there. `host` is one of the headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +43,19 @@ impl Canonical {
             signed_headers: signed_headers.to_owned(),
             payload: payload.to_owned(),
         })
+    }
+
+    /// The text for people: no credential that was signed along is in it.
+    pub(super) fn shown(&self) -> String {
+        let headers = self.headers.iter();
+        let shown = Self {
+            query: shown_query(&self.query),
+            headers: headers
+                .map(|(name, value)| (name.clone(), shown_value(name, value).to_owned()))
+                .collect(),
+            ..self.clone()
+        };
+        redacted(&String::from_utf8_lossy(&shown.bytes()))
     }
 
     /// The bytes that are hashed.
@@ -100,10 +113,18 @@ impl Canonical {
         differing
             .map(|(line, arrived, signed)| Difference {
                 line: line.to_owned(),
-                signed: redacted(signed),
-                arrived: redacted(arrived),
+                signed: shown(line, signed),
+                arrived: shown(line, arrived),
             })
             .collect()
+    }
+}
+
+/// One line for people.
+fn shown(line: &str, value: &str) -> String {
+    match line {
+        "query" => redacted(&shown_query(value)),
+        line => redacted(shown_value(line, value)),
     }
 }
 
@@ -123,6 +144,24 @@ mod tests {
             [("a", "1"), ("b", "")]
         );
         assert!(Canonical::parse("GET\n/").is_none());
+    }
+
+    #[test]
+    fn no_credential_is_shown() {
+        let text = "GET\n/b/k\nX-Amz-Security-Token=hush&a=1\ncookie:id=hush\nhost:h:1\n\
+            x-amz-security-token:hush\n\ncookie;host;x-amz-security-token\nUNSIGNED-PAYLOAD";
+        let arrived = Canonical::parse(text).unwrap();
+        let shown = arrived.shown();
+        assert!(
+            !shown.contains("hush") && shown.contains("a=1\ncookie:(not shown)\nhost:h:1\n"),
+            "{shown}"
+        );
+        let mut signed = arrived.clone();
+        signed.query = signed.query.replace("hush", "hush2");
+        signed.headers[0].1 = "id=hush2".to_owned();
+        let found = Canonical::differences(&arrived, &signed);
+        assert_eq!(found.len(), 2);
+        assert!(!format!("{found:?}").contains("hush"), "{found:?}");
     }
 
     #[test]

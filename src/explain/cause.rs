@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::words::{instant, listed, span, this};
+use super::words::{instant, listed, shown_value, span, this};
 
 /// Why a request does not pass. What was found by trying is certain: with that one thing undone, the signature holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -233,7 +233,11 @@ impl Cause {
             Self::ParameterChanged { name, signed, arrived } => format!("{name} was changed after signing: from {signed} to {arrived}"),
             Self::QueryUnsorted => "the signer took the query in the order of the URL; it must be sorted by encoded name".to_owned(),
             Self::QueryUnencoded { how } => format!("the signer wrote the query otherwise than SigV4 wants in what it signed: {how}"),
-            Self::HeaderValue { name, signed, arrived } => format!("the signed header {name} came with another value: {signed:?} was signed, {arrived:?} arrived"),
+            Self::HeaderValue { name, signed, arrived } => format!(
+                "the signed header {name} came with another value: {:?} was signed, {:?} arrived",
+                shown_value(name, signed),
+                shown_value(name, arrived)
+            ),
             Self::HeaderMissing { names } => format!("{} signed, and not sent: {}", this(names.len(), "header is", "headers are"), listed(names)),
             Self::PayloadLine { signed, arrived } => format!("the payload line (x-amz-content-sha256) differs: {signed} was signed, the request says {arrived}"),
             Self::OtherSecret { signer } => format!("it was signed with a secret of {signer}, beside an access key id that is not {signer}'s"),
@@ -326,7 +330,11 @@ impl Cause {
             Self::ParameterChanged { .. } => "sign again with the value that is wanted: what is in the URL is covered by the signature".to_owned(),
             Self::QueryUnsorted => "sort the encoded parameters by name, then by value, in the canonical request; the URL itself may have any order".to_owned(),
             Self::QueryUnencoded { .. } => "encode every byte of a name or value but A-Z a-z 0-9 - . _ ~ as %XX in upper case, once, with / as %2F and a space as %20; write name= where there is no value".to_owned(),
-            Self::HeaderValue { name, signed, .. } => format!("send {name}: {signed} exactly as it was signed (HTTP clients append a charset or set a type of their own), or leave {name} out when signing"),
+            Self::HeaderValue { name, signed, .. } => format!(
+                "send {name}: {} exactly as it was signed (HTTP clients append a charset or set a type of their own), \
+                 or leave {name} out when signing",
+                shown_value(name, signed)
+            ),
             Self::HeaderMissing { names } => format!("send {} with the value that was signed, or sign again without", listed(names)),
             Self::PayloadLine { signed, .. } => match signed.as_str() {
                 "UNSIGNED-PAYLOAD" => "do not send x-amz-content-sha256 with the link, or send UNSIGNED-PAYLOAD".to_owned(),

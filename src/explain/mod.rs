@@ -10,6 +10,7 @@
 //! Explaining never grants: nothing here makes a permit that anybody acts on, no secret comes out, and no signature, least of all a right one for a
 //! request that was not signed.
 
+mod budget;
 mod canonical;
 mod cause;
 mod explanation;
@@ -24,6 +25,7 @@ mod tests;
 mod variation;
 mod words;
 
+pub use budget::HashBudget;
 pub use canonical::Difference;
 
 pub use explanation::{Explanation, Opens, Presence, Step, StepState, Told};
@@ -58,6 +60,8 @@ pub struct Explainer<'a> {
     pub hosts: &'a [String],
     /// The time of the request.
     pub now: OffsetDateTime,
+    /// What the explanation may cost.
+    pub budget: &'a HashBudget,
 }
 
 impl Explainer<'_> {
@@ -79,6 +83,22 @@ impl Explainer<'_> {
             body_sha256: None,
         };
         self.explain_request(&question, &request)
+    }
+
+    /// Whether a presigned URL's signature holds for some method, its time and its region aside. Nobody says which other
+    /// headers were sent, so a link that signs more than the host counts as not genuine.
+    pub fn is_genuine(&self, url: &str) -> bool {
+        ["GET", "PUT", "HEAD", "POST", "DELETE"]
+            .into_iter()
+            .any(|method| {
+                let question = Question {
+                    url: url.to_owned(),
+                    method: Some(method.to_owned()),
+                    ..Question::default()
+                };
+                let request = question.request(url);
+                request.is_ok_and(|request| matches!(self.leniently(&request), Lenient::Holds(_)))
+            })
     }
 
     fn explain_request(&self, question: &Question, request: &Request) -> Explanation {
@@ -233,6 +253,9 @@ impl Explainer<'_> {
             let Ok(query) = request.head.query() else {
                 return Lenient::Refused;
             };
+            if !self.budget.try_one(request.bytes()) {
+                return Lenient::Refused;
+            }
             let reject = match verdict::authenticate(&circumstances, &query) {
                 Ok(_) => return Lenient::Holds(also),
                 Err(Refusal::Signature(reject)) => reject,

@@ -142,6 +142,13 @@ impl Question {
 }
 
 impl Request {
+    /// The bytes of its head, which its canonical request is made of.
+    pub(super) fn bytes(&self) -> usize {
+        let headers = self.head.headers().iter();
+        let headers = headers.map(|(name, value)| name.as_str().len() + value.len());
+        self.head.path_and_query().len() + headers.sum::<usize>()
+    }
+
     /// The host of the URL's own text.
     pub(super) fn url_host(&self) -> Option<String> {
         let (_, rest) = self.text.split_once("://")?;

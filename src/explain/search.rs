@@ -1,5 +1,6 @@
 //! What did the client sign, where the signature does not match? One variation after another is tried, then two at a time, within a bound. What holds
-//! is certain: a signature has 256 bits. Nothing here lets a request pass.
+//! is certain: a signature has 256 bits. Nothing here lets a request pass. Each text that is made and hashed is paid from
+//! the explanation's budget; once that is spent, the search ends.
 
 use crate::sigv4::{Mismatch, Trial, TrialHash};
 
@@ -9,6 +10,9 @@ use super::{
     question::Request,
     variation::{self, Variation},
 };
+
+/// A kind of variation may make so large a share of the texts that the budget pays for.
+const SHARE_OF_A_KIND: u64 = 8;
 
 /// The most texts that are tried for one signature.
 pub(super) const MOST_TRIES: usize = 20_000;
@@ -45,20 +49,30 @@ pub(super) fn search(explainer: &Explainer<'_>, request: &Request, mismatch: &Mi
             crate::sigv4::signing_key(secret, &scope.date, &scope.region)
         });
     let url_host = request.url_host().filter(|host| host != canonical.host());
+    let base = canonical.bytes();
+    let (size, budget) = (base.len(), explainer.budget);
     let arrived = Arrived {
+        most_of_a_kind: budget.tries_within(size, SHARE_OF_A_KIND),
         explainer,
         head: &request.head,
         canonical: &canonical,
         url_host: url_host.as_deref(),
         body_sha256: request.body_sha256.as_deref(),
     };
-    let variations = variation::variations(&arrived);
+    if !budget.try_one(size) {
+        return facts;
+    }
+    let mut variations = variation::variations(&arrived);
+    // Making them costs about as much as hashing them.
+    if !budget.try_many(size, variations.len()) {
+        variations.clear();
+    }
     let mut tries = Tries {
         arrived: &canonical,
         found: Found::default(),
     };
     let holds = |hash: &TrialHash| trial.holds(hash, &scope, &right_key);
-    let base = TrialHash::of(&canonical.bytes());
+    let base = TrialHash::of(&base);
     tries.found.tries += 1;
     if trial.is_lowered() && holds(&base) {
         return tries.end(vec![Cause::SignatureCase], &[]);
@@ -66,6 +80,9 @@ pub(super) fn search(explainer: &Explainer<'_>, request: &Request, mismatch: &Mi
     // One variation.
     let mut hashes = Vec::with_capacity(variations.len());
     for variation in &variations {
+        if !budget.try_one(size) {
+            break;
+        }
         let hash = TrialHash::of(&made(&canonical, &[variation]).bytes());
         tries.found.tries += 1;
         if holds(&hash) {
@@ -74,8 +91,8 @@ pub(super) fn search(explainer: &Explainer<'_>, request: &Request, mismatch: &Mi
         hashes.push(hash);
     }
     // Another key, by itself and with one variation.
-    let keys = variation::keys(explainer, &key, &scope);
-    for other in &keys {
+    let keys = variation::keys(explainer, &key, &scope, arrived.most_of_a_kind);
+    for other in keys.iter().take_while(|_| budget.try_one(0)) {
         tries.found.tries += 1;
         if trial.holds(&base, &other.scope, &other.key) {
             return tries.end(vec![other.cause.clone()], &[]);
@@ -87,7 +104,7 @@ pub(super) fn search(explainer: &Explainer<'_>, request: &Request, mismatch: &Mi
             .skip(first + 1)
             .filter(|two| one.change.is_apart_from(&two.change))
         {
-            if tries.found.tries >= MOST_TRIES {
+            if tries.found.tries >= MOST_TRIES || !budget.try_one(size) {
                 break 'pairs;
             }
             tries.found.tries += 1;
@@ -98,7 +115,7 @@ pub(super) fn search(explainer: &Explainer<'_>, request: &Request, mismatch: &Mi
     }
     'keys: for other in &keys {
         for (variation, hash) in variations.iter().zip(&hashes) {
-            if tries.found.tries >= MOST_TRIES {
+            if tries.found.tries >= MOST_TRIES || !budget.try_one(0) {
                 break 'keys;
             }
             tries.found.tries += 1;

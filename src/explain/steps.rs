@@ -10,6 +10,7 @@ use crate::{
 
 use super::{
     Explainer, Step, StepState,
+    canonical::Canonical,
     question::Request,
     words::{instant, redacted, span},
 };
@@ -207,7 +208,9 @@ fn signature(explainer: &Explainer<'_>, request: &Request, verdict: &Verdict, re
     }
     if let Some(texts) = to_sign(explainer, request, verdict) {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        evidence.push(("canonical request", text(&texts.canonical_request)));
+        // One that cannot be taken apart is not shown: what is a credential in it is not known.
+        let canonical = Canonical::parse(&text(&texts.canonical_request));
+        evidence.extend(canonical.map(|canonical| ("canonical request", canonical.shown())));
         evidence.push(("string to sign", text(&texts.string_to_sign)));
     }
     step("signature", state(Reached::Signature, reached), evidence)

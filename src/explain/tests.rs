@@ -44,6 +44,7 @@ fn explain(snapshot: &Arc<Snapshot>, question: &Question) -> Explanation {
         settings: &Settings::default(),
         hosts: &["localhost:9000".to_owned()],
         now: NOW,
+        budget: &HashBudget::default(),
     };
     explainer.explain(question)
 }
@@ -131,6 +132,7 @@ fn the_public_url_that_was_signed_for_is_named() {
         settings: &settings,
         hosts: &[],
         now: NOW,
+        budget: &HashBudget::default(),
     };
     for (endpoint, named) in [(public, Some(public)), ("http://localhost:9000", None)] {
         let question = Question {
@@ -181,6 +183,7 @@ fn what_is_wrong_behind_an_expiry_is_told_too() {
         settings: &Settings::default(),
         hosts: &[],
         now: NOW + time::Duration::hours(2),
+        budget: &HashBudget::default(),
     };
     let explanation = explainer.explain(&asked(&Method::PUT, url));
     let names: Vec<_> = explanation

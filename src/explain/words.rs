@@ -1,5 +1,6 @@
 //! Times, spans and lists as people read them.
 
+use percent_encoding::percent_decode_str;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// `2026-11-24T12:00:00Z`
@@ -43,8 +44,83 @@ pub(super) fn this(count: usize, one: &str, many: &str) -> String {
     }
 }
 
-/// Without the signature that a damaged URL carries in its path: whoever reads an explanation need not be whoever has the link.
+/// What stands in place of a credential.
+const NOT_SHOWN: &str = "(not shown)";
+
+/// Whether a header or a query parameter of this name holds a credential: a cookie, a token, a key of the customer's.
+pub(super) fn is_credential(name: &str) -> bool {
+    const PARTS: &[&str] = &[
+        "authorization",
+        "cookie",
+        "token",
+        "secret",
+        "password",
+        "passwd",
+        "api-key",
+        "apikey",
+        "session",
+        "customer-key",
+    ];
+    const HARMLESS: &[&str] = &["continuation-token", "customer-key-md5"];
+    let name = percent_decode_str(name).decode_utf8_lossy().to_ascii_lowercase();
+    let harmless = HARMLESS.iter().any(|part| name.ends_with(part));
+    !harmless
+        && (name == "signature" || name == "x-amz-signature" || PARTS.iter().any(|part| name.contains(part)))
+}
+
+/// The value of a header or a parameter, unless it is a credential.
+pub(super) fn shown_value<'v>(name: &str, value: &'v str) -> &'v str {
+    match is_credential(name) && !value.is_empty() {
+        true => NOT_SHOWN,
+        false => value,
+    }
+}
+
+/// A query without the values of credentials.
+pub(super) fn shown_query(query: &str) -> String {
+    let pairs = query.split('&').map(|pair| match pair.split_once('=') {
+        Some((name, value)) => format!("{name}={}", shown_value(name, value)),
+        None => pair.to_owned(),
+    });
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+/// Without the signature and the token that a damaged URL carries in its path or in another value: whoever reads an
+/// explanation need not be whoever has the link.
 pub(super) fn redacted(text: &str) -> String {
+    without_token(&without_signature(text))
+}
+
+fn without_token(text: &str) -> String {
+    const NAME: &str = "x-amz-security-token";
+    const SEPARATORS: &[&str] = &["=", ":", "%3D", "%3d", "%253D", "%253d"];
+    const ENDS: &[&str] = &["&", "%26", "%2526", "\n", " ", "\"", "'"];
+    let lower = text.to_ascii_lowercase();
+    let (mut out, mut from) = (String::with_capacity(text.len()), 0);
+    while let Some(at) = lower.get(from..).and_then(|rest| rest.find(NAME)) {
+        let behind = from + at + NAME.len();
+        out.push_str(text.get(from..behind).unwrap_or_default());
+        from = behind;
+        let rest = text.get(behind..).unwrap_or_default();
+        let Some(separator) = SEPARATORS.iter().find(|separator| rest.starts_with(**separator)) else {
+            continue;
+        };
+        let value = rest.get(separator.len()..).unwrap_or_default();
+        let end = ENDS
+            .iter()
+            .filter_map(|end| value.find(end))
+            .min()
+            .unwrap_or(value.len());
+        if end > 0 {
+            out.push_str("=…");
+            from += separator.len() + end;
+        }
+    }
+    out + text.get(from..).unwrap_or_default()
+}
+
+/// Without the signature that a damaged URL carries in its path: whoever reads an explanation need not be whoever has the link.
+fn without_signature(text: &str) -> String {
     const NAME: &str = "X-Amz-Signature";
     let mut rest = text;
     let mut out = String::with_capacity(text.len());
@@ -83,6 +159,58 @@ mod tests {
         assert_eq!(
             redacted("X-Amz-SignedHeaders and X-Amz-Signature"),
             "X-Amz-SignedHeaders and X-Amz-Signature"
+        );
+    }
+
+    #[test]
+    fn tokens_are_left_out_wherever_they_stand() {
+        for (text, shown) in [
+            (
+                "a?X-Amz-Security-Token=Fw%2FoG&b=c",
+                "a?X-Amz-Security-Token=…&b=c",
+            ),
+            (
+                "/k%3FX-Amz-Security-Token%3DFwoG%26b",
+                "/k%3FX-Amz-Security-Token=…%26b",
+            ),
+            ("x-amz-security-token:FwoG\nhost", "x-amz-security-token=…\nhost"),
+            ("X-AMZ-SECURITY-TOKEN%253Dé", "X-AMZ-SECURITY-TOKEN=…"),
+            ("host;x-amz-security-token;x", "host;x-amz-security-token;x"),
+            ("X-Amz-Security-Token=", "X-Amz-Security-Token="),
+        ] {
+            assert_eq!(redacted(text), shown);
+        }
+    }
+
+    #[test]
+    fn credentials_are_told_by_their_names() {
+        for name in [
+            "cookie",
+            "authorization",
+            "proxy-authorization",
+            "x-amz-security-token",
+            "X-Amz-Security-Token",
+            "X%2DAmz%2DSecurity-Token",
+            "x-amz-server-side-encryption-customer-key",
+            "x-api-key",
+            "access_token",
+            "Signature",
+        ] {
+            assert!(is_credential(name), "{name}");
+        }
+        for name in [
+            "host",
+            "x-amz-date",
+            "X-Amz-Credential",
+            "X-Amz-SignedHeaders",
+            "continuation-token",
+            "x-amz-server-side-encryption-customer-key-md5",
+        ] {
+            assert!(!is_credential(name), "{name}");
+        }
+        assert_eq!(
+            shown_query("a=1&X-Amz-Security-Token=t%26&b&access_token="),
+            "a=1&X-Amz-Security-Token=(not shown)&b&access_token="
         );
     }
 

@@ -4,20 +4,23 @@ mod curl;
 mod har;
 mod show;
 
-use std::{io::Read, net::IpAddr, path::PathBuf, sync::Arc};
+use std::{net::IpAddr, path::PathBuf, sync::Arc};
 
 use time::OffsetDateTime;
 
 use crate::{
     clock::Clock,
     config::Config,
-    explain::{Explainer, Explanation, Opens, Presence, Question},
-    live,
+    explain::{Explainer, Explanation, HashBudget, Opens, Presence, Question},
+    live, operator_file,
     policy::Snapshot,
     store::{self, StoreError},
 };
 
 use super::{Cli, Outcome, Problem, admin, presign::header, selector::instant};
+
+/// The most bytes of a browser's recording.
+const MOST_RECORDING: u64 = 256 << 20;
 
 /// What is asked about passes: 0; is refused: 1. With several requests (--har): 0 if all pass.
 #[derive(Debug, clap::Args)]
@@ -66,7 +69,8 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
     let explanations = match &args.har {
         Some(file) => {
             let questions = har::questions(
-                &std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?,
+                &operator_file::read_input(file, MOST_RECORDING)
+                    .map_err(|error| format!("{}: {error}", file.display()))?,
             )?;
             if questions.is_empty() {
                 return Err(format!(
@@ -99,8 +103,7 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<Outcome, Problem> {
 fn one(args: &Args, config: &Config) -> Result<Explanation, Problem> {
     let mut what = args.what.clone().unwrap_or_default();
     if what == "-" {
-        what.clear();
-        std::io::stdin().read_to_string(&mut what)?;
+        what = operator_file::read_stream(std::io::stdin(), operator_file::SMALL)?.to_string();
     }
     let what = what.trim();
     if is_request_id(what) {
@@ -189,6 +192,7 @@ impl<'c> Offline<'c> {
             settings: &self.config.gateway.verdict,
             hosts: &self.hosts,
             now: self.now,
+            budget: &HashBudget::default(),
         };
         let explanation = explainer.explain(question);
         let (bucket, key) = match explanation.opens() {

@@ -78,8 +78,14 @@ type Headers = Vec<(String, String)>;
 pub(super) fn variations(arrived: &Arrived<'_>) -> Vec<Variation> {
     let headers = &arrived.canonical.headers;
     let mut found = Vec::with_capacity(64);
+    let mut left = arrived.most_of_a_kind;
     for (name, value) in headers.iter().filter(|(name, _)| name != "host") {
-        for other in other_values(arrived, name, value) {
+        let others = other_values(arrived, name, value);
+        let Some(rest) = left.checked_sub(others.len().saturating_add(1)) else {
+            break;
+        };
+        left = rest;
+        for other in others {
             let cause = Cause::HeaderValue {
                 name: name.clone(),
                 signed: other.clone(),

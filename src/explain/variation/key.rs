@@ -65,6 +65,7 @@ pub(in crate::explain) fn keys(
     explainer: &Explainer<'_>,
     key: &Key<'_>,
     scope: &TrialScope,
+    most: usize,
 ) -> Vec<OtherKey> {
     let secret = key.secret_access_key().expose();
     let mut found = Vec::with_capacity(64);
@@ -111,7 +112,7 @@ pub(in crate::explain) fn keys(
         .flat_map(|signer| explainer.snapshot.keys_of(signer));
     for third in others
         .filter(|third| third.access_key_id() != key.access_key_id())
-        .take(MOST_OTHERS)
+        .take(MOST_OTHERS.min(most))
     {
         let cause = Cause::OtherSecret {
             signer: third.signer().name().to_owned(),

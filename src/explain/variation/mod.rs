@@ -50,6 +50,8 @@ pub(super) struct Arrived<'a> {
     pub(super) canonical: &'a Canonical,
     /// The URL's own host, where another one arrived.
     pub(super) url_host: Option<&'a str>,
+    /// How many variations one kind may have that makes one for each parameter or header.
+    pub(super) most_of_a_kind: usize,
     /// The SHA-256 of the body, where it is known.
     pub(super) body_sha256: Option<&'a str>,
 }

@@ -54,7 +54,7 @@ pub(super) fn variations(arrived: &Arrived<'_>) -> Vec<Variation> {
             },
         });
     };
-    added(&pairs, &mut other);
+    added(&pairs, arrived.most_of_a_kind, &mut other);
     dropped(arrived, &pairs, &mut other);
     changed(&pairs, &mut other);
     written_otherwise(arrived, &pairs, &mut other);
@@ -62,7 +62,7 @@ pub(super) fn variations(arrived: &Arrived<'_>) -> Vec<Variation> {
 }
 
 /// Parameters that were put in after signing.
-fn added(pairs: &[Pair], other: &mut impl FnMut(Cause, String)) {
+fn added(pairs: &[Pair], most: usize, other: &mut impl FnMut(Cause, String)) {
     let is_extra = |name: &str| !SIX.contains(&name);
     let is_tracker = |name: &str| name.starts_with("utm_") || TRACKERS.contains(&name);
     let mut without = |gone: &dyn Fn(usize, &str) -> bool| {
@@ -81,7 +81,7 @@ fn added(pairs: &[Pair], other: &mut impl FnMut(Cause, String)) {
     let extras: Vec<usize> = (0..pairs.len())
         .filter(|at| pairs.get(*at).is_some_and(|(name, _)| is_extra(name)))
         .collect();
-    for extra in &extras {
+    for extra in extras.iter().take(most) {
         without(&|at, _| at == *extra);
     }
     without(&|_, name| is_tracker(name));

@@ -272,3 +272,77 @@ async fn what_cannot_be_revoked_is_told_and_nothing_is_written() {
         (Some(false), 5)
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conditional_denial_is_neither_proof_nor_removed() {
+    let gateway = gateway().await;
+    let conditional = "[[statement]]\nEffect = \"Deny\"\nAction = \"s3:*\"\n\
+        Resource = [\"arn:aws:s3:::pres-url-test\", \"arn:aws:s3:::pres-url-test/*\"]\n\
+        Condition = { NotIpAddress = { \"aws:SourceIp\" = \"127.0.0.0/8\" } }\n";
+    let before = format!("{conditional}\n{}", policy(&[EVERYTHING]));
+    gateway.save_policy(&before).await;
+    let link = gateway.link(&Method::GET, "a.txt");
+    assert_eq!(follow(&gateway, &link).await, "content");
+    let object = ["--object", "s3://pres-url-test", "--yes"];
+    let restored = postern(&gateway, &[&["restore"], &object[..]].concat());
+    assert!(String::from_utf8_lossy(&restored.stdout).starts_with("nothing to do"));
+    assert_eq!(std::fs::read_to_string(gateway.policy_file()).unwrap(), before);
+    changed(&gateway, &[&["revoke"], &object[..]].concat()).await;
+    assert_eq!(follow(&gateway, &link).await, DENIED);
+    changed(&gateway, &[&["restore"], &object[..]].concat()).await;
+    assert_eq!(std::fs::read_to_string(gateway.policy_file()).unwrap(), before);
+    // A plain denial by hand is told of, since the rule that was taken out is not the only one.
+    let plain = conditional
+        .split("Condition")
+        .next()
+        .unwrap()
+        .replacen("\n", "\nSid = \"legal\"\n", 1);
+    gateway
+        .save_policy(&format!("{plain}\n{}", policy(&[EVERYTHING])))
+        .await;
+    changed(&gateway, &[&["revoke"], &object[..]].concat()).await;
+    let said = changed(&gateway, &[&["restore"], &object[..]].concat()).await;
+    assert!(said.contains("another rule still revokes it"), "{said}");
+    assert_eq!(follow(&gateway, &link).await, DENIED);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shortened_url_does_not_shorten_its_revocation() {
+    let gateway = gateway().await;
+    let link = gateway.link(&Method::GET, "a.txt");
+    let (front, rest) = link.split_once("X-Amz-Expires=").unwrap();
+    let (_, back) = rest.split_once('&').unwrap();
+    let shortened = format!("{front}X-Amz-Expires=1&{back}");
+    let said = changed(&gateway, &["revoke", "--url", &shortened, "--yes"]).await;
+    assert!(!said.contains("until"), "{said}");
+    assert_eq!(follow(&gateway, &link).await, DENIED);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signed_before_now_closes_a_link_of_this_second() {
+    use postern::clock::Clock;
+    let gateway = TestGateway::with(Wishes {
+        policy: Some(policy(&[EVERYTHING])),
+        clock: Some(Clock::system()),
+        ..Wishes::default()
+    })
+    .await;
+    gateway.put("a.txt", "content");
+    // At the beginning of a second, so that the command runs within it.
+    let past = gateway.clock.now().nanosecond();
+    tokio::time::sleep(std::time::Duration::from_nanos(1_000_000_000 - u64::from(past))).await;
+    let link = gateway.link(&Method::GET, "a.txt");
+    assert_eq!(follow(&gateway, &link).await, "content");
+    changed(
+        &gateway,
+        &["revoke", "--signer", "alice", "--signed-before", "--yes"],
+    )
+    .await;
+    assert_eq!(follow(&gateway, &link).await, DENIED);
+    changed(
+        &gateway,
+        &["restore", "--signer", "alice", "--signed-before", "--yes"],
+    )
+    .await;
+    assert_eq!(follow(&gateway, &link).await, "content");
+}

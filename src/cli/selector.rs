@@ -1,13 +1,13 @@
 //! What a person means by a link, a key, a signer or an object, in one way for every command: to take it back, to give it back, to look it up in the
 //! audit trail.
 
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
     audit::Record,
     clock::Clock,
     sigv4::Presigned,
-    types::{BucketName, LinkId, Query, Span},
+    types::{BucketName, LinkId, Query},
 };
 
 use super::{Problem, s3_url::S3Url};
@@ -77,7 +77,8 @@ impl SelectorArgs {
         };
         Ok(Some(match self.signed_before.as_deref() {
             None => Selector::Signer(name),
-            Some(before) => Selector::SignedBefore(name, Some(instant(before)?)),
+            Some("now") => Selector::SignedBefore(name, Some(next_second(Clock::system().now()))),
+            Some(before) => Selector::SignedBefore(name, Some(whole_second(instant(before)?))),
         }))
     }
 
@@ -85,6 +86,21 @@ impl SelectorArgs {
     pub(super) fn required(&self) -> Result<Selector, Problem> {
         let selector = self.selector()?;
         Ok(selector.ok_or("what? Name one of --url, --link, --signer, --key and --object")?)
+    }
+
+    /// What is to be given back. An instant that nobody named is whichever the file holds.
+    pub(super) fn to_restore(&self) -> Result<Selector, Problem> {
+        Ok(match self.required()? {
+            Selector::SignedBefore(name, _) if self.signed_before.as_deref() == Some("now") => {
+                Selector::SignedBefore(name, None)
+            }
+            selector => selector,
+        })
+    }
+
+    /// The whole URL, where that was given.
+    pub(super) fn url(&self) -> Option<&str> {
+        self.url.as_deref()
     }
 
     /// Is it one link?
@@ -102,6 +118,22 @@ pub(super) fn instant(text: &str) -> Result<OffsetDateTime, Problem> {
     }
 }
 
+/// The instant, or the next whole second after it. Signatures are dated by whole seconds, so an instant within one would
+/// spare what was signed earlier in that second.
+pub(super) fn whole_second(at: OffsetDateTime) -> OffsetDateTime {
+    match at.nanosecond() {
+        0 => at,
+        _ => next_second(at),
+    }
+}
+
+/// The first whole second after this instant, which what was signed up to now comes before.
+fn next_second(at: OffsetDateTime) -> OffsetDateTime {
+    at.replace_nanosecond(0)
+        .unwrap_or(at)
+        .saturating_add(Duration::SECOND)
+}
+
 /// A link's name, and until when it could be used. Nothing else of the URL is kept.
 fn link(url: &str) -> Result<Selector, Problem> {
     const SHAPE: &str =
@@ -109,16 +141,9 @@ fn link(url: &str) -> Result<Selector, Problem> {
     let (_, query) = url.split_once('?').ok_or(SHAPE)?;
     let query = Query::parse(query.split('#').next().unwrap_or(query)).map_err(|_| SHAPE)?;
     let presigned = Presigned::parse(&query).map_err(|reject| format!("{SHAPE} ({reject})"))?;
-    let life: u64 = query
-        .first("X-Amz-Expires")
-        .and_then(|text| text.parse().ok())
-        .unwrap_or_default();
-    let until = presigned
-        .signed_at()
-        .saturating_add(Span::from_seconds(life).duration().try_into()?);
     Ok(Selector::Link {
         id: presigned.link_id().ok_or(SHAPE)?,
-        until: Some(until),
+        until: Some(presigned.expires_at()),
     })
 }
 
@@ -165,6 +190,47 @@ mod tests {
             "{{\"time\":\"2026-11-24T12:00:00Z\",\"outcome\":\"served\",{json}}}"
         ))
         .unwrap()
+    }
+
+    #[test]
+    fn signed_before_closes_the_second_that_has_begun() {
+        let at = |text| OffsetDateTime::parse(text, &Rfc3339).unwrap();
+        for (instant, whole, next) in [
+            (
+                "2026-11-24T12:00:00Z",
+                "2026-11-24T12:00:00Z",
+                "2026-11-24T12:00:01Z",
+            ),
+            (
+                "2026-11-24T12:00:00.000000001Z",
+                "2026-11-24T12:00:01Z",
+                "2026-11-24T12:00:01Z",
+            ),
+            (
+                "2026-11-24T23:59:59.999Z",
+                "2026-11-25T00:00:00Z",
+                "2026-11-25T00:00:00Z",
+            ),
+        ] {
+            assert_eq!(whole_second(at(instant)), at(whole), "{instant}");
+            assert_eq!(next_second(at(instant)), at(next), "{instant}");
+        }
+        let args = |before: &str| SelectorArgs {
+            signer: Some("bob".to_owned()),
+            signed_before: Some(before.to_owned()),
+            ..SelectorArgs::default()
+        };
+        let Selector::SignedBefore(_, Some(before)) = args("now").required().unwrap() else {
+            panic!("no instant")
+        };
+        // A link is dated by the second in which it was signed.
+        let signed_at = Clock::system().now().replace_nanosecond(0).unwrap() - Duration::SECOND;
+        assert!(before > signed_at && before.nanosecond() == 0, "{before}");
+        let given = args("2026-11-24T12:00:00.5Z").required().unwrap();
+        let expected = Selector::SignedBefore("bob".to_owned(), Some(at("2026-11-24T12:00:01Z")));
+        assert_eq!(given, expected);
+        let any = Selector::SignedBefore("bob".to_owned(), None);
+        assert_eq!(args("now").to_restore().unwrap(), any);
     }
 
     #[test]

@@ -12,7 +12,12 @@ use std::{
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::{LoadError, read};
+use crate::{
+    operator_file,
+    policy::{MAX_POLICY_BYTES, Snapshot},
+};
+
+use super::{LoadError, Loaded, read};
 
 /// How often another editor is waited for, which takes a moment where nobody is asked.
 const TRIES: usize = 20;
@@ -48,6 +53,9 @@ pub enum SaveError {
         /// The policy file.
         path: PathBuf,
     },
+    /// The new policy does not do what it was written for.
+    #[error("the policy was left as it is: {0}")]
+    Unproven(String),
     /// What came out is no policy.
     #[error("the policy would not be valid any more, so it was left as it is: {0}")]
     Invalid(LoadError),
@@ -79,7 +87,7 @@ impl Edit {
         if !(0..TRIES).any(locked) {
             return Err(SaveError::Locked { path });
         }
-        let text = fs::read_to_string(&file).map_err(failed(&file))?;
+        let text = read_policy(&file)?;
         Ok(Self {
             file,
             text,
@@ -92,17 +100,32 @@ impl Edit {
         &self.text
     }
 
-    /// Puts another text in its place, with the same owner and permissions, if it is a valid policy.
-    pub fn save(self, text: &str) -> Result<(), SaveError> {
+    /// The policy as it stands, as `serve` would read it.
+    pub fn snapshot(&self) -> Result<Snapshot, LoadError> {
+        read(&self.file).map(in_force)
+    }
+
+    /// Puts another text in its place, with the same owner and permissions, if it is a valid policy that the check takes.
+    /// The check sees what `serve` will read; what it returns as an error is for people.
+    pub fn save(
+        self,
+        text: &str,
+        check: impl FnOnce(&Snapshot) -> Result<(), String>,
+    ) -> Result<(), SaveError> {
         let new = beside(&self.file, "new");
-        let saved = self.write(&new, text);
+        let saved = self.write(&new, text, check);
         if saved.is_err() {
             _ = fs::remove_file(&new);
         }
         saved
     }
 
-    fn write(&self, new: &Path, text: &str) -> Result<(), SaveError> {
+    fn write(
+        &self,
+        new: &Path,
+        text: &str,
+        check: impl FnOnce(&Snapshot) -> Result<(), String>,
+    ) -> Result<(), SaveError> {
         let failed = |source| SaveError::File {
             path: new.to_owned(),
             source,
@@ -111,9 +134,9 @@ impl Edit {
         let mut file = create_like(new, &old).map_err(failed)?;
         file.write_all(text.as_bytes()).map_err(failed)?;
         file.sync_all().map_err(failed)?;
-        read(new).map_err(SaveError::Invalid)?;
-        let now = fs::read_to_string(&self.file).map_err(failed)?;
-        if now != self.text {
+        let snapshot = read(new).map(in_force).map_err(SaveError::Invalid)?;
+        check(&snapshot).map_err(SaveError::Unproven)?;
+        if read_policy(&self.file)? != self.text {
             return Err(SaveError::Changed {
                 path: self.file.clone(),
             });
@@ -147,6 +170,19 @@ fn create_private(path: &Path) -> io::Result<File> {
         .create_new(true)
         .mode(0o600)
         .open(path)
+}
+
+fn in_force(loaded: Loaded) -> Snapshot {
+    Snapshot::new(loaded.compiled, 0, loaded.digest)
+}
+
+fn read_policy(file: &Path) -> Result<String, SaveError> {
+    let text = operator_file::read_text(file, MAX_POLICY_BYTES as u64);
+    text.map(|text| text.to_string())
+        .map_err(|error| SaveError::File {
+            path: file.to_owned(),
+            source: io::Error::other(error),
+        })
 }
 
 /// `.policy.toml.lock` beside `policy.toml`.
@@ -189,7 +225,7 @@ mod tests {
         let edit = Edit::begin(&link).unwrap();
         assert_eq!(edit.text(), POLICY);
         let text = format!("{POLICY}revoked = true\n");
-        edit.save(&text).unwrap();
+        edit.save(&text, |_| Ok(())).unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), text);
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
         assert_eq!(
@@ -218,7 +254,7 @@ mod tests {
         if std::os::unix::fs::chown(&file, Some(12_345), Some(23_456)).is_err() {
             return;
         }
-        Edit::begin(&file).unwrap().save(POLICY).unwrap();
+        Edit::begin(&file).unwrap().save(POLICY, |_| Ok(())).unwrap();
         let after = fs::metadata(&file).unwrap();
         assert_eq!(
             (after.uid(), after.gid(), after.mode() & 0o777),
@@ -229,7 +265,10 @@ mod tests {
     #[test]
     fn what_is_no_policy_and_what_somebody_else_has_changed_are_left_alone() {
         let (folder, file) = home();
-        let invalid = Edit::begin(&file).unwrap().save("[[signer]]\n").unwrap_err();
+        let invalid = Edit::begin(&file)
+            .unwrap()
+            .save("[[signer]]\n", |_| Ok(()))
+            .unwrap_err();
         assert!(
             invalid.to_string().contains("this signer has no name"),
             "{invalid}"
@@ -237,7 +276,7 @@ mod tests {
         let edit = Edit::begin(&file).unwrap();
         assert!(matches!(Edit::begin(&file), Err(SaveError::Locked { .. })));
         fs::write(&file, format!("# by hand\n{POLICY}")).unwrap();
-        let changed = edit.save(&format!("{POLICY}revoked = true\n"));
+        let changed = edit.save(&format!("{POLICY}revoked = true\n"), |_| Ok(()));
         assert!(matches!(changed, Err(SaveError::Changed { .. })));
         assert!(fs::read_to_string(&file).unwrap().starts_with("# by hand"));
         assert_eq!(names(folder.path()), [".policy.toml.lock", "policy.toml"]);

@@ -17,6 +17,7 @@ mod error;
 mod evaluate;
 mod json;
 mod pattern;
+mod proof;
 mod reference;
 mod resource;
 mod review;

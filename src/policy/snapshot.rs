@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use crate::types::{Action, CacheUse, Resource, SecretKey, SigningKey};
+use crate::types::{Action, CacheUse, LinkId, Resource, SecretKey, SigningKey};
 
 use super::{
     compile::Compiled,
     condition::Context,
     evaluate::{Decision, Denial, StatementReference, evaluate},
     pattern::ResourceText,
-    revocation::{RevocationReference, Signed, revoked, rule_of_link, rules_of},
+    revocation::{RevocationReference, RevokedLink, Signed, revoked, rule_of_link, rules_of},
     signer::{Key, Signer},
     signing_keys::{MAX_SIGNING_KEYS, Scope, SigningKeys},
     statement::{Effect, Statement},
@@ -130,6 +130,11 @@ impl Snapshot {
             signed,
             now,
         )
+    }
+
+    /// The rule about a link, whether it still counts or not.
+    pub(super) fn revoked_link(&self, id: LinkId) -> Option<&RevokedLink> {
+        self.policy.revoked_links.get(&id)
     }
 
     /// Every rule that revokes, in the order of the file's signers, then of its links.

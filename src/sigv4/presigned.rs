@@ -71,6 +71,12 @@ impl<'h> Presigned<'h> {
         self.claim.signature.as_ref().map(Signature::link_id)
     }
 
+    /// When the link ends, by what it says itself.
+    pub fn expires_at(&self) -> OffsetDateTime {
+        let life = time::Duration::seconds(i64::from(self.expires_seconds));
+        self.claim.signed_at.saturating_add(life)
+    }
+
     /// When the request says that it was signed.
     pub fn signed_at(&self) -> OffsetDateTime {
         self.claim.signed_at

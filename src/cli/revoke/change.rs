@@ -1,10 +1,13 @@
 //! One rule more in a policy file, or one less. The file's text goes in and another comes out, with every comment and every line that the rule
 //! does not touch as it was.
 
-use time::{OffsetDateTime, UtcOffset, macros::format_description};
+use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339, macros::format_description};
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
-use crate::{cli::selector::Selector, types::BucketName};
+use crate::{
+    cli::selector::{Selector, whole_second},
+    types::BucketName,
+};
 
 /// Why the file cannot be changed so.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +24,13 @@ pub(super) enum ChangeError {
         "what {signer:?} signed before {before} is revoked already, which is later; restore it first if it is to be earlier"
     )]
     Earlier { signer: String, before: String },
+    #[error("--signed-before needs a time that can be written as RFC 3339")]
+    NoInstant,
+    #[error(
+        "what {signer:?} signed before {before} is revoked, which is another time; \
+         restore with that time, or with --signed-before alone"
+    )]
+    OtherInstant { signer: String, before: String },
 }
 
 /// Adds the rule. `None`: it stands there already.
@@ -33,8 +43,16 @@ pub(super) fn revoke(
     match selector {
         Selector::Link { id, until } => {
             let links = tables(document.as_table_mut(), "revoked_url")?;
-            if find(links, "sha256", &id.to_string()).is_some() {
-                return Ok(None);
+            let found = find(links, "sha256", &id.to_string());
+            if let Some(link) = found.and_then(|at| links.get_mut(at)) {
+                if lasts(link, *until) {
+                    return Ok(None);
+                }
+                match until.and_then(instant) {
+                    Some(until) => put(link, "until", value(until)),
+                    None => _ = link.remove("until"),
+                }
+                return Ok(Some(document.to_string()));
             }
             let mut link = Table::new();
             link.insert("sha256", value(id.to_string()));
@@ -62,15 +80,10 @@ pub(super) fn revoke(
         }
         Selector::SignedBefore(name, before) => {
             let signer = signer(&mut document, name)?;
-            let Some(before) = before.and_then(instant) else {
-                return Ok(None);
-            };
+            let before = before.and_then(instant).ok_or(ChangeError::NoInstant)?;
             // Both are written in UTC by this command; one of another offset is compared as the instant that it is.
             if let Some(standing) = signer.get("signed_before").and_then(standing) {
-                let wanted = OffsetDateTime::parse(
-                    &before.to_string(),
-                    &time::format_description::well_known::Rfc3339,
-                );
+                let wanted = OffsetDateTime::parse(&before.to_string(), &Rfc3339);
                 match wanted.map(|wanted| wanted.cmp(&standing)) {
                     Ok(std::cmp::Ordering::Equal) => return Ok(None),
                     Ok(std::cmp::Ordering::Less) => {
@@ -87,7 +100,10 @@ pub(super) fn revoke(
         Selector::Object(bucket, key) => {
             let resources = resources(bucket, key.as_deref());
             let statements = tables(document.as_table_mut(), "statement")?;
-            if statements.iter().any(|statement| denies(statement, &resources)) {
+            if statements
+                .iter()
+                .any(|statement| is_own_denial(statement, &resources))
+            {
                 return Ok(None);
             }
             let mut statement = Table::new();
@@ -116,13 +132,25 @@ pub(super) fn restore(text: &str, selector: &Selector) -> Result<Option<String>,
         }
         Selector::Signer(name) => signer(&mut document, name)?.remove("revoked").is_some(),
         Selector::Key(id) => key(&mut document, id)?.remove("revoked").is_some(),
-        Selector::SignedBefore(name, _) => signer(&mut document, name)?.remove("signed_before").is_some(),
+        Selector::SignedBefore(name, before) => {
+            let signer = signer(&mut document, name)?;
+            let found = signer.get("signed_before").map(standing);
+            match (found, before) {
+                (Some(Some(found)), Some(before)) if found != *before => {
+                    return Err(ChangeError::OtherInstant {
+                        signer: name.clone(),
+                        before: found.format(&Rfc3339).unwrap_or_default(),
+                    });
+                }
+                _ => signer.remove("signed_before").is_some(),
+            }
+        }
         Selector::Object(bucket, key) => {
             let resources = resources(bucket, key.as_deref());
             let statements = tables(document.as_table_mut(), "statement")?;
             let standing = statements
                 .iter()
-                .position(|statement| denies(statement, &resources));
+                .position(|statement| is_own_denial(statement, &resources));
             match standing {
                 Some(at) => {
                     statements.remove(at);
@@ -199,21 +227,28 @@ fn put(table: &mut Table, name: &str, mut item: Item) {
     table.insert(name, item);
 }
 
-/// Does a statement deny everything on exactly these resources?
-fn denies(statement: &Table, resources: &[String]) -> bool {
+/// Whether a statement is exactly the one that this command writes for these resources. One with a condition, a Sid or
+/// anything else besides is the operator's: it may deny less, and it is not this command's to remove.
+fn is_own_denial(statement: &Table, resources: &[String]) -> bool {
     let is = |name: &str, wanted: &str| statement.get(name).and_then(Item::as_str) == Some(wanted);
-    let named: Option<Vec<String>> =
-        statement
-            .get("Resource")
-            .and_then(Item::as_value)
-            .map(|named| match named {
-                toml_edit::Value::Array(list) => list
-                    .iter()
-                    .filter_map(|one| one.as_str().map(str::to_owned))
-                    .collect(),
-                one => one.as_str().map(str::to_owned).into_iter().collect(),
-            });
-    is("Effect", "Deny") && is("Action", "s3:*") && named.is_some_and(|named| named == resources)
+    let named = statement.get("Resource").and_then(Item::as_array);
+    let names_these = named.is_some_and(|named| {
+        named.len() == resources.len()
+            && named
+                .iter()
+                .zip(resources)
+                .all(|(named, wanted)| named.as_str() == Some(wanted))
+    });
+    statement.len() == 3 && is("Effect", "Deny") && is("Action", "s3:*") && names_these
+}
+
+/// Whether the rule about a link counts until the link ends.
+fn lasts(link: &Table, end: Option<OffsetDateTime>) -> bool {
+    match (link.get("until"), end) {
+        (None, _) => true,
+        (Some(until), Some(end)) => standing(until).is_some_and(|until| until >= end),
+        (Some(_), None) => false,
+    }
 }
 
 /// What a statement must name. A wildcard or a dollar sign of the key stands for itself.
@@ -229,10 +264,11 @@ fn resources(bucket: &BucketName, key: Option<&str>) -> Vec<String> {
     }
 }
 
-/// A TOML time in UTC, by the second.
+/// A TOML time in UTC by the second, rounded up: a rule must not end, or begin to spare, before its instant.
 fn instant(at: OffsetDateTime) -> Option<toml_edit::Datetime> {
     let form = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
-    at.to_offset(UtcOffset::UTC).format(form).ok()?.parse().ok()
+    let at = whole_second(at).to_offset(UtcOffset::UTC);
+    at.format(form).ok()?.parse().ok()
 }
 
 fn standing(item: &Item) -> Option<OffsetDateTime> {
@@ -240,7 +276,7 @@ fn standing(item: &Item) -> Option<OffsetDateTime> {
         .as_datetime()
         .map(ToString::to_string)
         .or_else(|| item.as_str().map(str::to_owned))?;
-    OffsetDateTime::parse(&text, &time::format_description::well_known::Rfc3339).ok()
+    OffsetDateTime::parse(&text, &Rfc3339).ok()
 }
 
 #[cfg(test)]
@@ -310,6 +346,72 @@ mod tests {
             "Resource = [\"arn:aws:s3:::films/why${?}${*}${$}.mp4\"]\n",
         ] {
             assert!(text.contains(part), "{part}\n is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn only_the_rule_that_the_command_writes_is_its_own() {
+        let films = Selector::Object(BucketName::parse("films").unwrap(), None);
+        let written = with_rule(POLICY, &films).unwrap().unwrap();
+        let own = "Effect = \"Deny\"\nAction = \"s3:*\"\n\
+            Resource = [\"arn:aws:s3:::films\", \"arn:aws:s3:::films/*\"]\n";
+        assert!(written.contains(&format!("[[statement]]\n{own}")), "{written}");
+        let condition = "{ NotIpAddress = { 'aws:SourceIp' = '10.0.0.0/8' } }";
+        for operators in [
+            format!("{own}Condition = {condition}\n"),
+            format!("{own}\n[statement.Condition.NotIpAddress]\n'aws:SourceIp' = '10.0.0.0/8'\n"),
+            format!("Sid = 'legal'\n{own}"),
+            own.replace("Action = \"s3:*\"", "NotAction = \"s3:GetObject\""),
+            own.replace("Action = \"s3:*\"", "Action = [\"s3:*\"]"),
+            own.replace("Action = \"s3:*\"", "Action = \"s3:Get*\""),
+            own.replace("Resource =", "NotResource ="),
+            own.replace("\"Deny\"", "\"Allow\""),
+            own.replace("[\"arn:aws:s3:::films\", ", "["),
+            own.replace("[\"arn", "[1, \"arn"),
+            own.replace("films/*\"]", "films/*\", \"arn:aws:s3:::other\"]"),
+        ] {
+            let text = format!("{POLICY}[[statement]]\n{operators}");
+            let revoked = with_rule(&text, &films).unwrap();
+            let revoked = revoked.unwrap_or_else(|| panic!("taken for its own: {operators}"));
+            assert!(revoked.contains(&operators), "{revoked}");
+            assert_eq!(restore(&text, &films), Ok(None), "{operators}");
+            // Its own is found among the others, and they stay.
+            assert_eq!(restore(&revoked, &films).unwrap().as_deref(), Some(text.as_str()));
+        }
+    }
+
+    #[test]
+    fn a_rule_that_ends_before_its_link_is_made_to_last() {
+        let link = |until| Selector::Link {
+            id: LinkId::parse(&"0a".repeat(32)).unwrap(),
+            until,
+        };
+        let (noon, later) = (
+            datetime!(2026-11-30 12:00 UTC),
+            datetime!(2026-11-30 12:00:00.5 UTC),
+        );
+        let short = with_rule(POLICY, &link(Some(noon))).unwrap().unwrap();
+        assert_eq!(with_rule(&short, &link(Some(noon))), Ok(None));
+        let longer = with_rule(&short, &link(Some(later))).unwrap().unwrap();
+        assert!(longer.contains("until = 2026-11-30T12:00:01Z\n"), "{longer}");
+        assert_eq!(longer.matches("[[revoked_url]]").count(), 1, "{longer}");
+        let endless = with_rule(&short, &link(None)).unwrap().unwrap();
+        assert!(!endless.contains("until"), "{endless}");
+        assert_eq!(with_rule(&endless, &link(Some(later))), Ok(None));
+    }
+
+    #[test]
+    fn restore_leaves_another_instant_alone() {
+        let at = |day: u8| Some(datetime!(2026-11-01 0:00 UTC).replace_day(day).unwrap());
+        let bob = |before| Selector::SignedBefore("bob".to_owned(), before);
+        let revoked = with_rule(POLICY, &bob(at(20))).unwrap().unwrap();
+        let other = restore(&revoked, &bob(at(19)));
+        assert!(
+            matches!(other, Err(ChangeError::OtherInstant { .. })),
+            "{other:?}"
+        );
+        for before in [at(20), None] {
+            assert_eq!(restore(&revoked, &bob(before)).unwrap().as_deref(), Some(POLICY));
         }
     }
 

@@ -2,13 +2,20 @@
 
 mod change;
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::Arc,
+};
 
 use serde_json::json;
 
 use crate::{
     audit::{LinkUse, Record},
-    live::save::Edit,
+    clock::Clock,
+    config::Config,
+    explain::{Explainer, HashBudget},
+    live::{self, save::Edit},
+    policy::Snapshot,
 };
 
 use super::{
@@ -49,11 +56,21 @@ pub(super) enum Direction {
 }
 
 pub(super) fn run(cli: &Cli, args: &Args, direction: Direction) -> Result<Outcome, Problem> {
-    let mut selector = args.selector.required()?;
+    let mut selector = match direction {
+        Direction::Revoke => args.selector.required()?,
+        Direction::Restore => args.selector.to_restore()?,
+    };
     if args.note.is_some() && !args.selector.is_link() {
         return Err("a note is kept with one link: use --note with --url or --link".into());
     }
     let config = cli.config()?;
+    if let (Direction::Revoke, Selector::Link { until, .. }, Some(url)) =
+        (direction, &mut selector, args.selector.url())
+        && !is_genuine(&config, url)?
+    {
+        // Whoever changed the URL may have shortened its life, and the rule must outlast the link.
+        *until = None;
+    }
     let (will_stop, will_cut) = match direction {
         Direction::Revoke => {
             // In this order: by the time the gateway answers, what it does not name as running is in the trail.
@@ -74,7 +91,10 @@ pub(super) fn run(cli: &Cli, args: &Args, direction: Direction) -> Result<Outcom
     let file = config.policy.file.display().to_string();
     let Some(text) = changed else {
         let told = match direction {
-            Direction::Revoke => "nothing to do: it is revoked already",
+            Direction::Revoke => {
+                prove(&edit.snapshot()?, &selector)?;
+                "nothing to do: it is revoked already"
+            }
             Direction::Restore => "nothing to do: no such rule is in the policy file",
         };
         tell(args, &file, &[], &will_stop, false, told);
@@ -99,16 +119,55 @@ pub(super) fn run(cli: &Cli, args: &Args, direction: Direction) -> Result<Outcom
         tell(args, &file, &[], &will_stop, false, "nothing was written");
         return Ok(Outcome::No);
     }
-    edit.save(&text)?;
-    tell(
-        args,
-        &file,
-        &lines,
-        &will_stop,
-        true,
-        "written; a running gateway takes it up within a second",
-    );
+    let mut told = "written; a running gateway takes it up within a second";
+    edit.save(&text, |snapshot| match direction {
+        Direction::Revoke => prove(snapshot, &selector),
+        Direction::Restore => {
+            if is_revoked(snapshot, &selector) {
+                told = "written, but another rule still revokes it: `postern check` lists them";
+            }
+            Ok(())
+        }
+    })?;
+    tell(args, &file, &lines, &will_stop, true, told);
     Ok(Outcome::Yes)
+}
+
+/// Whether the policy refuses all that the selector names, as `serve` would decide.
+fn is_revoked(snapshot: &Snapshot, selector: &Selector) -> bool {
+    match selector {
+        Selector::Link { id, until } => snapshot.revokes_link(*id, *until),
+        Selector::Signer(name) => snapshot.revokes_signer(name),
+        Selector::Key(id) => snapshot.revokes_key(id),
+        Selector::SignedBefore(name, Some(before)) => snapshot.revokes_signed_before(name, *before),
+        Selector::SignedBefore(name, None) => snapshot.revokes_signer(name),
+        Selector::Object(bucket, key) => snapshot.denies_everyone(bucket, key.as_deref()),
+    }
+}
+
+/// Before "revoked" is said: the policy in the file must deny it.
+fn prove(snapshot: &Snapshot, selector: &Selector) -> Result<(), String> {
+    match is_revoked(snapshot, selector) {
+        true => Ok(()),
+        false => Err(
+            "with this rule the policy would still allow it; write the rule by hand, \
+             and see `postern check`"
+                .to_owned(),
+        ),
+    }
+}
+
+/// Whether the URL is as it was signed, by a key of this policy. Then its end is the link's own.
+fn is_genuine(config: &Config, url: &str) -> Result<bool, Problem> {
+    let loaded = live::read(&config.policy.file)?;
+    let explainer = Explainer {
+        snapshot: &Arc::new(Snapshot::new(loaded.compiled, 0, loaded.digest)),
+        settings: &config.gateway.verdict,
+        hosts: &[],
+        now: Clock::system().now(),
+        budget: &HashBudget::default(),
+    };
+    Ok(explainer.is_genuine(url))
 }
 
 /// The lines that go and come, in order: the rules are short, and everything else stays.

@@ -557,3 +557,52 @@ fn no_command_prints_what_steers_a_terminal() {
         );
     }
 }
+
+#[test]
+fn simulate_and_decisions_fold_tag_keys_as_the_server_does() {
+    let policy = format!(
+        "{POLICY}[[signer.statement]]\nEffect = \"Deny\"\nAction = \"s3:*\"\nResource = \"*\"\n\
+         Condition = {{ StringEquals = {{ \"s3:ExistingObjectTag/class\" = \"secret\" }} }}\n"
+    );
+    let program = program(&policy);
+    let simulate = [
+        "simulate",
+        "--signer",
+        "alice",
+        "--action",
+        "s3:GetObject",
+        "--resource",
+        "pres-url-test/a",
+    ];
+    let address = ["--context", "aws:SourceIp=10.0.0.1"];
+    for (more, code, said) in [
+        (
+            &["--context", "s3:ExistingObjectTag/Class=secret"][..],
+            1,
+            "denied by policy.toml line 18",
+        ),
+        (&["--context", "s3:ExistingObjectTag/CLASS=open"], 0, "allowed by"),
+        (&[], 0, "allowed by"),
+        (
+            &["--context", "aws:SourceIp=10.0.0.2"],
+            2,
+            "has one value in a request",
+        ),
+        (&["--context", "aws:SecureTransport=yes"], 2, "true or false"),
+        (
+            &["--context", "aws:username=bob"],
+            2,
+            "is \"alice\" for this signer",
+        ),
+    ] {
+        let found = run(&program, &[&simulate[..], &address, more].concat());
+        assert!(
+            found.0 == Some(code) && found.1.contains(said),
+            "{more:?}: {found:?}"
+        );
+    }
+    let decisions = "alice s3:GetObject s3://pres-url-test/a aws:SourceIp=10.0.0.1 s3:ExistingObjectTag/Class=secret => deny\n";
+    fs::write(program.folder.path().join("decisions"), decisions).unwrap();
+    let checked = run(&program, &["check", "--decisions", "decisions"]);
+    assert_eq!(checked.0, Some(0), "{checked:?}");
+}

@@ -58,7 +58,7 @@ pub(super) const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 
 impl Payload {
     /// Takes a declared value: one of AWS's words, or 64 hexadecimal digits of either case.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         Some(match text {
             UNSIGNED_PAYLOAD => Self::Unsigned,
             "STREAMING-UNSIGNED-PAYLOAD-TRAILER" => Self::Streaming(Streaming::UnsignedTrailer),

@@ -15,9 +15,35 @@ use crate::{
 
 use super::Circumstances;
 
-/// One request, as conditions see it.
-pub(super) struct RequestContext {
-    pub(super) verified: Verified,
+mod described;
+
+pub use described::{DescribeError, DescribedRequest};
+
+/// What a signature says, as conditions see it.
+pub(super) trait SignatureFacts {
+    fn signed_at(&self) -> OffsetDateTime;
+    fn mechanism(&self) -> Mechanism;
+    fn payload(&self) -> Payload;
+}
+
+impl SignatureFacts for Verified {
+    fn signed_at(&self) -> OffsetDateTime {
+        Self::signed_at(self)
+    }
+
+    fn mechanism(&self) -> Mechanism {
+        Self::mechanism(self)
+    }
+
+    fn payload(&self) -> Payload {
+        Self::payload(self)
+    }
+}
+
+/// One request, as conditions see it. Only a [`DescribedRequest`] has a signature that nobody verified, and it is decided
+/// by for people alone.
+pub(super) struct RequestContext<S = Verified> {
+    pub(super) verified: S,
     pub(super) signer: Arc<str>,
     head: Arc<RequestHead>,
     client: Client,
@@ -120,7 +146,9 @@ impl RequestContext {
     pub(super) fn now(&self) -> OffsetDateTime {
         self.now
     }
+}
 
+impl<S: SignatureFacts> RequestContext<S> {
     fn header(&self, name: HeaderName) -> Fact<'_> {
         let value = FoldedHeaders::new(self.head.headers()).value(name.as_str());
         Fact::of(value.map(|value| String::from_utf8_lossy(&value).into_owned()))
@@ -193,15 +221,22 @@ pub(super) enum ObjectTags<'t> {
 }
 
 /// A request at one point of its way: with what is known by then.
-pub(super) struct Seen<'r> {
-    pub(super) request: &'r RequestContext,
+pub(super) struct Seen<'r, S = Verified> {
+    pub(super) request: &'r RequestContext<S>,
     pub(super) object_tags: ObjectTags<'r>,
     /// The tags that take effect and that the head does not hold, once they are known.
     pub(super) later_tags: Option<&'r [Tag]>,
 }
 
-impl Context for Seen<'_> {
+impl<S: SignatureFacts> Context for Seen<'_, S> {
     fn fact(&self, key: &ConditionKey) -> Fact<'_> {
+        self.known(key)
+    }
+}
+
+impl<'r, S: SignatureFacts> Seen<'r, S> {
+    /// What the key holds.
+    fn known(&self, key: &ConditionKey) -> Fact<'r> {
         let request_tags = match (&self.request.said.tags, self.later_tags) {
             (RequestTags::Given(tags), _) => Some(tags.as_slice()),
             (RequestTags::Later, tags) => tags,

@@ -20,6 +20,7 @@ mod settings;
 
 pub use authenticate::{Authenticated, authenticate};
 pub use authorize::{authorize, failing_conditions};
+pub use context::{DescribeError, DescribedRequest};
 pub use form::{decide_form, is_form};
 pub use grounds::Grounds;
 pub use identity::Identity;

@@ -42,8 +42,8 @@ fn line(record: &Record) -> String {
     }
     let outcome = record.outcome.name();
     if let Some(repeated) = record.repeated {
-        let client = escaped(record.client.as_deref().unwrap_or("-"));
-        let reason = escaped(record.reason.as_deref().unwrap_or("for various reasons"));
+        let client = printable(record.client.as_deref().unwrap_or("-"));
+        let reason = printable(record.reason.as_deref().unwrap_or("for various reasons"));
         return format!(
             "{} {outcome} {} more from {client}: {reason}",
             record.shown_time(),

@@ -1,12 +1,11 @@
 //! One question to a policy, as people write it, and its answer.
 
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use time::OffsetDateTime;
 
 use crate::{
-    policy::{
-        ConditionKey, Decision, Denial, GivenContext, PlainKey, RevocationReference, Snapshot, Statement,
-    },
+    policy::{ConditionKey, Decision, Denial, RevocationReference, Snapshot, Statement},
     types::{Action, BucketName, ObjectKey, Resource},
+    verdict::DescribedRequest,
 };
 
 use super::Problem;
@@ -17,7 +16,7 @@ pub(in crate::cli) struct Question {
     signer: String,
     action: Action,
     target: Target,
-    context: GivenContext,
+    context: Vec<(ConditionKey, String)>,
 }
 
 #[derive(Debug)]
@@ -48,14 +47,14 @@ impl Answer {
 }
 
 impl Question {
-    /// Reads a question; a context is `KEY=VALUE`, and a key that stands twice has two values.
+    /// Reads a question; a context is `KEY=VALUE`. Only `s3:RequestObjectTagKeys` may be given more than once.
     pub(in crate::cli) fn new(
         signer: &str,
         action: &str,
         resource: &str,
         context: &[impl AsRef<str>],
     ) -> Result<Self, Problem> {
-        let mut given = GivenContext::default();
+        let mut given = Vec::with_capacity(context.len());
         for pair in context {
             let pair = pair.as_ref();
             let (key, value) = pair
@@ -65,7 +64,7 @@ impl Question {
                 Some(nearest) => format!("{key:?} is no condition key; did you mean {nearest:?}?"),
                 None => format!("{key:?} is no condition key; docs/CONFIGURATION.md lists them"),
             })?;
-            given.add(key, value.to_owned());
+            given.push((key, value.to_owned()));
         }
         Ok(Self {
             signer: signer.to_owned(),
@@ -86,21 +85,8 @@ impl Question {
         let signer = snapshot
             .signer(&self.signer)
             .ok_or_else(|| format!("there is no signer {:?} in the policy file", self.signer))?;
-        let mut context = self.context.clone();
-        let name = signer.name();
-        for (key, value) in [
-            (PlainKey::Username, name.to_owned()),
-            (PlainKey::Userid, name.to_owned()),
-            (
-                PlainKey::PrincipalArn,
-                format!("arn:aws:iam::{account_id}:user/{name}"),
-            ),
-            (PlainKey::CurrentTime, now.format(&Rfc3339)?),
-            (PlainKey::EpochTime, now.unix_timestamp().to_string()),
-            (PlainKey::SignatureVersion, "AWS4-HMAC-SHA256".to_owned()),
-        ] {
-            context.add_default(key, value);
-        }
+        let given = self.context.iter().map(|(key, value)| (key, value.as_str()));
+        let context = DescribedRequest::new(signer, account_id, now, given)?;
         let resource = match &self.target {
             Target::Service => Resource::Service,
             Target::Bucket(bucket) => Resource::Bucket(bucket),

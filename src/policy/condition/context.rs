@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use crate::types::Tag;
 
-use super::{super::case, ConditionKey, PlainKey};
+use super::{super::case, ConditionKey};
 
 /// What one request says of itself, asked key by key and only where a statement needs it.
 pub trait Context {
@@ -60,11 +60,6 @@ impl GivenContext {
     /// Adds a value of a key. A second one for the same key is another value of it.
     pub fn add(&mut self, key: impl Into<ConditionKey>, value: String) {
         self.0.entry(key.into()).or_default().push(value);
-    }
-
-    /// Adds a value of a key that has none yet.
-    pub fn add_default(&mut self, key: PlainKey, value: String) {
-        self.0.entry(key.into()).or_insert_with(|| vec![value]);
     }
 }
 

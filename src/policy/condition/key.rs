@@ -40,7 +40,8 @@ macro_rules! plain_keys {
         pub enum PlainKey { $(#[doc = concat!("`", $name, "`: ", $about)] $variant,)* }
 
         impl PlainKey {
-            const ALL: &[Self] = &[$(Self::$variant,)*];
+            /// Every one.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
             /// AWS's name.
             pub fn name(self) -> &'static str {

@@ -162,6 +162,7 @@ impl Call {
             }
             (Operation::DeleteObject, _) => {
                 unsupported::version(query)?;
+                unsupported::on_removal(headers)?;
                 Self::DeleteObject(write::condition(headers)?)
             }
             (Operation::DeleteObjects, _) => Self::DeleteObjects,
@@ -188,7 +189,7 @@ impl Call {
                 Self::CompleteMultipartUpload(Box::new(CompleteMultipartUpload::parse(query, headers)?))
             }
             (Operation::AbortMultipartUpload, _) => {
-                unsupported::on_abort(headers)?;
+                unsupported::on_removal(headers)?;
                 Self::AbortMultipartUpload(multipart::upload_id(query)?)
             }
             (Operation::ListParts, _) => Self::ListParts(ListParts::parse(query)?),

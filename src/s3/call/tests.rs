@@ -407,3 +407,17 @@ fn condition_on_content_needs_reading_and_one_on_existence_does_not() {
         }
     }
 }
+
+#[test]
+fn condition_that_is_not_built_keeps_what_it_guards() {
+    for name in [
+        "x-amz-if-match-initiated-time",
+        "x-amz-if-match-last-modified-time",
+        "x-amz-if-match-size",
+    ] {
+        for raw in ["", "uploadId=AAAA"] {
+            let removed = ask(Method::DELETE, Some("k"), raw, &[(name, "1")]).map(|_| ());
+            assert_eq!(removed, Err(ErrorCode::NotImplemented), "{name} {raw}");
+        }
+    }
+}

@@ -45,12 +45,17 @@ pub(in crate::s3) fn on_write(query: &Query<'_>, headers: CallHeaders<'_>) -> Re
     Ok(())
 }
 
-/// On AbortMultipartUpload: the condition that only directory buckets know.
-pub(super) fn on_abort(headers: CallHeaders<'_>) -> Result<(), S3Error> {
-    const NAME: &str = "x-amz-if-match-initiated-time";
-    match headers.contains(NAME) {
-        true => Err(not_implemented(NAME)),
-        false => Ok(()),
+/// On AbortMultipartUpload and DeleteObject: the conditions that only directory buckets know. To
+/// ignore one would delete what its client wants to keep.
+pub(super) fn on_removal(headers: CallHeaders<'_>) -> Result<(), S3Error> {
+    const NAMES: [&str; 3] = [
+        "x-amz-if-match-initiated-time",
+        "x-amz-if-match-last-modified-time",
+        "x-amz-if-match-size",
+    ];
+    match NAMES.into_iter().find(|name| headers.contains(name)) {
+        Some(name) => Err(not_implemented(name)),
+        None => Ok(()),
     }
 }
 

@@ -38,7 +38,10 @@ enum FolderKind {
 
 /// A path of the gateway's own that shares a namespace with users' names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Overlap {
+pub struct Overlap(Box<Found>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Found {
     path: PathBuf,
     /// Where it leads, if that is elsewhere.
     real: Option<PathBuf>,
@@ -56,12 +59,13 @@ enum How {
 
 impl fmt::Display for Overlap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (path, folder) = (self.path.display(), self.folder.path.display());
+        let found = &self.0;
+        let (path, folder) = (found.path.display(), found.folder.path.display());
         write!(f, "{path}")?;
-        if let Some(real) = &self.real {
+        if let Some(real) = &found.real {
             write!(f, " (which leads to {})", real.display())?;
         }
-        match (self.how, &self.folder.kind) {
+        match (found.how, &found.folder.kind) {
             (How::Below, FolderKind::Root) => write!(
                 f,
                 " lies below storage.root ({folder}), where users' buckets have their names"
@@ -153,7 +157,7 @@ impl Overlap {
         let path = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
         let real = names.last().filter(|real| **real != path).cloned();
         let folder_path = std::path::absolute(&folder.path).unwrap_or_else(|_| folder.path.clone());
-        Self {
+        Self(Box::new(Found {
             path,
             real,
             folder: UserFolder {
@@ -161,7 +165,7 @@ impl Overlap {
                 path: folder_path,
             },
             how,
-        }
+        }))
     }
 }
 

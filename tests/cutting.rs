@@ -255,6 +255,120 @@ async fn a_stalled_stream_of_http_2_is_cut_too() {
     assert!(body.collect().await.is_err());
 }
 
+/// An HTTP/2 client whose streams have this window.
+async fn http2_with_window(
+    gateway: &TestGateway,
+    window: u32,
+) -> (
+    h2::client::SendRequest<Bytes>,
+    h2::client::Connection<tokio_rustls::client::TlsStream<TcpStream>, Bytes>,
+) {
+    let stream = connect(gateway, &rustls::version::TLS13, b"h2").await;
+    h2::client::Builder::new()
+        .initial_window_size(window)
+        .initial_connection_window_size(1 << 30)
+        .handshake(stream)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn short_answers_on_http_2_are_cut_and_other_streams_go_on() {
+    let gateway = gateway_with(Wishes {
+        tls: true,
+        ..Wishes::default()
+    })
+    .await;
+    gateway.put("short", vec![7; 65_536]);
+    gateway.put("other", vec![8; 65_536]);
+    let link = gateway.link(&Method::GET, "short");
+    let other = gateway.link(&Method::GET, "other");
+    let list = gateway.sign(&Method::GET, "", &[("list-type", "2")], &[]);
+    // The windows are closed: nothing of a body is sent.
+    let (mut sender, mut connection) = http2_with_window(&gateway, 0).await;
+    let mut ask = |link: &str| {
+        let request = Request::get(link).body(()).unwrap();
+        sender.send_request(request, true).unwrap().0
+    };
+    let cut: Vec<_> = (0..20).map(|_| ask(&link)).collect();
+    let (kept, listing) = (ask(&other), ask(&list));
+    let (open, opened) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn(async move {
+        tokio::select! {
+            _ = &mut connection => return,
+            _ = opened => {}
+        }
+        connection.set_initial_window_size(1 << 20).unwrap();
+        _ = connection.await;
+    });
+    let mut bodies = Vec::new();
+    for response in cut {
+        let response = response.await.unwrap();
+        assert_eq!(response.status(), 200);
+        bodies.push(response.into_body());
+    }
+    let mut kept = kept.await.unwrap().into_body();
+    let mut listing = listing.await.unwrap().into_body();
+    let rules = format!(
+        "[[revoked_url]]\nsha256 = '{}'\n[[revoked_url]]\nsha256 = '{}'\n",
+        link_id(&link),
+        link_id(&list)
+    );
+    gateway.save_policy(&policy(&[EVERYTHING, &rules])).await;
+    // Each ends by itself, while its window is still closed.
+    for body in &mut bodies {
+        let error = body.data().await.unwrap().unwrap_err();
+        assert_eq!(error.reason(), Some(h2::Reason::CANCEL));
+    }
+    assert!(listing.data().await.unwrap().is_err(), "a listing is cut too");
+    let cut = |record: &postern::audit::Record| record.outcome == Outcome::Cut;
+    let record = gateway.record(cut).await;
+    assert_eq!((record.bytes_sent, record.completed), (0, false));
+    // The other stream of the connection goes on.
+    open.send(()).unwrap();
+    let mut received = 0;
+    while let Some(data) = kept.data().await {
+        received += data.unwrap().len();
+    }
+    assert_eq!(received, 65_536);
+    let whole = gateway
+        .record(|record| record.key.as_deref() == Some("other"))
+        .await;
+    assert!(whole.completed && whole.bytes_sent == 65_536, "{whole:?}");
+    assert_eq!(gateway.records().into_iter().filter(cut).count(), 21);
+    running.abort();
+}
+
+#[tokio::test]
+async fn pipelined_short_answers_are_cut() {
+    let gateway = gateway().await;
+    gateway.put("short", vec![7; 60_000]);
+    let link = gateway.link(&Method::GET, "short");
+    let path = link.strip_prefix(&gateway.endpoint()).unwrap();
+    let asking = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", gateway.address);
+    let stream = TcpStream::connect(gateway.address).await.unwrap();
+    let (reader, mut writer) = stream.into_split();
+    // More than the kernel holds, so that answers wait in the program.
+    let many = asking.repeat(1_000);
+    let sending = tokio::spawn(async move {
+        _ = writer.write_all(many.as_bytes()).await;
+        writer
+    });
+    let mut before = 0;
+    loop {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let records = gateway.records().len();
+        if records > 0 && records == before {
+            break;
+        }
+        before = records;
+    }
+    revoke(&gateway, &link).await;
+    let (read, end) = rest(reader).await;
+    assert!(end.is_err(), "{read} {end:?}: the connection is reset");
+    drop(sending.await);
+}
+
 /// Sends the head and half of the body.
 async fn half_an_upload(gateway: &TestGateway, link: &str) -> TcpStream {
     let mut stream = TcpStream::connect(gateway.address).await.unwrap();

@@ -178,7 +178,7 @@ proptest! {
                 match letter {
                     // A comma may be the end of a line, a space may be several.
                     ',' if byte % 3 == 0 => texts.push(" ".repeat(usize::from(byte % 2))),
-                    ' ' => texts.last_mut().unwrap().push_str(&" ".repeat(usize::from((byte + 2) % 3 + 1))),
+                    ' ' => texts.last_mut().unwrap().push_str(&" ".repeat(usize::from((byte % 3 + 2) % 3 + 1))),
                     other => texts.last_mut().unwrap().push(other),
                 }
             }

@@ -102,6 +102,14 @@ pub(super) fn check(document: &Document) -> Result<(), Wrong> {
 fn limits_make_sense(limits: &LimitsSection) -> Result<(), Wrong> {
     count("limits.connections", limits.connections, 1, 1_000_000)?;
     count("limits.requests", limits.requests, 1, 1_000_000)?;
+    let unverified = limits.unverified_requests;
+    count("limits.unverified_requests", unverified, 1, 1_000_000)?;
+    let per_source = limits.unverified_requests_per_source;
+    count("limits.unverified_requests_per_source", per_source, 1, 1_000_000)?;
+    span("limits.body_timeout", limits.body_timeout, 1, "1h")?;
+    span("limits.stall_timeout", limits.stall_timeout, 1, "1h")?;
+    let buffers = limits.http2_send_buffers;
+    count("limits.http2_send_buffers", buffers, 1024 * 1024, usize::MAX)?;
     span("limits.idle_timeout", limits.idle_timeout, 1, "1d")?;
     span("limits.lowest_rate_over", limits.lowest_rate_over, 1, "1d")?;
     let streams = usize::try_from(limits.http2_streams).unwrap_or(usize::MAX);

@@ -13,7 +13,7 @@ use crate::{s3::ErrorCode, store::FileBody};
 
 use super::{Connection, file_window::WindowBody, late::Late};
 
-/// What a connection takes at once, whether or not anybody reads it.
+/// What a connection most often takes at once.
 const AT_ONCE: u64 = 64 * 1024;
 
 /// Up to here copying a file through memory that stays in the processor's cache costs no more than having the kernel send its pages, with fewer
@@ -55,7 +55,22 @@ impl Body {
         }
     }
 
-    /// Is it sent at once? Then nothing can be taken back of it.
+    /// Bounds the next frame of an object.
+    pub(super) fn limit(&mut self, bytes: usize) {
+        if let Self::Object(object) = self {
+            object.limit(bytes);
+        }
+    }
+
+    /// How many bytes of it are in memory.
+    pub(super) fn held(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Empty | Self::Object(_) | Self::Window(_) | Self::Late(_) => 0,
+        }
+    }
+
+    /// Whether a transport most often takes it at once. Until it does not, it is not watched.
     pub(super) fn is_short(&self) -> bool {
         match self {
             Self::Empty | Self::Text(_) | Self::Late(_) => true,

@@ -3,7 +3,7 @@
 use std::{
     future::poll_fn,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     task::Poll,
@@ -11,13 +11,33 @@ use std::{
 
 use atomic_waker::AtomicWaker;
 
-use super::file_window::{self, FileQueue, FileSource};
+use super::{
+    Tail,
+    file_window::{self, FileQueue, FileSource},
+};
 
 /// A handle on one connection. A copy is another handle on the same.
 #[derive(Clone, Debug, Default)]
 pub struct Connection {
     end: Arc<End>,
+    unsent: Unsent,
     files: Option<FileQueue>,
+}
+
+/// The answers of which a library holds the last bytes.
+#[derive(Clone, Default)]
+struct Unsent(Arc<Mutex<Vec<Tail>>>);
+
+impl Unsent {
+    fn locked(&self) -> MutexGuard<'_, Vec<Tail>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Unsent {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Unsent")
+    }
 }
 
 /// One bit and who waits for it. (To look at a `CancellationToken`, which knows many who wait and tokens below it, took several hundred instructions a
@@ -47,6 +67,31 @@ impl Connection {
     /// Where to register files that the socket sends by itself, if it does.
     pub(super) fn files(&self) -> Option<&FileQueue> {
         self.files.as_ref()
+    }
+
+    /// Keeps an answer's tail until the library that holds its last bytes has written them.
+    pub(super) fn wait_until_sent(&self, tail: Tail) {
+        self.unsent.locked().push(tail);
+    }
+
+    /// All answers so far are written.
+    pub fn all_is_sent(&self) {
+        // Dropped outside of the lock: a record is written then.
+        let sent = match &mut *self.unsent.locked() {
+            tails if tails.is_empty() => return,
+            tails => std::mem::take(tails),
+        };
+        sent.into_iter().for_each(Tail::is_sent);
+    }
+
+    /// The other end takes nothing more at once: what waits to be written can be cut from now on.
+    pub fn stalls(&self) {
+        self.unsent.locked().iter_mut().for_each(Tail::stalls);
+    }
+
+    /// The connection is over: what was not written never is.
+    pub fn is_over(&self) {
+        drop(std::mem::take(&mut *self.unsent.locked()));
     }
 
     /// Asks whoever serves the connection to break it off at once: without an end to what is being sent, and without what waits to be sent.

@@ -8,6 +8,8 @@ use crate::{
     verdict::Refusal,
 };
 
+use super::admission::Exceeded;
+
 /// A request that failed. `Display` is for the operator's log.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
@@ -49,9 +51,15 @@ pub(super) enum Failure {
         /// The most that are taken.
         most: usize,
     },
-    /// There are as many requests as there may be.
-    #[error("limits.requests: as many requests are in flight as there may be")]
-    TooMany,
+    /// The limit on permitted requests leaves no slot for this one.
+    #[error("limits.requests: {}", .0.reason())]
+    TooMany(Exceeded),
+    /// The source has as many requests that are not authenticated as it may.
+    #[error(
+        "limits.unverified_requests_per_source: this address has as many requests in flight that \
+         are not authenticated as it may"
+    )]
+    TooManyUnverified,
     /// One address failed to authenticate too often.
     #[error("limits.failed_authentications: this address has sent too many signatures that do not hold")]
     TooManyFailures,
@@ -92,7 +100,8 @@ impl Failure {
             Self::OverlongBody => "OverlongBody",
             Self::SilentBody => "SilentBody",
             Self::DocumentTooLong { .. } => "DocumentTooLong",
-            Self::TooMany => "TooManyRequests",
+            Self::TooMany(_) => "TooManyRequests",
+            Self::TooManyUnverified => "TooManyUnverified",
             Self::TooManyFailures => "TooManyFailures",
             Self::TooLong(_) => "TooLong",
             Self::SlowBody => "SlowBody",
@@ -146,7 +155,9 @@ impl Failure {
             Self::SilentBody => S3Error::new(ErrorCode::RequestTimeout),
             Self::DocumentTooLong { most } => S3Error::new(ErrorCode::MaxMessageLengthExceeded)
                 .with("MaxMessageLengthBytes", most.to_string()),
-            Self::TooMany | Self::TooManyFailures => S3Error::new(ErrorCode::SlowDown),
+            Self::TooMany(_) | Self::TooManyUnverified | Self::TooManyFailures => {
+                S3Error::new(ErrorCode::SlowDown)
+            }
             Self::TooLong(error) => error.clone(),
             Self::SlowBody => S3Error::new(ErrorCode::RequestTimeout),
             Self::Interrupted => S3Error::new(ErrorCode::ServiceUnavailable),
@@ -182,7 +193,9 @@ impl Failure {
     /// The limit that it is over, if any.
     pub(super) fn limit(&self) -> Option<Limit> {
         match self {
-            Self::TooMany => Some(Limit::Requests),
+            Self::TooMany(exceeded) => Some(exceeded.limit()),
+            Self::TooManyUnverified => Some(Limit::UnverifiedRequests),
+            Self::SilentBody => Some(Limit::BodyTimeout),
             Self::TooManyFailures => Some(Limit::FailedAuthentications),
             Self::TooLong(_) => Some(Limit::UploadBytes),
             Self::SlowBody => Some(Limit::LowestRateSending),
@@ -194,7 +207,6 @@ impl Failure {
             | Self::UnwantedBody
             | Self::CutBody
             | Self::OverlongBody
-            | Self::SilentBody
             | Self::DocumentTooLong { .. }
             | Self::Interrupted
             | Self::Call(_)
@@ -206,7 +218,10 @@ impl Failure {
 
     /// Is it to be turned away as cheaply as can be, and its connection with it?
     pub(super) fn is_limit(&self) -> bool {
-        matches!(self, Self::TooMany | Self::TooManyFailures)
+        matches!(
+            self,
+            Self::TooMany(_) | Self::TooManyUnverified | Self::TooManyFailures
+        )
     }
 
     /// Is it a fault of ours, or of the disk, that an operator must see?
@@ -239,7 +254,8 @@ impl Failure {
             | Self::OverlongBody
             | Self::SilentBody
             | Self::DocumentTooLong { .. }
-            | Self::TooMany
+            | Self::TooMany(_)
+            | Self::TooManyUnverified
             | Self::TooManyFailures
             | Self::TooLong(_)
             | Self::SlowBody

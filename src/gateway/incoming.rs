@@ -7,14 +7,13 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use tokio_util::sync::WaitForCancellationFutureOwned;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use super::{
-    Failure,
-    pace::{LowestRate, Pace},
-    payload::too_large,
-    transfers::Transfer,
-};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::types::Span;
+
+use super::{Failure, Limits, limits, pace::Pace, payload::too_large};
 
 /// A body on its way in.
 pub(super) struct Incoming<B> {
@@ -27,6 +26,12 @@ pub(super) struct Incoming<B> {
     /// The most bytes that may come, framing included.
     most: u64,
     is_too_long: bool,
+    /// How long nothing may come while the body is awaited.
+    longest_silence: Span,
+    silence: Option<Pin<Box<Sleep>>>,
+    /// Whether the timer runs.
+    is_timed: bool,
+    is_silent: bool,
 }
 
 /// The body broke off.
@@ -35,22 +40,31 @@ pub(super) struct Incoming<B> {
 pub(super) struct BrokenOff;
 
 impl<B> Incoming<B> {
-    pub(super) fn new(body: B, lowest: LowestRate, most: u64) -> Self {
+    pub(super) fn new(body: B, limits: &Limits) -> Self {
         Self {
             body,
             received: 0,
             cut: None,
             is_cut: false,
-            pace: Pace::new(lowest),
+            pace: Pace::new(limits.lowest_rate),
             is_slow: false,
-            most,
+            most: limits::body_bytes(limits.upload_bytes),
             is_too_long: false,
+            longest_silence: limits.body_timeout,
+            silence: None,
+            is_timed: false,
+            is_silent: false,
         }
     }
 
-    /// Did it come too slowly?
-    pub(super) fn is_slow(&self) -> bool {
-        self.is_slow
+    /// Ready once nothing has come for too long.
+    fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let end = Instant::now() + self.longest_silence.duration();
+        let timer = self.silence.get_or_insert_with(|| Box::pin(sleep_until(end)));
+        if !std::mem::replace(&mut self.is_timed, true) {
+            timer.as_mut().reset(end);
+        }
+        timer.as_mut().poll(context)
     }
 
     /// Whether more came than may.
@@ -62,13 +76,15 @@ impl<B> Incoming<B> {
     pub(super) fn reason_for(&self, failure: Failure) -> Failure {
         match failure {
             Failure::CutBody if self.is_too_long => Failure::TooLong(too_large(self.received, self.most)),
+            Failure::CutBody if self.is_silent => Failure::SilentBody,
+            Failure::CutBody if self.is_slow => Failure::SlowBody,
             other => other,
         }
     }
 
-    /// Ends with this transfer.
-    pub(super) fn ends_with(&mut self, transfer: &Transfer) {
-        self.cut = Some(Box::pin(transfer.wake().cancelled_owned()));
+    /// Ends when this token is cancelled.
+    pub(super) fn ends_with(&mut self, token: CancellationToken) {
+        self.cut = Some(Box::pin(token.cancelled_owned()));
     }
 
     /// From now on it goes on whatever becomes of its transfer. `true`: the policy had ended it.
@@ -102,10 +118,15 @@ where
             return Poll::Ready(Some(Err(BrokenOff)));
         }
         let frame = Pin::new(&mut incoming.body).poll_frame(context);
-        if frame.is_pending() && incoming.pace.poll_too_slow(context).is_ready() {
-            incoming.is_slow = true;
-            return Poll::Ready(Some(Err(BrokenOff)));
+        if frame.is_pending() {
+            incoming.is_slow = incoming.pace.poll_too_slow(context).is_ready();
+            incoming.is_silent = incoming.poll_silence(context).is_ready();
+            if incoming.is_slow || incoming.is_silent {
+                return Poll::Ready(Some(Err(BrokenOff)));
+            }
+            return Poll::Pending;
         }
+        incoming.is_timed = false;
         frame.map(|frame| {
             frame.map(|frame| {
                 let frame = frame.map_err(|_| BrokenOff)?;

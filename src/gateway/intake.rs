@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 
 use crate::types::{HeadError, RequestHead, Scheme};
 
-use super::incoming::Incoming;
+use super::{admission::StrangerSlot, incoming::Incoming};
 
 /// The most bytes of an unwanted body that are read so that the client gets to read its answer.
 const MOST_DRAINED: u64 = 1024 * 1024;
@@ -62,7 +62,7 @@ where
 ///
 /// To be called when nothing is left to do but answering: whoever waits for `100 Continue` is then answered before this reads, and hyper asks nobody for a body
 /// whom it has answered. Proxies pass `Expect` on and send all the same.
-pub(super) fn linger<B>(head: &RequestHead, mut body: Incoming<B>)
+pub(super) fn linger<B>(head: &RequestHead, mut body: Incoming<B>, slot: StrangerSlot)
 where
     B: Body<Data = Bytes> + Unpin + Send + 'static,
 {
@@ -72,6 +72,7 @@ where
     };
     tokio::spawn(async move {
         _ = tokio::time::timeout(longest, drain(&mut body, MOST_LINGERED)).await;
+        drop(slot);
     });
 }
 

@@ -1,12 +1,13 @@
 //! The pipeline: a request goes in, an answer comes out, whatever happens.
 //!
 //! ```text
-//! intake → authenticate → parse the S3 call → authorize → execute → respond
+//! intake → authenticate → parse the S3 call → authorize → admit → execute → respond
 //! ```
 //!
-//! Each step takes what only the step before it can make: executing takes a [`Permit`]. Beside it run the record of the request, which is
+//! Each step takes what only the step before it can make: executing takes an [`Admitted`]. Beside it run the record of the request, which is
 //! written when everything else of it is gone, and the watch over transfers in flight.
 
+mod admission;
 mod assembly;
 mod body;
 mod connection;
@@ -34,7 +35,7 @@ mod telemetry;
 mod transfers;
 
 pub use connection::Connection;
-pub use delivery::Delivery;
+pub use delivery::{AnswerBody, Delivery, Tail};
 pub use file_window::{FileQueue, FileSource, Piece};
 pub use limits::Limits;
 pub use pace::{LowestRate, Pace};
@@ -47,25 +48,26 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response, Version};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     audit::Record,
     clock::Clock,
     live::Live,
     store::{Store, StoreError},
-    types::{BucketName, Client, Peer, RequestHead},
-    verdict::{self, Circumstances, Grounds, Permit, Verdict},
+    types::{BucketName, Client, Network, Peer, RequestHead},
+    verdict::{self, Circumstances, Grounds, Verdict},
 };
 
+use admission::{Admission, Admitted, HeldSlot};
 use body::Body;
 use explaining::Hints;
 use failure::Failure;
 use incoming::Incoming;
-use limits::{Failures, InFlight, Place};
 use recording::Recording;
 use refusals::Refusals;
 use request_id::RequestIds;
-use transfers::{End, Transfer, Transfers};
+use transfers::{End, Transfer, Transfers, Watch};
 
 /// Answers requests from a store, under the policy in force. A copy is another handle on the same.
 pub struct Gateway<S>(Arc<Parts<S>>);
@@ -79,8 +81,7 @@ struct Parts<S> {
     transfers: Arc<Transfers>,
     refusals: Arc<Refusals>,
     hints: Arc<Hints>,
-    in_flight: InFlight,
-    failures: Arc<Failures>,
+    admission: Arc<Admission>,
     request_ids: RequestIds,
 }
 
@@ -92,11 +93,11 @@ struct Course {
     /// Do other requests share the connection at the same time?
     multiplexed: bool,
     recording: Recording,
-    transfer: Option<Transfer>,
+    watch: Watch,
     /// The bucket that it may do something to.
     bucket: Option<BucketName>,
-    /// Its place among those in flight.
-    place: Option<Place>,
+    /// The slot that it holds. A request without one is answered, and waits for nothing.
+    slot: Option<HeldSlot>,
 }
 
 impl<S> Clone for Gateway<S> {
@@ -119,8 +120,7 @@ impl<S: Store> Gateway<S> {
             transfers: Transfers::new(live.clone()),
             refusals: Arc::default(),
             hints: Arc::new(Hints::new(clock.moment())),
-            in_flight: InFlight::default(),
-            failures: Arc::default(),
+            admission: Arc::default(),
             live,
             clock,
             settings: settings.into(),
@@ -141,8 +141,7 @@ impl<S: Store> Gateway<S> {
             transfers,
             refusals,
             hints,
-            in_flight,
-            failures,
+            admission,
             request_ids,
         } = &*self.0;
         Self(Arc::new(Parts {
@@ -157,8 +156,7 @@ impl<S: Store> Gateway<S> {
             transfers: transfers.clone(),
             refusals: refusals.clone(),
             hints: hints.clone(),
-            in_flight: in_flight.clone(),
-            failures: failures.clone(),
+            admission: admission.clone(),
             request_ids: request_ids.another(),
         }))
     }
@@ -196,9 +194,9 @@ impl<S: Store> Gateway<S> {
                 client,
                 (&method, &parts.headers),
             ),
-            transfer: None,
+            watch: Watch::None,
             bucket: None,
-            place: gateway.in_flight.take(gateway.settings.limits.requests),
+            slot: None,
         };
         let head = match intake::head(parts, client.scheme) {
             Ok(head) => Arc::new(head),
@@ -210,12 +208,8 @@ impl<S: Store> Gateway<S> {
         };
         course.recording.head(&head);
         let limits = &gateway.settings.limits;
-        let most = limits::body_bytes(limits.upload_bytes);
-        let mut body = Incoming::new(body, limits.lowest_rate, most);
-        let turned_away = match course.place {
-            None => Some(Failure::TooMany),
-            Some(_) => gateway.telemetry.audit.refuses().then_some(Failure::Unrecorded),
-        };
+        let mut body = Incoming::new(body, limits);
+        let turned_away = gateway.telemetry.audit.refuses().then_some(Failure::Unrecorded);
         let answer = match turned_away {
             Some(failure) => {
                 course.recording.asks(&head, &gateway.settings.verdict);
@@ -224,27 +218,43 @@ impl<S: Store> Gateway<S> {
             None => self.answer(&head, &mut body, &mut course).await,
         };
         let answer = answer.map_err(|failure| body.reason_for(failure));
-        let answer = answer.map_err(|failure| self.limited(failure, client, body.is_slow()));
+        let answer = answer.map_err(|failure| self.limited(failure, client));
         if answer.is_err() {
             // The refusal itself is delivered.
-            course.transfer = None;
+            course.watch = Watch::None;
+        }
+        if !matches!(course.slot, Some(HeldSlot::Admitted(_))) {
+            course.wait_as_stranger(gateway);
+            // A client that floods a connection with requests that are refused has one turn for
+            // each: the others of this thread are not kept waiting.
+            tokio::task::yield_now().await;
         }
         let hint = match &answer {
-            // Whoever is over a limit costs no more than must be.
-            Err(failure) if failure.is_limit() => None,
+            // A refusal over a limit costs no more than it must.
+            Err(failure) if failure.is_limit() || course.slot.is_none() => None,
             Err(failure) => Box::pin(self.note(&head, client, request_id, failure)).await,
             Ok(_) => None,
         };
         course.recording.received(body.received());
-        let reusable = intake::settle(&head, &mut body).await;
         let is_limited = answer.as_ref().is_err_and(Failure::is_limit);
+        let reusable = match course.slot {
+            Some(_) if !is_limited => intake::settle(&head, &mut body).await,
+            // The rest of the body is not read: the connection closes, or the stream is reset.
+            _ => http_body::Body::is_end_stream(&body),
+        };
         let mut response = self.respond(answer, hint, &method, &mut course);
-        let bucket = course.bucket.as_ref();
-        cors::tell(&*gateway.store, &gateway.settings, &head, bucket, &mut response).await;
+        if course.slot.is_some() {
+            let bucket = course.bucket.as_ref();
+            cors::tell(&*gateway.store, &gateway.settings, &head, bucket, &mut response).await;
+        }
         if !reusable || is_limited {
             respond::close(&mut response);
-            if !course.multiplexed {
-                intake::linger(&head, body);
+            if !course.multiplexed
+                && let Ok(slot) = gateway
+                    .admission
+                    .stranger(course.source(), &gateway.settings.limits)
+            {
+                intake::linger(&head, body, slot);
             }
         }
         course.deliver(response)
@@ -275,13 +285,16 @@ impl<S: Store> Gateway<S> {
         let settings = &gateway.settings.verdict;
         if cors::is_preflight(head) {
             course.recording.asks(head, settings);
+            course.begin_as_stranger(gateway)?;
             return Box::pin(cors::preflight(&*gateway.store, &gateway.settings, head)).await;
         }
         if verdict::is_form(head, settings) {
             course.recording.asks(head, settings);
+            course.begin_as_stranger(gateway)?;
             return Box::pin(self.answer_form(head, body, course)).await;
         }
-        let permit = self.decide(head, course, verdict::decide)?;
+        let admitted = self.decide(head, course, verdict::decide)?;
+        let permit = admitted.permit();
         limits::upload(head, gateway.settings.limits.upload_bytes)?;
         if !http_body::Body::is_end_stream(body) {
             body.ends_with(course.begin(&gateway.transfers, permit.grounds(), End::Wake));
@@ -295,16 +308,15 @@ impl<S: Store> Gateway<S> {
             ids: (course.request_id, gateway.request_ids.host_id()),
         };
         let grounds = permit.grounds().clone();
-        let response = ops::execute(&permit, work, body).await;
+        let response = ops::execute(&admitted, work, body).await;
         let response = response.map_err(|failure| self.taken_back(failure, &grounds, course))?;
-        course.transfer = None;
+        let end = match course.multiplexed {
+            true => End::Wake,
+            false => End::BreakOff(course.connection.clone()),
+        };
+        course.watch = Watch::Waiting(gateway.transfers.clone(), grounds, end);
         if !response.body().is_short() {
-            let connection = course.connection.clone();
-            let end = match course.multiplexed {
-                true => End::Reset(connection),
-                false => End::BreakOff(connection),
-            };
-            course.begin(&gateway.transfers, &grounds, end);
+            course.watch.begin(course.recording.entry());
         }
         Ok(response.map(|body| body.by(&course.connection)))
     }
@@ -322,9 +334,10 @@ impl<S: Store> Gateway<S> {
         let gateway = &*self.0;
         limits::form(head)?;
         let (form, mut file) = form::read(head, body).await?;
-        let permit = self.decide(head, course, |circumstances| {
+        let admitted = self.decide(head, course, |circumstances| {
             verdict::decide_form(circumstances, &form)
         })?;
+        let permit = admitted.permit();
         limits::upload(head, gateway.settings.limits.upload_bytes)?;
         file.body()
             .ends_with(course.begin(&gateway.transfers, permit.grounds(), End::Wake));
@@ -337,19 +350,20 @@ impl<S: Store> Gateway<S> {
             upload_bytes: gateway.settings.limits.upload_bytes,
             ids: (course.request_id, gateway.request_ids.host_id()),
         };
-        let response = ops::execute_form(permit, work, file).await;
+        let response = ops::execute_form(&admitted, work, file).await;
         let response = response.map_err(|failure| self.taken_back(failure, &grounds, course))?;
-        course.transfer = None;
+        course.watch = Watch::None;
         Ok(response)
     }
 
-    /// One snapshot and one moment: no request sees half of one policy and half of another.
+    /// Decides under one snapshot and at one moment, and admits what is permitted: no request sees
+    /// half of one policy and half of another, and none holds a slot before the verdict.
     fn decide(
         &self,
         head: &Arc<RequestHead>,
         course: &mut Course,
         decide: impl FnOnce(&Circumstances<'_>) -> Verdict,
-    ) -> Result<Permit, Failure> {
+    ) -> Result<Admitted, Failure> {
         let (verdict, generation) = self.0.live.under(|snapshot| {
             let verdict = decide(&Circumstances {
                 head,
@@ -369,23 +383,26 @@ impl<S: Store> Gateway<S> {
         }
         let permit = course.recording.decided(verdict, generation)?;
         course.bucket = permit.bucket().cloned();
-        Ok(permit)
+        let limits = &self.0.settings.limits;
+        let (admitted, slot) = self.0.admission.admit(permit, course.source(), limits)?;
+        course.slot = Some(HeldSlot::Admitted(slot));
+        Ok(admitted)
     }
 
     /// What the client is told where a limit is over. It is counted here, whatever limit it is.
-    fn limited(&self, failure: Failure, client: Client, is_slow: bool) -> Failure {
+    fn limited(&self, failure: Failure, client: Client) -> Failure {
         let Parts {
             settings,
             telemetry,
             clock,
-            failures,
+            admission,
             ..
         } = &*self.0;
+        let source = Network::of(client.address);
         let most = settings.limits.failed_authentications;
         let failure = match failure {
-            Failure::CutBody if is_slow => Failure::SlowBody,
             Failure::Refused(refusal)
-                if refusal.is_forged() && failures.is_over(client.address, most, clock.moment()) =>
+                if refusal.is_forged() && admission.failures.record(source, most, clock.moment()) =>
             {
                 Failure::TooManyFailures
             }
@@ -399,7 +416,7 @@ impl<S: Store> Gateway<S> {
 
     /// What ended an upload, where it was the policy: the body broke off, or the last look said no.
     fn taken_back(&self, failure: Failure, grounds: &Grounds, course: &Course) -> Failure {
-        let is_cut = course.transfer.as_ref().is_some_and(Transfer::is_cut);
+        let is_cut = course.watch.transfer().is_some_and(Transfer::is_cut);
         if !is_cut && !matches!(failure, Failure::Store(StoreError::Withdrawn)) {
             return failure;
         }
@@ -412,15 +429,38 @@ impl<S: Store> Gateway<S> {
 }
 
 impl Course {
-    /// Its bytes begin to flow.
-    fn begin(&mut self, transfers: &Arc<Transfers>, grounds: &Arc<Grounds>, end: End) -> &Transfer {
+    /// Its bytes begin to flow. The token is cancelled if the policy ends the transfer.
+    fn begin(&mut self, transfers: &Arc<Transfers>, grounds: &Arc<Grounds>, end: End) -> CancellationToken {
         let transfer = transfers.begin(grounds.clone(), end, self.recording.entry());
-        self.transfer.insert(transfer)
+        let wake = transfer.wake();
+        self.watch = Watch::Begun(transfer);
+        wake
     }
 
-    /// The answer, with what goes along with its body.
+    fn source(&self) -> Network {
+        Network::of(self.client.address)
+    }
+
+    /// Takes a slot among its source's strangers, or refuses it.
+    fn begin_as_stranger<S>(&mut self, gateway: &Parts<S>) -> Result<(), Failure> {
+        let limits = &gateway.settings.limits;
+        let slot = gateway.admission.stranger(self.source(), limits)?;
+        self.slot = Some(HeldSlot::Stranger(slot));
+        Ok(())
+    }
+
+    /// Takes a slot among its source's strangers if it holds none. Without one its answer is not
+    /// waited for.
+    fn wait_as_stranger<S>(&mut self, gateway: &Parts<S>) {
+        if self.slot.is_none() {
+            _ = self.begin_as_stranger(gateway);
+        }
+    }
+
+    /// The answer, with what lasts until its body is sent.
     fn deliver(self, response: Response<Body>) -> Response<Delivery> {
-        let (recording, transfer, place) = (self.recording, self.transfer, self.place);
-        response.map(|body| Delivery::new(body, recording, transfer, place))
+        let connection = self.connection;
+        let tail = Tail::new(self.recording, self.watch, self.slot);
+        response.map(|body| Delivery::new(body, tail, connection))
     }
 }

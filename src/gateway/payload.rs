@@ -5,8 +5,6 @@
 //! The body is not asked for before one of them is called: a client that waits for `100 Continue` sends nothing that is not
 //! wanted.
 
-use std::time::Duration;
-
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::Body;
@@ -29,8 +27,6 @@ use super::{
 
 /// The most bytes of a body that no operation wants.
 const MOST_UNWANTED: u64 = 1024 * 1024;
-/// How long a client may send nothing before the body is given up.
-const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 /// How much is hashed and written at a time: few enough hops to other threads, and little memory.
 const BATCH_BYTES: usize = 1024 * 1024;
 /// What is hashed where it stands: less than a hop to another thread would take.
@@ -281,8 +277,7 @@ where
                     Decoded::NeedMore | Decoded::End => {}
                 }
             }
-            let frame = tokio::time::timeout(LONGEST_SILENCE, self.body.frame());
-            let Some(frame) = frame.await.map_err(|_| Failure::SilentBody)? else {
+            let Some(frame) = self.body.frame().await else {
                 return Ok(None);
             };
             // HTTP's own trailers are none of S3's.

@@ -2,14 +2,11 @@
 //! asks it for every transfer what was asked when the request came, with that request's own moment, and ends those that it denies.
 //!
 //! A download ends with its connection, since a reader that stalls is not reading our answer either: the client sees a body that is too short.
-//! (Over HTTP/2 its stream is reset; a stream that stalls takes its connection along.) An upload is woken, discarded, and told why.
+//! Over HTTP/2 its stream is reset, also one that stalls, and the other streams go on. An upload is woken, discarded, and told why.
 
-use std::{
-    sync::{
-        Arc, OnceLock, Weak,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc, OnceLock, Weak,
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use dashmap::DashMap;
@@ -27,9 +24,6 @@ use crate::{
 
 use super::Connection;
 
-/// How long a stream of an HTTP/2 connection has to end by itself before its connection is broken off.
-const PATIENCE: Duration = Duration::from_millis(200);
-
 /// All transfers in flight.
 pub(super) struct Transfers {
     live: Live,
@@ -44,8 +38,6 @@ pub(super) enum End {
     Wake,
     /// By breaking off its connection.
     BreakOff(Connection),
-    /// By resetting its stream; where that is not taken notice of, by breaking off its connection.
-    Reset(Connection),
 }
 
 struct Active {
@@ -64,6 +56,33 @@ pub(super) struct Transfer {
     id: u64,
     active: Arc<Active>,
     transfers: Arc<Transfers>,
+}
+
+/// Whether a request's transfer is decided again under each new policy.
+pub(super) enum Watch {
+    /// It is not: nothing that the policy protects is being transferred.
+    None,
+    /// It will be once the transport does not take its bytes at once.
+    Waiting(Arc<Transfers>, Arc<Grounds>, End),
+    /// It is.
+    Begun(Transfer),
+}
+
+impl Watch {
+    /// The transfer, once it is watched.
+    pub(super) fn transfer(&self) -> Option<&Transfer> {
+        match self {
+            Self::Begun(transfer) => Some(transfer),
+            Self::None | Self::Waiting(..) => None,
+        }
+    }
+
+    /// Begins to watch, if that has not begun. `entry` is what is known of the request.
+    pub(super) fn begin(&mut self, entry: Option<&Entry>) {
+        if let Self::Waiting(transfers, grounds, end) = self {
+            *self = Self::Begun(transfers.begin(grounds.clone(), end.clone(), entry));
+        }
+    }
 }
 
 impl Transfers {
@@ -190,15 +209,6 @@ impl Active {
         match &self.end {
             End::Wake => self.wake.cancel(),
             End::BreakOff(connection) => connection.break_off(),
-            End::Reset(connection) => {
-                let (active, connection) = (Arc::downgrade(self), connection.clone());
-                tokio::spawn(async move {
-                    tokio::time::sleep(PATIENCE).await;
-                    if active.upgrade().is_some() {
-                        connection.break_off();
-                    }
-                });
-            }
         }
     }
 }
@@ -214,7 +224,7 @@ impl Transfer {
         self.active.why.get()
     }
 
-    /// Wakes when it is ended.
+    /// Is cancelled when it is ended.
     pub(super) fn wake(&self) -> CancellationToken {
         self.active.wake.clone()
     }

@@ -15,8 +15,20 @@ pub enum Limit {
     Connections,
     /// Connections of one address.
     ConnectionsPerAddress,
-    /// Requests at once.
+    /// Permitted requests at once.
     Requests,
+    /// A source's share of the permitted requests.
+    RequestsPerSource,
+    /// A signer's share of the permitted requests.
+    RequestsPerSigner,
+    /// A link's share of the permitted requests.
+    RequestsPerLink,
+    /// Requests at once of one source that are not authenticated.
+    UnverifiedRequests,
+    /// How long a body may bring nothing.
+    BodyTimeout,
+    /// How long a stream of HTTP/2 may make no progress.
+    StallTimeout,
     /// How long a head, or a TLS handshake, may take.
     HeadTimeout,
     /// How long a connection may be idle.
@@ -32,10 +44,16 @@ pub enum Limit {
 }
 
 impl Limit {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 15] = [
         Self::Connections,
         Self::ConnectionsPerAddress,
         Self::Requests,
+        Self::RequestsPerSource,
+        Self::RequestsPerSigner,
+        Self::RequestsPerLink,
+        Self::UnverifiedRequests,
+        Self::BodyTimeout,
+        Self::StallTimeout,
         Self::HeadTimeout,
         Self::IdleTimeout,
         Self::LowestRateReading,
@@ -50,6 +68,12 @@ impl Limit {
             Self::Connections => "connections",
             Self::ConnectionsPerAddress => "connections_per_address",
             Self::Requests => "requests",
+            Self::RequestsPerSource => "requests_per_source",
+            Self::RequestsPerSigner => "requests_per_signer",
+            Self::RequestsPerLink => "requests_per_link",
+            Self::UnverifiedRequests => "unverified_requests",
+            Self::BodyTimeout => "body_timeout",
+            Self::StallTimeout => "stall_timeout",
             Self::HeadTimeout => "head_timeout",
             Self::IdleTimeout => "idle_timeout",
             Self::LowestRateReading => "lowest_rate_reading",

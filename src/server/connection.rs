@@ -1,14 +1,14 @@
 //! One connection, from its first byte to its last, within bounds of bytes and time.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc};
 
 use http::{Request, Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use crate::{
-    gateway::Connection,
+    gateway::{Connection, Delivery},
     metrics::{Limit, Listener, Metrics},
     types::{Peer, TlsVersion},
 };
@@ -18,6 +18,7 @@ use super::{
     abortable::Abortable,
     addresses::Addresses,
     draining::{FirstRequest, Watcher},
+    http2::{self, SendBuffers},
     misdirected,
     patience::{Answered, Course, Patient, Speaks},
     proxy_protocol,
@@ -26,8 +27,6 @@ use super::{
 
 /// hyper's smallest read buffer.
 const SMALLEST_HEAD: usize = 8 * 1024;
-/// How long an HTTP/2 client may take to answer a ping before it is taken for gone.
-const PING: Duration = Duration::from_secs(20);
 
 /// What every connection is served by.
 pub(super) struct Serving {
@@ -36,6 +35,8 @@ pub(super) struct Serving {
     pub(super) metrics: Metrics,
     /// How many connections each address has.
     pub(super) addresses: Addresses,
+    /// What HTTP/2 connections hold of their answers.
+    pub(super) send_buffers: SendBuffers,
 }
 
 impl Serving {
@@ -114,7 +115,7 @@ impl Serving {
             // Bodies are passed on as they are, never copied: see `file_socket`.
             .writev(true)
             .serve_connection(
-                self.patient(io, Speaks::Http1, &client),
+                TokioIo::new(self.patient(io, Speaks::Http1, &client)),
                 service(handler, client.clone()),
             );
         until_the_end(&client, watcher.watch(connection, &client.first_request)).await;
@@ -125,25 +126,15 @@ impl Serving {
         I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
         H: Handler,
     {
-        let settings = &self.settings;
-        let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .max_header_list_size(u32::try_from(settings.max_head_bytes).unwrap_or(u32::MAX))
-            .max_concurrent_streams(settings.limits.http2_streams)
-            .max_pending_accept_reset_streams(settings.limits.http2_resets)
-            .keep_alive_interval(settings.head_timeout.duration())
-            .keep_alive_timeout(PING)
-            .serve_connection(
-                self.patient(io, Speaks::Http2, &client),
-                service(handler, client.clone()),
-            );
-        until_the_end(&client, watcher.watch(connection, &client.first_request)).await;
+        let io = self.patient(io, Speaks::Http2, &client);
+        let speaking = http2::serve(io, self, &client, handler, watcher);
+        until_the_end(&client, speaking).await;
     }
 
-    fn patient<I>(&self, io: I, speaks: Speaks, client: &Client) -> TokioIo<Patient<I>> {
+    fn patient<I>(&self, io: I, speaks: Speaks, client: &Client) -> Patient<I> {
         let told = (&self.settings, &self.metrics);
         let (course, connection) = (client.course.clone(), client.connection.clone());
-        TokioIo::new(Patient::new(io, speaks, course, connection, told))
+        Patient::new(io, speaks, course, connection, told)
     }
 }
 
@@ -164,11 +155,11 @@ fn plain(stream: TcpStream) -> (Abortable, Connection) {
 
 /// Who is at the other end, and the handle by which the connection may be broken off.
 #[derive(Clone)]
-struct Client {
-    peer: Peer,
-    connection: Connection,
-    first_request: FirstRequest,
-    course: Course,
+pub(super) struct Client {
+    pub(super) peer: Peer,
+    pub(super) connection: Connection,
+    pub(super) first_request: FirstRequest,
+    pub(super) course: Course,
 }
 
 impl Client {
@@ -199,7 +190,7 @@ fn service<H: Handler>(
     client: Client,
 ) -> impl hyper::service::Service<
     Request<Incoming>,
-    Response = Response<Answered<H::Body>>,
+    Response = Response<Answered<Delivery>>,
     Error = Infallible,
     Future: Send + 'static,
 > {

@@ -59,6 +59,17 @@ pub(super) struct Watcher {
 }
 
 impl Watcher {
+    /// Ends when the connection should end: at the stop, once what is being asked has come. The
+    /// connection is waited for until the future is dropped.
+    pub(super) async fn stopped(self, first_request: &FirstRequest) {
+        let _counted = self.counted;
+        self.stopping.cancelled().await;
+        tokio::select! {
+            _ = first_request.0.wait() => {}
+            () = tokio::time::sleep(FIRST_REQUEST) => {}
+        }
+    }
+
     /// Speaks on a connection until its end. After the stop it answers what is being asked, and takes nothing more.
     pub(super) async fn watch<C: GracefulConnection>(
         self,

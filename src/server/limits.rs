@@ -17,6 +17,10 @@ pub struct Limits {
     pub http2_streams: u32,
     /// How many streams an HTTP/2 client may reset before anything was answered; with more its connection ends (CVE-2023-44487).
     pub http2_resets: usize,
+    /// The most bytes of answers that all HTTP/2 connections together hold for readers.
+    pub http2_send_buffers: usize,
+    /// How long an HTTP/2 stream may take no byte of its answer before it is reset.
+    pub stall_timeout: Span,
 }
 
 impl Default for Limits {
@@ -28,6 +32,8 @@ impl Default for Limits {
             lowest_rate: LowestRate::default(),
             http2_streams: 128,
             http2_resets: 20,
+            http2_send_buffers: 256 * 1024 * 1024,
+            stall_timeout: Span::from_seconds(60),
         }
     }
 }

@@ -17,6 +17,7 @@ use super::{
     connection::Serving,
     draining::Draining,
     failures::Failures,
+    http2::SendBuffers,
     sockets,
     tls::{self, Renewal},
     workers::{Accepted, Workers},
@@ -113,7 +114,11 @@ impl PublicListener {
     pub async fn run<H: Handler>(self, handler: H, stop: impl Future<Output = ()>) {
         let grace = self.settings.shutdown_grace.duration();
         let serving = Arc::new(Serving {
-            addresses: Addresses::new(self.settings.limits.connections_per_address),
+            addresses: Addresses::new(
+                self.settings.limits.connections,
+                self.settings.limits.connections_per_address,
+            ),
+            send_buffers: SendBuffers::new(self.settings.limits.http2_send_buffers),
             settings: self.settings,
             metrics: self.metrics,
         });

@@ -13,6 +13,7 @@ mod error;
 mod failures;
 #[cfg(target_os = "linux")]
 mod file_socket;
+mod http2;
 mod limits;
 mod listener;
 mod misdirected;
@@ -38,7 +39,6 @@ use std::future::Future;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use hyper::body::Incoming;
 
 use crate::{
     gateway::{Connection, Delivery, Gateway},
@@ -48,40 +48,42 @@ use crate::{
 
 /// Whatever answers requests.
 pub trait Handler: Clone + Send + Sync + 'static {
-    /// The answers' body.
-    type Body: http_body::Body<Data = Bytes, Error = std::io::Error> + Send + Unpin + 'static;
-
     /// Another handle on the same, for the requests that one thread serves.
     fn for_thread(&self) -> Self;
 
     /// Answers one request of this peer, which came by this connection.
-    fn handle(
+    fn handle<B>(
         &self,
-        request: Request<Incoming>,
+        request: Request<B>,
         peer: Peer,
         connection: Connection,
-    ) -> impl Future<Output = Response<Self::Body>> + Send;
+    ) -> impl Future<Output = Response<Delivery>> + Send
+    where
+        B: http_body::Body<Data = Bytes> + Unpin + Send + 'static;
 }
 
 impl<S: Store> Handler for Gateway<S> {
-    type Body = Delivery;
-
     fn for_thread(&self) -> Self {
         Gateway::for_thread(self)
     }
 
-    fn handle(
+    fn handle<B>(
         &self,
-        request: Request<Incoming>,
+        request: Request<B>,
         peer: Peer,
         connection: Connection,
-    ) -> impl Future<Output = Response<Delivery>> + Send {
+    ) -> impl Future<Output = Response<Delivery>> + Send
+    where
+        B: http_body::Body<Data = Bytes> + Unpin + Send + 'static,
+    {
         Gateway::handle(self, request, peer, connection)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use hyper::body::Incoming;
+
     use super::*;
     use crate::store::DiskStore;
 

@@ -8,7 +8,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
     time::Duration,
@@ -38,82 +38,55 @@ struct Counts {
     begun: AtomicUsize,
     /// How many are not over.
     open: AtomicUsize,
-    /// For how many of those it is us who must go on.
-    owed: AtomicUsize,
-    /// How often that has come to be the other end's turn.
-    turns: AtomicUsize,
+    /// Whether the socket takes nothing more at the moment.
+    blocked: AtomicBool,
 }
 
 impl Course {
-    /// A request has come: it is us who must go on.
+    /// A request has come.
     pub(super) fn begin(&self) -> Request {
         let counts = &*self.0;
-        for count in [&counts.begun, &counts.open, &counts.owed] {
-            count.fetch_add(1, Ordering::Relaxed);
-        }
-        Request {
-            course: self.clone(),
-            is_owed: true,
-        }
+        counts.begun.fetch_add(1, Ordering::Relaxed);
+        counts.open.fetch_add(1, Ordering::Relaxed);
+        Request(self.clone())
     }
 
     fn begun(&self) -> usize {
         self.0.begun.load(Ordering::Relaxed)
     }
 
-    fn turns(&self) -> usize {
-        self.0.turns.load(Ordering::Relaxed)
-    }
-
     fn is_idle(&self) -> bool {
         self.0.open.load(Ordering::Relaxed) == 0
     }
 
-    /// Is there an answer that only waits for the other end to take it?
-    fn waits_for_reader(&self) -> bool {
-        self.0.open.load(Ordering::Relaxed) > self.0.owed.load(Ordering::Relaxed)
+    /// Whether the socket takes nothing more at the moment.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.0.blocked.load(Ordering::Relaxed)
     }
 }
 
 /// A request that is not over until this is gone.
 #[derive(Debug)]
-pub(super) struct Request {
-    course: Course,
-    is_owed: bool,
-}
+pub(super) struct Request(Course);
 
 impl Request {
-    fn owes(&mut self, is_owed: bool) {
-        let owed = &self.course.0.owed;
-        match (self.is_owed, is_owed) {
-            (false, true) => _ = owed.fetch_add(1, Ordering::Relaxed),
-            (true, false) => {
-                owed.fetch_sub(1, Ordering::Relaxed);
-                self.course.0.turns.fetch_add(1, Ordering::Relaxed);
-            }
-            (true, true) | (false, false) => {}
-        }
-        self.is_owed = is_owed;
-    }
-
     /// Goes along with the answer's body.
     pub(super) fn answered<B>(self, body: B) -> Answered<B> {
-        Answered { body, request: self }
+        Answered { body, _request: self }
     }
 }
 
 impl Drop for Request {
     fn drop(&mut self) {
-        self.owes(false);
-        self.course.0.open.fetch_sub(1, Ordering::Relaxed);
+        self.0.0.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// An answer's body, which says whose turn it is.
+/// An answer's body, with the request that it ends.
 #[derive(Debug)]
 pub(super) struct Answered<B> {
     body: B,
-    request: Request,
+    _request: Request,
 }
 
 impl<B: Body<Data = Bytes> + Unpin> Body for Answered<B> {
@@ -124,10 +97,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Answered<B> {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let answered = self.get_mut();
-        let frame = Pin::new(&mut answered.body).poll_frame(context);
-        answered.request.owes(frame.is_pending());
-        frame
+        Pin::new(&mut self.get_mut().body).poll_frame(context)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -169,8 +139,6 @@ pub(super) struct Patient<I> {
     /// How many requests had come when it was looked last.
     seen: usize,
     awaited: Awaited,
-    /// How often it had become the other end's turn.
-    turns: usize,
     /// Does the timer run for what is awaited?
     is_timed: bool,
     timer: Option<Pin<Box<Sleep>>>,
@@ -198,7 +166,6 @@ impl<I> Patient<I> {
                 Speaks::Http1 => Awaited::Head,
                 Speaks::Http2 => Awaited::Request,
             },
-            turns: 0,
             is_timed: false,
             timer: None,
             reader: Pace::new(settings.limits.lowest_rate),
@@ -225,10 +192,8 @@ impl<I> Patient<I> {
         self.look();
         if !self.course.is_idle() {
             self.is_timed = false;
-            return match self.speaks {
-                Speaks::Http1 => Poll::Pending,
-                Speaks::Http2 => self.poll_stalled(context),
-            };
+            // An HTTP/2 stream keeps its own time: see `http2::send`.
+            return Poll::Pending;
         }
         let (limit, longest) = match self.awaited {
             Awaited::Head => (Limit::HeadTimeout, self.head_timeout),
@@ -245,29 +210,18 @@ impl<I> Patient<I> {
         Poll::Ready(limit)
     }
 
-    /// A stream of HTTP/2 may stall while the connection takes more: ready when all that is left waits for the other end, and has for too long.
-    fn poll_stalled(&mut self, context: &mut Context<'_>) -> Poll<Limit> {
-        loop {
-            let turns = self.course.turns();
-            if turns != self.turns || !self.course.waits_for_reader() {
-                self.turns = turns;
-                self.reader.begin_anew();
-            }
-            // The timer runs in any case: nobody wakes this task when it becomes the other end's turn.
-            ready!(self.reader.poll_too_slow(context));
-            if self.course.turns() == self.turns && self.course.waits_for_reader() {
-                self.connection.break_off();
-                return Poll::Ready(Limit::LowestRateReading);
-            }
-            self.reader.begin_anew();
-        }
-    }
-
     /// Nothing more is taken: ready when that has been so for too long. Then what the kernel holds for the reader goes as well.
     fn poll_too_slow(&mut self, context: &mut Context<'_>) -> Poll<Limit> {
         ready!(self.reader.poll_too_slow(context));
         self.connection.break_off();
         Poll::Ready(Limit::LowestRateReading)
+    }
+
+    fn blocked(&self, is_blocked: bool) {
+        self.course.0.blocked.store(is_blocked, Ordering::Relaxed);
+        if is_blocked {
+            self.connection.stalls();
+        }
     }
 
     fn over(&self, limit: Limit) -> io::Error {
@@ -284,10 +238,12 @@ impl<I> Patient<I> {
         match written {
             Poll::Ready(Ok(bytes)) => {
                 self.reader.moved(bytes);
+                self.blocked(false);
                 Poll::Ready(Ok(bytes))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => {
+                self.blocked(true);
                 let limit = ready!(self.poll_too_slow(context));
                 Poll::Ready(Err(self.over(limit)))
             }
@@ -296,18 +252,27 @@ impl<I> Patient<I> {
 
     /// What became of a flush: what is left is waited for like anything else.
     fn flushed(&mut self, context: &mut Context<'_>, flushed: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
-        match (flushed, self.speaks) {
-            (Poll::Ready(Ok(())), Speaks::Http1) => {
+        match flushed {
+            Poll::Ready(Ok(())) => {
                 self.reader.moved(0);
+                self.blocked(false);
+                // The library flushes once it holds nothing more.
+                self.connection.all_is_sent();
                 Poll::Ready(Ok(()))
             }
-            // A stream may stall all the same.
-            (Poll::Ready(done), _) => Poll::Ready(done),
-            (Poll::Pending, _) => {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => {
+                self.blocked(true);
                 let limit = ready!(self.poll_too_slow(context));
                 Poll::Ready(Err(self.over(limit)))
             }
         }
+    }
+}
+
+impl<I> Drop for Patient<I> {
+    fn drop(&mut self) {
+        self.connection.is_over();
     }
 }
 

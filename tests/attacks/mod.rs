@@ -7,6 +7,7 @@ mod encodings;
 mod flooding;
 mod injection;
 mod smuggling;
+mod strangers;
 
 use std::time::Duration;
 

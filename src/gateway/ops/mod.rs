@@ -41,6 +41,7 @@ use crate::{
 
 use super::{
     Body, Failure,
+    admission::Admitted,
     payload::Payload,
     request_id::{AnswerIds, HostId, RequestId},
     transfers::Transfers,
@@ -75,7 +76,7 @@ impl<S> Work<'_, S> {
 /// An object is read where this stands. Whatever else there is is in boxes: the future of each request would have room for the largest of them, and be moved
 /// about with it.
 pub(super) async fn execute<S, B>(
-    permit: &Permit,
+    admitted: &Admitted,
     work: &Work<'_, S>,
     body: &mut B,
 ) -> Result<Response<Body>, Failure>
@@ -83,6 +84,7 @@ where
     S: Store,
     B: HttpBody<Data = Bytes> + Unpin,
 {
+    let permit = admitted.permit();
     match permit.permitted() {
         Permitted::GetObject(bucket, key, read) | Permitted::HeadObject(bucket, key, read) => {
             nothing(permit, work, body).await?;
@@ -235,7 +237,7 @@ async fn without_body<S: Store>(permit: &Permit, work: &Work<'_, S>) -> Result<R
 
 /// The same for a form, whose file is the body.
 pub(super) async fn execute_form<S, B>(
-    permit: Permit,
+    admitted: &Admitted,
     work: &Work<'_, S>,
     mut file: B,
 ) -> Result<Response<Body>, Failure>
@@ -243,10 +245,11 @@ where
     S: Store,
     B: HttpBody<Data = Bytes> + Unpin,
 {
+    let permit = admitted.permit();
     let Permitted::PostObject(bucket, key, post) = permit.permitted() else {
         return Err(Failure::Interrupted);
     };
-    let url = url(&permit, work.head);
+    let url = url(permit, work.head);
     let payload = Payload::undeclared(&mut file, work.upload_bytes);
     post_object::post(
         &**work.store,
@@ -254,7 +257,7 @@ where
         post,
         url.trim_end_matches('/'),
         payload,
-        work.last_look(&permit),
+        work.last_look(permit),
     )
     .await
 }

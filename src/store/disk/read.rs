@@ -90,6 +90,11 @@ impl FileBody {
         self.remaining
     }
 
+    /// Bounds the chunks from now on.
+    pub fn limit(&mut self, bytes: usize) {
+        self.chunk = CHUNK_BYTES.min(bytes.max(1) as u64);
+    }
+
     /// The file, and what of it is still to come.
     pub fn into_parts(self) -> (ObjectFile, Range<u64>) {
         (self.file, self.offset..self.offset.saturating_add(self.remaining))

@@ -75,13 +75,13 @@ impl Connection {
     }
 
     /// All answers so far are written.
-    pub fn all_is_sent(&self) {
+    pub fn flushed(&self) {
         // Dropped outside of the lock: a record is written then.
         let sent = match &mut *self.unsent.locked() {
             tails if tails.is_empty() => return,
             tails => std::mem::take(tails),
         };
-        sent.into_iter().for_each(Tail::is_sent);
+        sent.into_iter().for_each(Tail::sent);
     }
 
     /// The other end takes nothing more at once: what waits to be written can be cut from now on.
@@ -90,7 +90,7 @@ impl Connection {
     }
 
     /// The connection is over: what was not written never is.
-    pub fn is_over(&self) {
+    pub fn closed(&self) {
         drop(std::mem::take(&mut *self.unsent.locked()));
     }
 

@@ -138,7 +138,7 @@ impl Tail {
     }
 
     /// All that a library held of it is written.
-    pub(super) fn is_sent(mut self) {
+    pub(super) fn sent(mut self) {
         if let Some(recording) = &mut self.recording {
             recording.completed();
         }

@@ -257,7 +257,7 @@ impl<I> Patient<I> {
                 self.reader.moved(0);
                 self.blocked(false);
                 // The library flushes once it holds nothing more.
-                self.connection.all_is_sent();
+                self.connection.flushed();
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
@@ -272,7 +272,7 @@ impl<I> Patient<I> {
 
 impl<I> Drop for Patient<I> {
     fn drop(&mut self) {
-        self.connection.is_over();
+        self.connection.closed();
     }
 }
 

@@ -516,3 +516,40 @@ async fn the_last_look_comes_before_the_rename() {
         assert_eq!(folder.path().join("bucket/k").exists(), expected);
     }
 }
+
+#[tokio::test]
+async fn http_2_download_has_its_grace_at_a_shutdown() {
+    let mut gateway = gateway_with(Wishes {
+        tls: true,
+        ..Wishes::default()
+    })
+    .await;
+    gateway.put("some", vec![7; 200_000]);
+    let link = gateway.link(&Method::GET, "some");
+    let (mut sender, connection) = http2_with_window(&gateway, 16_000).await;
+    tokio::spawn(connection);
+    let request = Request::get(&link).body(()).unwrap();
+    let response = sender.send_request(request, true).unwrap().0;
+    let mut body = response.await.unwrap().into_body();
+    let mut received = body.data().await.unwrap().unwrap().len();
+    let mut given_back = 0;
+    gateway.stop();
+    // The rest is taken only after the listener has closed.
+    while TcpStream::connect(gateway.address).await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    loop {
+        // Small windows, so that the answer goes by many small pieces.
+        _ = body.flow_control().release_capacity(received - given_back);
+        given_back = received;
+        match body.data().await {
+            Some(data) => received += data.unwrap().len(),
+            None => break,
+        }
+    }
+    assert_eq!(received, 200_000);
+    let record = gateway
+        .record(|record| record.key.as_deref() == Some("some"))
+        .await;
+    assert!(record.completed && record.bytes_sent == 200_000, "{record:?}");
+}

@@ -26,10 +26,17 @@ pub struct Connection {
 
 /// The answers of which a library holds the last bytes.
 #[derive(Clone, Default)]
-struct Unsent(Arc<Mutex<Vec<Tail>>>);
+struct Unsent(Arc<Mutex<Tails>>);
+
+#[derive(Default)]
+struct Tails {
+    waiting: Vec<Tail>,
+    /// Nothing is written any more.
+    is_closed: bool,
+}
 
 impl Unsent {
-    fn locked(&self) -> MutexGuard<'_, Vec<Tail>> {
+    fn locked(&self) -> MutexGuard<'_, Tails> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -71,13 +78,16 @@ impl Connection {
 
     /// Keeps an answer's tail until the library that holds its last bytes has written them.
     pub(super) fn wait_until_sent(&self, tail: Tail) {
-        self.unsent.locked().push(tail);
+        let mut tails = self.unsent.locked();
+        if !tails.is_closed {
+            tails.waiting.push(tail);
+        }
     }
 
     /// All answers so far are written.
     pub fn flushed(&self) {
         // Dropped outside of the lock: a record is written then.
-        let sent = match &mut *self.unsent.locked() {
+        let sent = match &mut self.unsent.locked().waiting {
             tails if tails.is_empty() => return,
             tails => std::mem::take(tails),
         };
@@ -86,12 +96,17 @@ impl Connection {
 
     /// The other end takes nothing more at once: what waits to be written can be cut from now on.
     pub fn stalls(&self) {
-        self.unsent.locked().iter_mut().for_each(Tail::stalls);
+        let mut tails = self.unsent.locked();
+        tails.waiting.iter_mut().for_each(Tail::stalls);
     }
 
     /// The connection is over: what was not written never is.
     pub fn closed(&self) {
-        drop(std::mem::take(&mut *self.unsent.locked()));
+        let mut tails = self.unsent.locked();
+        tails.is_closed = true;
+        let never_sent = std::mem::take(&mut tails.waiting);
+        drop(tails);
+        drop(never_sent);
     }
 
     /// Asks whoever serves the connection to break it off at once: without an end to what is being sent, and without what waits to be sent.

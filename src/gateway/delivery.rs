@@ -122,6 +122,8 @@ impl Tail {
     /// The transport has taken the whole answer.
     pub fn completed(&mut self, body: &AnswerBody) {
         self.ended(&body.0, true);
+        // Nothing can be cut any more.
+        self.watch = Watch::None;
     }
 
     /// What became of the body: whether a document said of a failure, and whether all was taken.

@@ -27,6 +27,8 @@ pub enum Limit {
     UnverifiedRequests,
     /// How long a body may bring nothing.
     BodyTimeout,
+    /// What HTTP/2 connections hold of their answers.
+    SendBuffers,
     /// How long a stream of HTTP/2 may make no progress.
     StallTimeout,
     /// How long a head, or a TLS handshake, may take.
@@ -44,7 +46,7 @@ pub enum Limit {
 }
 
 impl Limit {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Connections,
         Self::ConnectionsPerAddress,
         Self::Requests,
@@ -54,6 +56,7 @@ impl Limit {
         Self::UnverifiedRequests,
         Self::BodyTimeout,
         Self::StallTimeout,
+        Self::SendBuffers,
         Self::HeadTimeout,
         Self::IdleTimeout,
         Self::LowestRateReading,
@@ -74,6 +77,7 @@ impl Limit {
             Self::UnverifiedRequests => "unverified_requests",
             Self::BodyTimeout => "body_timeout",
             Self::StallTimeout => "stall_timeout",
+            Self::SendBuffers => "http2_send_buffers",
             Self::HeadTimeout => "head_timeout",
             Self::IdleTimeout => "idle_timeout",
             Self::LowestRateReading => "lowest_rate_reading",

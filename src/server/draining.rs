@@ -59,10 +59,9 @@ pub(super) struct Watcher {
 }
 
 impl Watcher {
-    /// Ends when the connection should end: at the stop, once what is being asked has come. The
-    /// connection is waited for until the future is dropped.
-    pub(super) async fn stopped(self, first_request: &FirstRequest) {
-        let _counted = self.counted;
+    /// Ends when the connection should end: at the stop, once what is being asked has come. A
+    /// shutdown waits for the connection until the watcher is dropped.
+    pub(super) async fn stopped(&self, first_request: &FirstRequest) {
         self.stopping.cancelled().await;
         tokio::select! {
             _ = first_request.0.wait() => {}

@@ -38,7 +38,8 @@ impl Strangers {
         };
         let mut counts = self.locked();
         let held = counts.by_source.get(&source).copied().unwrap_or(0);
-        if counts.all >= most || held >= per_source {
+        // A source holds no more than is free, so that a few of them leave some to the others.
+        if held >= per_source.min(most.saturating_sub(counts.all)) {
             return None;
         }
         counts.all = counts.all.saturating_add(1);
@@ -78,7 +79,7 @@ mod tests {
     #[test]
     fn a_source_holds_its_bound_and_others_theirs() {
         let strangers = Strangers::default();
-        let take = |address: &str| strangers.take(network(address), 10, 2);
+        let take = |address: &str| strangers.take(network(address), 20, 2);
         let held = [take("192.0.2.1"), take("192.0.2.1")];
         assert!(held.iter().all(Option::is_some));
         assert!(take("192.0.2.1").is_none() && take("::ffff:192.0.2.1").is_none());

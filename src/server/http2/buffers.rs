@@ -2,9 +2,10 @@
 //! socket has taken them, for each stream, each connection and the whole process.
 
 use std::{
+    collections::HashMap,
     sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
 };
@@ -12,21 +13,33 @@ use std::{
 use atomic_waker::AtomicWaker;
 use bytes::{Buf, Bytes};
 
+use crate::types::Network;
+
 /// The most bytes that one stream holds.
 pub(super) const MOST_PER_STREAM: usize = 64 * 1024;
-/// The most bytes that one connection holds. It is enough for every stream of the default limit.
+/// What a stream that holds nothing may always hold, so that none waits for what others hold.
+pub(super) const ALWAYS: usize = 4 * 1024;
+/// The most bytes that one connection holds besides. It is enough for every stream of the default
+/// limit.
 const MOST_PER_CONNECTION: usize = 128 * MOST_PER_STREAM;
 
-/// What all connections hold. A copy is another handle on the same count.
+/// What all connections hold. A copy is another handle on the same counts.
 #[derive(Clone)]
 pub(in crate::server) struct SendBuffers {
-    held: Arc<AtomicUsize>,
+    held: Arc<Mutex<Held>>,
     most: usize,
+}
+
+#[derive(Default)]
+struct Held {
+    all: usize,
+    by_source: HashMap<Network, usize>,
 }
 
 /// What one connection holds.
 pub(super) struct ConnectionBuffers {
     all: SendBuffers,
+    source: Network,
     held: AtomicUsize,
 }
 
@@ -37,6 +50,8 @@ pub(super) struct StreamBuffers {
     unwritten: AtomicUsize,
     /// Bytes that the socket has taken.
     written: AtomicUsize,
+    /// Whether the library dropped bytes: the stream was reset, or its connection is gone.
+    has_lost: AtomicBool,
     waits: AtomicWaker,
 }
 
@@ -54,39 +69,59 @@ impl SendBuffers {
             most,
         }
     }
+
+    fn locked(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl ConnectionBuffers {
-    pub(super) fn new(all: SendBuffers) -> Self {
+    /// A connection of this source.
+    pub(super) fn new(all: SendBuffers, source: Network) -> Self {
         Self {
             all,
+            source,
             held: AtomicUsize::new(0),
         }
     }
 
-    /// Counts so many bytes more if there is room. A connection holds no more than is free for the
+    /// Counts so many bytes more if there is room. A source holds no more than is free for the
     /// others: each further one gets at most a half of what is left.
     fn take(&self, bytes: usize) -> bool {
-        let held = self
-            .held
-            .fetch_add(bytes, Ordering::Relaxed)
-            .saturating_add(bytes);
-        let all = self
-            .all
-            .held
-            .fetch_add(bytes, Ordering::Relaxed)
-            .saturating_add(bytes);
-        let free = self.all.most.saturating_sub(all);
-        if held <= MOST_PER_CONNECTION.min(free) && all <= self.all.most {
-            return true;
+        let mut held = self.all.locked();
+        let of_source = held.by_source.get(&self.source).copied().unwrap_or(0);
+        let wanted = of_source.saturating_add(bytes);
+        let free = self.all.most.saturating_sub(held.all.saturating_add(bytes));
+        let of_connection = self.held.load(Ordering::Relaxed).saturating_add(bytes);
+        if wanted > free || of_connection > MOST_PER_CONNECTION {
+            return false;
         }
-        self.give_back(bytes);
-        false
+        self.count(&mut held, bytes);
+        true
+    }
+
+    /// Counts so many bytes more, whether or not there is room.
+    fn add(&self, bytes: usize) {
+        self.count(&mut self.all.locked(), bytes);
+    }
+
+    fn count(&self, held: &mut Held, bytes: usize) {
+        held.all = held.all.saturating_add(bytes);
+        let of_source = held.by_source.entry(self.source).or_default();
+        *of_source = of_source.saturating_add(bytes);
+        self.held.fetch_add(bytes, Ordering::Relaxed);
     }
 
     fn give_back(&self, bytes: usize) {
+        let mut held = self.all.locked();
+        held.all = held.all.saturating_sub(bytes);
+        if let Some(of_source) = held.by_source.get_mut(&self.source) {
+            *of_source = of_source.saturating_sub(bytes);
+            if *of_source == 0 {
+                held.by_source.remove(&self.source);
+            }
+        }
         self.held.fetch_sub(bytes, Ordering::Relaxed);
-        self.all.held.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 
@@ -96,16 +131,40 @@ impl StreamBuffers {
             connection,
             unwritten: AtomicUsize::new(0),
             written: AtomicUsize::new(0),
+            has_lost: AtomicBool::new(false),
             waits: AtomicWaker::new(),
         })
     }
 
-    /// Reserves room for so many bytes that are about to be read.
+    /// Reserves room for so many bytes that are about to be read, or for fewer. There is always
+    /// some while the library holds nothing of the stream.
     pub(super) fn reserve(self: &Arc<Self>, bytes: usize) -> Option<Room> {
+        let few = bytes.min(ALWAYS);
+        let bytes = match self.connection.take(bytes) {
+            true => bytes,
+            false if self.is_written() => {
+                self.connection.add(few);
+                few
+            }
+            false => return None,
+        };
+        Some(Room {
+            buffers: self.clone(),
+            bytes,
+        })
+    }
+
+    /// Reserves room for a text that is in memory, all or nothing.
+    pub(super) fn reserve_all(self: &Arc<Self>, bytes: usize) -> Option<Room> {
         self.connection.take(bytes).then(|| Room {
             buffers: self.clone(),
             bytes,
         })
+    }
+
+    /// Whether the library dropped bytes that it had not written.
+    pub(super) fn has_lost(&self) -> bool {
+        self.has_lost.load(Ordering::Acquire)
     }
 
     /// How many bytes the socket has taken since this was asked last.
@@ -142,15 +201,17 @@ pub(super) struct Room {
 }
 
 impl Room {
+    /// For how many bytes it is.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Fills the room, or less of it. Bytes beyond it, of which there should be none, are counted
     /// too.
     pub(super) fn fill(mut self, bytes: Bytes) -> Chunk {
         let connection = &self.buffers.connection;
         match bytes.len().checked_sub(self.bytes) {
-            Some(beyond) => {
-                connection.held.fetch_add(beyond, Ordering::Relaxed);
-                connection.all.held.fetch_add(beyond, Ordering::Relaxed);
-            }
+            Some(beyond) => connection.add(beyond),
             None => connection.give_back(self.bytes.saturating_sub(bytes.len())),
         }
         self.bytes = 0;
@@ -206,6 +267,7 @@ impl Drop for Chunk {
     fn drop(&mut self) {
         // The stream was reset, or its connection is gone.
         if !self.bytes.is_empty() {
+            self.buffers.has_lost.store(true, Ordering::Release);
             self.buffers.leaves(self.bytes.len());
         }
     }
@@ -215,24 +277,28 @@ impl Drop for Chunk {
 mod tests {
     use super::*;
 
-    fn buffers(all: &SendBuffers) -> Arc<StreamBuffers> {
-        StreamBuffers::new(Arc::new(ConnectionBuffers::new(all.clone())))
+    fn buffers(all: &SendBuffers, source: &str) -> Arc<StreamBuffers> {
+        let source = Network::of(source.parse().unwrap());
+        StreamBuffers::new(Arc::new(ConnectionBuffers::new(all.clone(), source)))
     }
 
     #[test]
     fn bytes_are_counted_until_they_are_written_or_dropped() {
         let all = SendBuffers::new(1000);
-        let stream = buffers(&all);
-        let held = || all.held.load(Ordering::Relaxed);
+        let stream = buffers(&all, "192.0.2.1");
+        let held = || all.locked().all;
         let room = stream.reserve(100).unwrap();
         assert_eq!(held(), 100);
         let mut chunk = room.fill(Bytes::from_static(&[7; 60]));
         assert_eq!((held(), stream.is_written()), (60, false));
         chunk.advance(10);
         let first = chunk.split_to(20);
-        assert_eq!((held(), stream.take_written()), (50, 10));
+        assert_eq!(
+            (held(), stream.take_written(), stream.has_lost()),
+            (50, 10, false)
+        );
         drop(first);
-        assert_eq!(held(), 30);
+        assert_eq!((held(), stream.has_lost()), (30, true));
         chunk.advance(30);
         assert_eq!(
             (held(), stream.is_written(), stream.take_written()),
@@ -240,27 +306,41 @@ mod tests {
         );
         drop(stream.reserve(100));
         assert_eq!(held(), 0);
+        assert!(all.locked().by_source.is_empty());
     }
 
     #[test]
-    fn connections_that_fill_up_leave_room_for_one_more() {
-        let all = SendBuffers::new(64 * MOST_PER_STREAM);
+    fn sources_that_fill_up_leave_room_for_one_more() {
+        let all = SendBuffers::new(256 * MOST_PER_STREAM);
         let mut kept = Vec::new();
-        for _ in 0..6 {
-            let stream = buffers(&all);
-            while let Some(room) = stream.reserve(MOST_PER_STREAM / 64) {
-                kept.push(room);
+        // Each source has as many connections as it likes.
+        for host in 1..=3 {
+            for _ in 0..4 {
+                let stream = buffers(&all, &format!("192.0.2.{host}"));
+                kept.extend(std::iter::from_fn(|| stream.reserve_all(MOST_PER_STREAM)));
             }
         }
-        assert!(all.held.load(Ordering::Relaxed) < all.most);
-        assert!(buffers(&all).reserve(MOST_PER_STREAM / 64).is_some());
+        assert!(all.locked().all < all.most);
+        let other = buffers(&all, "198.51.100.1");
+        assert_eq!(other.reserve(MOST_PER_STREAM).unwrap().bytes(), MOST_PER_STREAM);
+    }
+
+    #[test]
+    fn a_stream_that_holds_nothing_has_room_always() {
+        let all = SendBuffers::new(10);
+        let stream = buffers(&all, "192.0.2.1");
+        let room = stream.reserve(MOST_PER_STREAM).unwrap();
+        assert_eq!(room.bytes(), ALWAYS);
+        let _chunk = room.fill(Bytes::from_static(&[7; 60]));
+        assert!(stream.reserve(1).is_none(), "it holds some");
+        assert!(buffers(&all, "192.0.2.1").reserve_all(100).is_none());
     }
 
     #[test]
     fn a_connection_has_a_bound_of_its_own() {
         let all = SendBuffers::new(usize::MAX);
-        let stream = buffers(&all);
-        let rooms: Vec<_> = std::iter::from_fn(|| stream.reserve(MOST_PER_STREAM)).collect();
-        assert_eq!(rooms.len(), 128);
+        let stream = buffers(&all, "192.0.2.1");
+        let rooms = std::iter::from_fn(|| stream.reserve_all(MOST_PER_STREAM));
+        assert_eq!(rooms.collect::<Vec<_>>().len(), 128);
     }
 }

@@ -24,6 +24,8 @@ pub(super) use buffers::SendBuffers;
 use buffers::{Chunk, ConnectionBuffers, MOST_PER_STREAM};
 use stream::Stream;
 
+use crate::types::Network;
+
 use super::{
     Handler,
     connection::{Client, Serving},
@@ -63,10 +65,12 @@ where
     };
     let mut connection = connection?;
     let mut streams = JoinSet::new();
-    let served = accept(&mut connection, &mut streams, serving, client, handler, watcher).await;
+    let served = accept(&mut connection, &mut streams, serving, client, handler, &watcher).await;
     // Streams that still work notice that the connection is gone, and leave their records.
     drop(connection);
     while streams.join_next().await.is_some() {}
+    // Until here a shutdown waits for the connection.
+    drop(watcher);
     served
 }
 
@@ -77,15 +81,19 @@ async fn accept<I, H>(
     serving: &Serving,
     client: &Client,
     handler: H,
-    watcher: Watcher,
+    watcher: &Watcher,
 ) -> Result<(), h2::Error>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     H: Handler,
 {
     let settings = &serving.settings;
-    let mut pings = Pings::new(connection.ping_pong(), settings.head_timeout.duration());
-    let buffers = Arc::new(ConnectionBuffers::new(serving.send_buffers.clone()));
+    let source = Network::of(crate::types::Client::from(client.peer).address);
+    let buffers = ConnectionBuffers::new(serving.send_buffers.clone(), source);
+    let buffers = Arc::new(buffers);
+    let pings = connection.ping_pong();
+    let mut unanswered = Box::pin(unanswered(pings, settings.head_timeout.duration()));
+    let mut is_gone = false;
     let mut stop = Box::pin(watcher.stopped(&client.first_request));
     let mut is_stopping = false;
     loop {
@@ -96,7 +104,10 @@ where
                 connection.graceful_shutdown();
             }
             Some(_) = streams.join_next(), if !streams.is_empty() => {}
-            () = pings.unanswered() => connection.abrupt_shutdown(Reason::NO_ERROR),
+            () = &mut unanswered, if !is_gone => {
+                is_gone = true;
+                connection.abrupt_shutdown(Reason::NO_ERROR);
+            }
             accepted = connection.accept() => {
                 let Some(accepted) = accepted else { return Ok(()) };
                 let (request, respond) = accepted?;
@@ -114,30 +125,20 @@ where
     }
 }
 
-/// Asks the client now and then whether it is still there.
-struct Pings {
-    ping_pong: Option<h2::PingPong>,
-    ticks: tokio::time::Interval,
-}
-
-impl Pings {
-    fn new(ping_pong: Option<h2::PingPong>, every: Duration) -> Self {
-        let mut ticks = interval_at(Instant::now() + every, every);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { ping_pong, ticks }
-    }
-
-    /// Ends once a ping has not been answered in time. To drop this in between loses one ping.
-    async fn unanswered(&mut self) {
-        let Some(ping_pong) = &mut self.ping_pong else {
-            return std::future::pending().await;
-        };
-        loop {
-            self.ticks.tick().await;
-            let pong = timeout(PING_TIMEOUT, ping_pong.ping(h2::Ping::opaque())).await;
-            if pong.is_err() {
-                return;
-            }
+/// Asks the client now and then whether it is still there. Ends once it has not answered in time.
+async fn unanswered(ping_pong: Option<h2::PingPong>, every: Duration) {
+    let Some(mut ping_pong) = ping_pong else {
+        return std::future::pending().await;
+    };
+    let mut ticks = interval_at(Instant::now() + every, every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match timeout(PING_TIMEOUT, ping_pong.ping(h2::Ping::opaque())).await {
+            Ok(Ok(_)) => {}
+            // The connection ends by itself.
+            Ok(Err(_)) => return std::future::pending().await,
+            Err(_) => return,
         }
     }
 }

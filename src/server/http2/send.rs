@@ -3,7 +3,7 @@
 use std::{
     future::{Future, poll_fn},
     io,
-    pin::{Pin, pin},
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
@@ -12,18 +12,18 @@ use std::{
 use bytes::{Buf, Bytes};
 use h2::{Reason, SendStream};
 use http_body::Body;
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::{
     gateway::{AnswerBody, Pace, Tail},
     metrics::{Limit, Metrics},
 };
 
-use super::buffers::{Chunk, MOST_PER_STREAM, StreamBuffers};
+use super::buffers::{ALWAYS, Chunk, MOST_PER_STREAM, Room, StreamBuffers};
 use crate::server::{limits::Limits, patience::Course};
 
-/// How soon to look again for room that other streams give back.
-const ROOM_AGAIN: Duration = Duration::from_millis(5);
+/// With less than this in the window, nothing more is read while the library holds some.
+const LEAST: usize = 16 * 1024;
 
 /// Sends one body.
 pub(super) struct Sender {
@@ -49,6 +49,8 @@ enum Broken {
     Stalled(Limit),
     /// It may not wait for its reader.
     Refused,
+    /// Its text is larger than what may be held for its source.
+    NoRoom,
     /// The body's bytes could not be read.
     Unreadable(io::Error),
 }
@@ -59,7 +61,7 @@ impl Sender {
     pub(super) async fn send(mut self) {
         let mut waiting = Waiting::new(&self.limits);
         let sent = self.send_all(&mut waiting).await;
-        self.tail.taken(self.buffers.take_written());
+        self.note_written();
         let reason = match sent {
             Ok(()) => return self.tail.completed(&self.body),
             Err(Broken::Gone) => return,
@@ -67,6 +69,10 @@ impl Sender {
             Err(Broken::Stalled(limit)) => {
                 self.metrics.limited(limit);
                 Reason::CANCEL
+            }
+            Err(Broken::NoRoom) => {
+                self.metrics.limited(Limit::SendBuffers);
+                Reason::ENHANCE_YOUR_CALM
             }
             Err(Broken::Refused) => Reason::REFUSED_STREAM,
             Err(Broken::Unreadable(error)) => {
@@ -77,43 +83,62 @@ impl Sender {
         };
         // What the library still holds of the stream is dropped with it.
         self.stream.send_reset(reason);
+        self.note_written();
+    }
+
+    fn note_written(&mut self) {
         self.tail.taken(self.buffers.take_written());
     }
 
     async fn send_all(&mut self, waiting: &mut Waiting) -> Result<(), Broken> {
         if self.body.held() > MOST_PER_STREAM {
-            return self.send_text(waiting).await;
+            // A text that is in memory as a whole counts as a whole.
+            let room = self.buffers.reserve_all(self.body.held());
+            self.send_next(room.ok_or(Broken::NoRoom)?, waiting).await?;
+        } else if self.body.size_hint().exact().is_none() {
+            // Its frames are few and small, and none may be ready for long: no window is held.
+            while !self.body.is_end_stream() {
+                match self.buffers.reserve(ALWAYS) {
+                    Some(room) => self.send_next(room, waiting).await?,
+                    None => self.written(waiting).await?,
+                }
+            }
+        } else {
+            self.send_pieces(waiting).await?;
         }
+        self.end(waiting).await
+    }
+
+    /// Sends a body of known length, as much at a time as the window and the buffers let in.
+    async fn send_pieces(&mut self, waiting: &mut Waiting) -> Result<(), Broken> {
         while !self.body.is_end_stream() {
-            let window = self.window(waiting).await?;
-            let room = self.buffers.reserve(window);
+            let left = self.body.size_hint().exact().unwrap_or(0);
+            let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(MOST_PER_STREAM);
+            let window = self.window(wanted, waiting).await?;
+            let is_crumb = window < wanted.min(LEAST);
+            let room = match is_crumb && !self.buffers.is_written() {
+                true => None,
+                false => self.buffers.reserve(window),
+            };
+            // A client that opens its window by crumbs gets one at a time.
             let Some(room) = room else {
-                self.await_room(waiting).await?;
+                self.written(waiting).await?;
                 continue;
             };
-            self.body.limit(window);
-            let Some(bytes) = self.next_bytes(waiting).await? else {
-                break;
-            };
-            self.pass_on(room.fill(bytes), waiting).await?;
+            self.body.limit(room.bytes());
+            self.send_next(room, waiting).await?;
         }
-        self.end(waiting).await
+        Ok(())
     }
 
-    /// Sends a text that is in memory as a whole: it counts as a whole.
-    async fn send_text(&mut self, waiting: &mut Waiting) -> Result<(), Broken> {
-        let room = self.buffers.reserve(self.body.held());
-        let room = room.ok_or(Broken::Refused)?;
-        if let Some(bytes) = self.next_bytes(waiting).await? {
-            self.pass_on(room.fill(bytes), waiting).await?;
-        }
-        self.end(waiting).await
-    }
-
-    /// Hands the chunk to the library as far as the window is open, and waits for the rest.
-    async fn pass_on(&mut self, mut chunk: Chunk, waiting: &mut Waiting) -> Result<(), Broken> {
+    /// Sends the body's next frame.
+    async fn send_next(&mut self, room: Room, waiting: &mut Waiting) -> Result<(), Broken> {
+        let Some(bytes) = self.next_bytes(waiting).await? else {
+            return Ok(());
+        };
+        let mut chunk = room.fill(bytes);
         while chunk.has_remaining() {
-            let window = self.window(waiting).await?;
+            let window = self.window(chunk.remaining(), waiting).await?;
             let part = chunk.split_to(window);
             let bytes = part.remaining();
             self.has_ended = !chunk.has_remaining() && self.body.is_end_stream();
@@ -130,32 +155,48 @@ impl Sender {
             let end = Chunk::empty(&self.buffers);
             self.stream.send_data(end, true).map_err(|_| Broken::Gone)?;
         }
-        // The connection's task writes first. Most often that is all.
-        tokio::task::yield_now().await;
-        if self.buffers.is_written() || !self.tail.may_wait() {
-            return Ok(());
+        match self.tail.may_wait() {
+            true => self.written(waiting).await,
+            false => Ok(()),
         }
-        self.tail.stalls();
-        let Self {
-            stream,
-            tail,
-            buffers,
-            activity,
-            ..
-        } = self;
-        poll_fn(|context| {
-            if buffers.poll_written(context).is_ready() {
-                return Poll::Ready(Ok(()));
-            }
-            poll_broken(stream, tail, activity, waiting, context).map(Err)
-        })
-        .await
     }
 
-    /// How many bytes the client's window and the library's buffer have room for, at least one.
-    async fn window(&mut self, waiting: &mut Waiting) -> Result<usize, Broken> {
-        self.stream.reserve_capacity(MOST_PER_STREAM);
-        let open = self.stream.capacity().min(MOST_PER_STREAM);
+    /// Waits until the socket has taken all that the library holds of the stream.
+    async fn written(&mut self, waiting: &mut Waiting) -> Result<(), Broken> {
+        // The connection's task writes first. Most often that is all.
+        tokio::task::yield_now().await;
+        if !self.buffers.is_written() {
+            if !self.tail.may_wait() {
+                return Err(Broken::Refused);
+            }
+            self.tail.stalls();
+            let Self {
+                stream,
+                tail,
+                buffers,
+                activity,
+                ..
+            } = self;
+            poll_fn(|context| {
+                if buffers.poll_written(context).is_ready() {
+                    return Poll::Ready(Ok(()));
+                }
+                poll_broken(stream, tail, activity, waiting, context).map(Err)
+            })
+            .await?;
+        }
+        match self.buffers.has_lost() {
+            true => Err(Broken::Gone),
+            false => Ok(()),
+        }
+    }
+
+    /// How many bytes of those that are wanted the client's window and the library's buffer have
+    /// room for, at least one.
+    async fn window(&mut self, wanted: usize, waiting: &mut Waiting) -> Result<usize, Broken> {
+        let wanted = wanted.min(MOST_PER_STREAM);
+        self.stream.reserve_capacity(wanted);
+        let open = self.stream.capacity().min(wanted);
         if open > 0 {
             return match self.tail.is_cut() {
                 true => Err(Broken::Cut),
@@ -175,32 +216,10 @@ impl Sender {
         poll_fn(|context| {
             match stream.poll_capacity(context) {
                 Poll::Ready(Some(Ok(open))) if open > 0 => {
-                    return Poll::Ready(Ok(open.min(MOST_PER_STREAM)));
+                    return Poll::Ready(Ok(open.min(wanted)));
                 }
                 Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
                 Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(Err(Broken::Gone)),
-            }
-            poll_broken(stream, tail, activity, waiting, context).map(Err)
-        })
-        .await
-    }
-
-    /// Waits a moment for room that other streams give back.
-    async fn await_room(&mut self, waiting: &mut Waiting) -> Result<(), Broken> {
-        if !self.tail.may_wait() {
-            return Err(Broken::Refused);
-        }
-        self.tail.stalls();
-        let mut again = pin!(sleep(ROOM_AGAIN));
-        let Self {
-            stream,
-            tail,
-            activity,
-            ..
-        } = self;
-        poll_fn(|context| {
-            if again.as_mut().poll(context).is_ready() {
-                return Poll::Ready(Ok(()));
             }
             poll_broken(stream, tail, activity, waiting, context).map(Err)
         })
@@ -218,9 +237,18 @@ impl Sender {
                 let bytes = frame.map(|frame| frame.map(|frame| frame.into_data().unwrap_or_default()));
                 return Poll::Ready(bytes.transpose().map_err(Broken::Unreadable));
             }
+            // The window of the connection is for those who have something to send.
+            stream.reserve_capacity(0);
             poll_ended(stream, tail, context).map(Err)
         })
         .await
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        // Also when the connection was broken off in the middle.
+        self.note_written();
     }
 }
 

@@ -113,7 +113,7 @@ impl FileBody {
         let fresh = std::mem::replace(&mut self.fresh, false);
         if self.waiting.is_none() {
             let length = usize::try_from(self.remaining.min(self.chunk)).unwrap_or(usize::MAX);
-            let mut chunk = Chunk(Buffer::take(), length);
+            let mut chunk = Chunk(Buffer::take(length), length);
             match self.read_cached(chunk.bytes())? {
                 Found::Bytes(0) => return Poll::Ready(Err(cut_short())),
                 Found::Bytes(count) => {

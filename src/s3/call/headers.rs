@@ -3,8 +3,8 @@
 //!
 //! `x-amz-*` in a presigned query is signed as well. AWS keeps metadata and storage class from
 //! there and honours encryption. It ignores tagging, checksums and copy source. For ACL, object
-//! lock and expected owner nothing is known: here they count as the header does, so that none of
-//! them is ignored.
+//! lock, expected owner, conditions and write offset nothing is known: here they count as the
+//! header does, so that none of them is ignored.
 
 use std::borrow::Cow;
 
@@ -16,18 +16,21 @@ use crate::{
 };
 
 /// What parameters of a query begin with that count as a header of their name does, in any case.
-const IN_QUERY: [&str; 11] = [
+const IN_QUERY: [&str; 14] = [
     "x-amz-acl",
     "x-amz-bucket-object-lock-enabled",
     "x-amz-bypass-governance-retention",
+    "x-amz-copy-source-if-",
     "x-amz-copy-source-server-side-encryption-",
     "x-amz-expected-bucket-owner",
     "x-amz-grant-",
+    "x-amz-if-match-",
     "x-amz-meta-",
     "x-amz-object-lock-",
     "x-amz-server-side-encryption",
     "x-amz-source-expected-bucket-owner",
     "x-amz-storage-class",
+    "x-amz-write-offset-bytes",
 ];
 
 /// The headers of a call, and the parameters of its query that count as headers.

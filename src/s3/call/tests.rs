@@ -263,6 +263,22 @@ fn repeated_argument_with_two_values_is_refused() {
     }
 }
 
+#[test]
+fn condition_on_a_source_counts_in_a_link_too() {
+    let source = ("x-amz-copy-source", "/abc/j");
+    let copy = |raw: &str, sent: &[(&'static str, &str)]| match ask(Method::PUT, Some("k"), raw, sent) {
+        Ok(Call::CopyObject(copy)) => copy,
+        other => panic!("{other:?}"),
+    };
+    let by_header = copy("", &[source, ("x-amz-copy-source-if-match", "a")]);
+    let by_link = copy("X-Amz-Copy-Source-If-Match=a", &[source]);
+    assert_eq!(by_link, by_header);
+    assert_ne!(by_link, copy("", &[source]));
+    let alone = [("x-amz-copy-source-if-match", "a"), ("content-length", "1")];
+    let refused = ask(Method::PUT, Some("k"), "", &alone).map(|_| ());
+    assert_eq!(refused, Err(ErrorCode::NotImplemented));
+}
+
 /// What counts in a presigned query as the header does, and what AWS ignores there.
 #[test]
 fn presigned_parameter_counts_as_its_header() {
@@ -285,6 +301,12 @@ fn presigned_parameter_counts_as_its_header() {
             ErrorCode::AccessDenied,
         ),
         ("x-amz-storage-class=NONE", ErrorCode::InvalidStorageClass),
+        ("X-Amz-Write-Offset-Bytes=1", ErrorCode::NotImplemented),
+        ("x-amz-copy-source-if-match=a", ErrorCode::NotImplemented),
+        (
+            "x-amz-copy-source=%2Fabc%2Fj&x-amz-copy-source-if-none-match=a",
+            ErrorCode::NotImplemented,
+        ),
         (
             "x-amz-acl=private&X-Amz-Acl=public-read",
             ErrorCode::InvalidArgument,
@@ -418,6 +440,9 @@ fn condition_that_is_not_built_keeps_what_it_guards() {
         for raw in ["", "uploadId=AAAA"] {
             let removed = ask(Method::DELETE, Some("k"), raw, &[(name, "1")]).map(|_| ());
             assert_eq!(removed, Err(ErrorCode::NotImplemented), "{name} {raw}");
+            let raw = format!("{raw}&X-Amz-{}=1", &name["x-amz-".len()..]);
+            let removed = ask(Method::DELETE, Some("k"), &raw, &[]).map(|_| ());
+            assert_eq!(removed, Err(ErrorCode::NotImplemented), "a link with {raw}");
         }
     }
 }

@@ -42,7 +42,19 @@ pub(in crate::s3) fn on_write(query: &Query<'_>, headers: CallHeaders<'_>) -> Re
             return Err(not_implemented(&name));
         }
     }
-    Ok(())
+    condition_without_source(headers)
+}
+
+/// A condition on the source of a copy, on a write that copies nothing. To ignore it would write
+/// what its signer wanted to write only as a copy.
+fn condition_without_source(headers: CallHeaders<'_>) -> Result<(), S3Error> {
+    if headers.contains("x-amz-copy-source") {
+        return Ok(());
+    }
+    match headers.name_with("x-amz-copy-source-if-") {
+        Some(name) => Err(not_implemented(&name)),
+        None => Ok(()),
+    }
 }
 
 /// On AbortMultipartUpload and DeleteObject: the conditions that only directory buckets know. To

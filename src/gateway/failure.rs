@@ -122,6 +122,7 @@ impl Failure {
             Self::Store(StoreError::InTheWay { .. }) => "InTheWay",
             Self::Store(StoreError::ReadOnly { .. }) => "ReadOnly",
             Self::Store(StoreError::OutOfService(_)) => "OutOfService",
+            Self::Store(StoreError::TooManyCompletions(_)) => "TooManyCompletions",
             Self::Store(StoreError::Stalled { .. }) => "Stalled",
             Self::Store(StoreError::OutOfDescriptors { .. }) => "OutOfDescriptors",
         }
@@ -184,9 +185,11 @@ impl Failure {
                 .message("The key leads through something that is no object where names are kept."),
             Self::Store(StoreError::ReadOnly { .. }) => S3Error::new(ErrorCode::MethodNotAllowed),
             Self::Store(StoreError::OutOfService(_)) => S3Error::new(ErrorCode::ServiceUnavailable),
-            Self::Store(StoreError::Stalled { .. } | StoreError::OutOfDescriptors { .. }) => {
-                S3Error::new(ErrorCode::SlowDown)
-            }
+            Self::Store(
+                StoreError::TooManyCompletions(_)
+                | StoreError::Stalled { .. }
+                | StoreError::OutOfDescriptors { .. },
+            ) => S3Error::new(ErrorCode::SlowDown),
         }
     }
 
@@ -238,6 +241,7 @@ impl Failure {
                 StoreError::NoSuchBucket(_)
                 | StoreError::NoSuchKey
                 | StoreError::NoSuchUpload(_)
+                | StoreError::TooManyCompletions(_)
                 | StoreError::ConditionFailed
                 | StoreError::Withdrawn
                 | StoreError::BucketNotEmpty(_)

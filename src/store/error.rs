@@ -22,6 +22,9 @@ pub enum StoreError {
     /// There is no such upload in parts, or none of this bucket and key.
     #[error("there is no upload in parts of this id for this key")]
     NoSuchUpload(UploadId),
+    /// As many requests to complete this upload wait for each other as may.
+    #[error("too many requests complete the upload {0} at once")]
+    TooManyCompletions(UploadId),
     /// Something is there and cannot be read.
     #[error("{path} cannot be read: {source}")]
     Unreadable {

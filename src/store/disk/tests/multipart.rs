@@ -343,27 +343,79 @@ async fn an_upload_is_completed_once_at_a_time() {
             store.complete_multipart(&upload, completion).await
         })
     };
-    // The first stands right before its end, and the others come.
+    // The first stands right before its end, and the others come. Its first look is before the
+    // parts are joined.
+    let looks = std::sync::atomic::AtomicUsize::new(0);
     let first = completing(LastLook::new(move |_| {
-        reached.send(()).unwrap();
-        may_go.lock().unwrap().recv().unwrap();
+        if looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed) > 0 {
+            reached.send(()).unwrap();
+            may_go.lock().unwrap().recv().unwrap();
+        }
         true
     }));
     tokio::task::spawn_blocking(move || is_reached.recv().unwrap())
         .await
         .unwrap();
     let others: Vec<_> = (0..8).map(|_| completing(LastLook::none())).collect();
-    others[7].abort();
     tokio::time::sleep(Duration::from_millis(100)).await;
+    let waiting: Vec<_> = others.iter().filter(|other| !other.is_finished()).collect();
+    assert_eq!(waiting.len(), 4, "the others are turned away at once");
+    waiting[3].abort();
     let beside = fs::read_dir(folder.path().join("abc/~!tmp")).unwrap().count();
     assert_eq!(beside, 1, "only the first has joined the parts");
     go.send(()).unwrap();
     assert!(first.await.unwrap().is_ok());
+    let (mut gone, mut refused) = (0, 0);
     for other in others {
-        let Ok(other) = other.await else { continue };
-        assert!(matches!(other, Err(StoreError::NoSuchUpload(_))), "{other:?}");
+        match other.await {
+            Ok(Err(StoreError::NoSuchUpload(_))) => gone += 1,
+            Ok(Err(StoreError::TooManyCompletions(_))) => refused += 1,
+            Err(aborted) => assert!(aborted.is_cancelled()),
+            Ok(other) => panic!("{other:?}"),
+        }
     }
+    assert_eq!((gone, refused), (3, 4));
     assert!(store.now().completions.is_empty());
+}
+
+#[tokio::test]
+async fn a_completion_that_must_fail_joins_no_parts() {
+    let Sample { store, .. } = &sample(&["films/a"]);
+    let upload = begin(store).await;
+    for number in [1, 2] {
+        part(store, &upload, number, b"part").await.unwrap();
+    }
+    let parts = store.parts(&upload, PartsQuery::ALL).await.unwrap();
+    let folder = store.now().path_of(&bucket(), "");
+    // A joined file could not be made here, and its error would be another.
+    fs::remove_dir_all(folder.join("~!tmp")).ok();
+    fs::write(folder.join("~!tmp"), "").unwrap();
+    let complete = async |condition, allowed| {
+        let completion = Completion {
+            parts: parts.clone(),
+            etag: ETag::new("parts".to_owned()),
+            properties: Properties::default(),
+            condition,
+            last_look: LastLook::new(move |_| allowed),
+        };
+        store.complete_multipart(&upload, completion).await
+    };
+    let failed = complete(WriteCondition::Absent, true).await;
+    assert!(matches!(failed, Err(StoreError::ConditionFailed)), "{failed:?}");
+    let other = WriteCondition::Matches("other".to_owned());
+    let failed = complete(other, true).await;
+    assert!(matches!(failed, Err(StoreError::ConditionFailed)), "{failed:?}");
+    let denied = complete(WriteCondition::Always, false).await;
+    assert!(matches!(denied, Err(StoreError::Withdrawn)), "{denied:?}");
+    let unwritable = complete(WriteCondition::Always, true).await;
+    assert!(
+        matches!(unwritable, Err(StoreError::Unwritable { .. })),
+        "{unwritable:?}"
+    );
+    fs::remove_file(folder.join("~!tmp")).unwrap();
+    store.abort_multipart(&upload, LastLook::none()).await.unwrap();
+    let gone = complete(WriteCondition::Always, true).await;
+    assert!(matches!(gone, Err(StoreError::NoSuchUpload(_))), "{gone:?}");
 }
 
 #[tokio::test]

@@ -9,7 +9,6 @@
 
 mod actions;
 mod answer;
-mod case;
 mod compile;
 mod condition;
 mod document;
@@ -32,6 +31,8 @@ mod testing;
 mod tree;
 mod warning;
 mod words;
+
+use crate::types::case;
 
 pub use compile::Compiled;
 pub use condition::{ConditionKey, Context, Fact, GivenContext, PlainKey};

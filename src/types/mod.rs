@@ -8,6 +8,7 @@ mod address_range;
 mod bucket;
 mod cache_use;
 mod canonical_path;
+pub(crate) mod case;
 mod checksum;
 mod client;
 mod cut;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use crate::{
     s3::{ErrorCode, S3Error},
-    types::{Query, Tag},
+    types::{Query, Tag, case},
 };
 
 use super::CallHeaders;
@@ -33,7 +33,8 @@ pub(super) fn header(headers: CallHeaders<'_>) -> Result<Vec<Tag>, S3Error> {
         value: parameter.value.clone().into_owned(),
     });
     let tags: Vec<_> = tags.collect();
-    if repeats(&tags) {
+    let mut keys = HashSet::new();
+    if !tags.iter().all(|tag| keys.insert(tag.key.as_str())) {
         return Err(refused());
     }
     check(&tags)?;
@@ -64,9 +65,11 @@ pub(crate) fn check(tags: &[Tag]) -> Result<(), S3Error> {
     Ok(())
 }
 
+/// Stricter than AWS: keys that differ in case alone are one key, as they are to a condition of a
+/// policy. Of two such tags a condition would see one, and the other would be there unseen.
 fn repeats(tags: &[Tag]) -> bool {
     let mut seen = HashSet::new();
-    !tags.iter().all(|tag| seen.insert(tag.key.as_str()))
+    !tags.iter().all(|tag| seen.insert(case::folded(&tag.key)))
 }
 
 /// Letters, digits and spaces of any script, and `+ - = . _ : / @`. AWS's own check lets `&` and a few others pass too; control

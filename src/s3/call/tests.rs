@@ -137,6 +137,10 @@ fn what_a_write_asks_for_and_cannot_have_is_never_ignored() {
         (&[("x-amz-storage-class", "COLD")], ErrorCode::InvalidStorageClass),
         (&[("x-amz-meta-a", &long)], ErrorCode::MetadataTooLarge),
         (&[("x-amz-tagging", "a=1&a=2")], ErrorCode::InvalidArgument),
+        (
+            &[("x-amz-tagging", "class=a&Class=secret")],
+            ErrorCode::InvalidTag,
+        ),
         (&[("x-amz-tagging", "%zz")], ErrorCode::InvalidArgument),
         (&[("x-amz-tagging", &eleven)], ErrorCode::BadRequest),
         (&[("content-length", "-1")], ErrorCode::InvalidArgument),

@@ -82,6 +82,10 @@ mod tests {
                 ErrorCode::MalformedXML,
             ),
             (tag_set(&[tag("a", ""), tag("a", "")]), ErrorCode::InvalidTag),
+            (
+                tag_set(&[tag("class", "a"), tag("Class", "secret")]),
+                ErrorCode::InvalidTag,
+            ),
             (tag_set(&[tag("", "")]), ErrorCode::InvalidTag),
             (tag_set(&[tag(&"k".repeat(129), "")]), ErrorCode::InvalidTag),
             (tag_set(&[tag("k", &"v".repeat(257))]), ErrorCode::InvalidTag),

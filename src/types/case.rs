@@ -7,7 +7,7 @@
 /// folding, so a character that folds to several (`ß`) stays, and so does the dotless `ı`, which is
 /// no `i`.
 /// <https://www.unicode.org/Public/UCD/latest/ucd/CaseFolding.txt>
-pub(super) fn folded(text: &str) -> String {
+pub(crate) fn folded(text: &str) -> String {
     text.chars().map(folded_char).collect()
 }
 

@@ -5,7 +5,7 @@ use std::{
     io::{self, Read, Write},
     os::{
         fd::{AsFd, BorrowedFd},
-        unix::fs::MetadataExt,
+        unix::fs::{MetadataExt, OpenOptionsExt},
     },
     path::Path,
     sync::Arc,
@@ -78,9 +78,14 @@ pub(super) fn take(root: &Path) -> Result<Option<Lock>, OpenError> {
         obstacle: Obstacle::new(&path, Wanted::Write, source),
     };
     let writable = || {
-        let mut options = fs::OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        options.open(&path)
+        // Who can read it can lock it, and so keep the gateway from starting: that is its user alone.
+        fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
     };
     match writable() {
         Ok(_) => {}

@@ -8,7 +8,10 @@ mod model;
 mod multipart;
 mod races;
 
-use std::{os::unix::fs::symlink, path::Path};
+use std::{
+    os::unix::fs::{PermissionsExt, symlink},
+    path::Path,
+};
 
 use bytes::Bytes;
 
@@ -90,6 +93,18 @@ fn sample(files: &[&str]) -> Sample {
     }
     let store = DiskStore::open(&settings(&root), &[]).unwrap();
     Sample { folder, store }
+}
+
+#[test]
+fn mark_of_a_store_is_its_users_alone() {
+    let Sample { folder, store } = sample(&[]);
+    let mark = folder.path().join("data").join(lock::MARK);
+    let mode = fs::metadata(&mark).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    // One that an older version made, for all to read, is still that of a store.
+    drop(store);
+    fs::set_permissions(&mark, fs::Permissions::from_mode(0o644)).unwrap();
+    DiskStore::open(&settings(&folder.path().join("data")), &[]).unwrap();
 }
 
 async fn read(store: &DiskStore, bucket: &str, key: &str) -> Result<String, StoreError> {

@@ -152,6 +152,12 @@ mod tests {
             x-amz-security-token:hush\n\ncookie;host;x-amz-security-token\nUNSIGNED-PAYLOAD";
         let arrived = Canonical::parse(text).unwrap();
         let shown = arrived.shown();
+        for line in [
+            "X-Amz-Security-Token=(not shown)&a=1\n",
+            "x-amz-security-token:(not shown)\n",
+        ] {
+            assert!(shown.contains(line), "{shown}");
+        }
         assert!(
             !shown.contains("hush") && shown.contains("a=1\ncookie:(not shown)\nhost:h:1\n"),
             "{shown}"

@@ -111,8 +111,12 @@ fn without_token(text: &str) -> String {
             .filter_map(|end| value.find(end))
             .min()
             .unwrap_or(value.len());
-        if end > 0 {
-            out.push_str("=…");
+        let is_shown_already = value
+            .strip_prefix(NOT_SHOWN)
+            .is_some_and(|rest| rest.is_empty() || ENDS.iter().any(|end| rest.starts_with(end)));
+        if end > 0 && !is_shown_already {
+            out.push_str(separator);
+            out.push('…');
             from += separator.len() + end;
         }
     }
@@ -171,10 +175,22 @@ mod tests {
             ),
             (
                 "/k%3FX-Amz-Security-Token%3DFwoG%26b",
-                "/k%3FX-Amz-Security-Token=…%26b",
+                "/k%3FX-Amz-Security-Token%3D…%26b",
             ),
-            ("x-amz-security-token:FwoG\nhost", "x-amz-security-token=…\nhost"),
-            ("X-AMZ-SECURITY-TOKEN%253Dé", "X-AMZ-SECURITY-TOKEN=…"),
+            ("x-amz-security-token:FwoG\nhost", "x-amz-security-token:…\nhost"),
+            (
+                "a?X-Amz-Security-Token=(not shown)&b=c",
+                "a?X-Amz-Security-Token=(not shown)&b=c",
+            ),
+            (
+                "x-amz-security-token:(not shown)\nhost",
+                "x-amz-security-token:(not shown)\nhost",
+            ),
+            (
+                "x-amz-security-token:(not shown)FwoG",
+                "x-amz-security-token:… shown)FwoG",
+            ),
+            ("X-AMZ-SECURITY-TOKEN%253Dé", "X-AMZ-SECURITY-TOKEN%253D…"),
             ("host;x-amz-security-token;x", "host;x-amz-security-token;x"),
             ("X-Amz-Security-Token=", "X-Amz-Security-Token="),
         ] {

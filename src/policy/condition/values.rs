@@ -180,8 +180,14 @@ fn date(text: &str) -> Option<OffsetDateTime> {
     }
 }
 
-/// Four digits, or eight that are a day.
+/// Four digits, or eight that are a day. Also as a number is written: `+2026`, `2026.0`.
 fn looks_like_a_date(text: &str) -> bool {
+    let whole = number(text).filter(|number| number.fract() == 0.0);
+    let as_number = whole.map(|number| format!("{:.0}", number.abs()));
+    reads_as_a_date(text) || as_number.is_some_and(|digits| reads_as_a_date(&digits))
+}
+
+fn reads_as_a_date(text: &str) -> bool {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let is_day = || time::Date::parse(text, time::macros::format_description!("[year][month][day]")).is_ok();
     digits && (text.len() == 4 || text.len() == 8 && is_day())

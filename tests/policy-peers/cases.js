@@ -103,7 +103,6 @@ const date = {
 };
 const epoch = {
   operators: [...DATE, ...NUMBER],
-  values: ['1795780800', '1795780801', '1735689600'],
   wanted: ['1795780800', '1735689600', '1795780801'],
 };
 
@@ -135,17 +134,14 @@ const KEYS = {
   'aws:Referer': text,
   'aws:username': {
     operators: TEXT,
-    values: ['alice', 'bob', 'Al*ce', 'ALICE'],
     wanted: ['alice', 'al*', 'bob', 'Al${*}ce', '*'],
   },
   'aws:userid': {
     operators: TEXT,
-    values: ['alice', 'bob'],
     wanted: ['alice', 'b*', '${aws:username}'],
   },
   'aws:PrincipalArn': {
     operators: ARN,
-    values: ['arn:aws:iam::000000000000:user/alice', 'arn:aws:iam::000000000000:user/team/bob'],
     wanted: [
       'arn:aws:iam::000000000000:user/alice',
       'arn:aws:iam::*:user/*',
@@ -154,7 +150,7 @@ const KEYS = {
       'arn:aws:*:*:*:*bob',
     ],
   },
-  's3:signatureAge': number,
+  's3:signatureAge': { ...number, values: ['0', '10', '1000', '600000'] },
   's3:authType': {
     operators: TEXT,
     values: ['REST-QUERY-STRING', 'REST-HEADER', 'POST'],
@@ -170,7 +166,7 @@ const KEYS = {
   's3:max-keys': number,
   's3:x-amz-content-sha256': {
     operators: TEXT,
-    values: ['UNSIGNED-PAYLOAD', 'ab12'],
+    values: ['UNSIGNED-PAYLOAD', `ab12${'0'.repeat(60)}`],
     wanted: ['UNSIGNED-PAYLOAD', '????', 'ab*'],
   },
   's3:x-amz-acl': {
@@ -240,15 +236,10 @@ const ASKED = [
   ['s3:ListBucket', 'arn:aws:s3:::films'],
   ['s3:ListBucket', 'arn:aws:s3:::other'],
 ];
-/** Keys that `postern check` fills in by itself, so that every request names them. */
-const ALWAYS = [
-  'aws:CurrentTime',
-  'aws:EpochTime',
-  'aws:username',
-  'aws:userid',
-  'aws:PrincipalArn',
-  's3:signatureversion',
-];
+/** Who asks: each has the policy. */
+export const SIGNERS = ['alice', 'bob', 'ALICE'];
+/** Keys that every request has. Those of the signer and the time follow from one another. */
+const ALWAYS = ['aws:CurrentTime', 's3:signatureversion'];
 
 function condition(dice) {
   const conditions = {};
@@ -288,10 +279,20 @@ export function policy(dice) {
 /** One request: who wants what, and what it says of itself. */
 export function request(dice) {
   const [action, resource] = dice.pick(ASKED);
-  const context = {};
+  const signer = dice.pick(SIGNERS);
+  const context = {
+    'aws:username': signer,
+    'aws:userid': signer,
+    'aws:PrincipalArn': `arn:aws:iam::000000000000:user/${signer}`,
+  };
   for (const [key, { values, several }] of Object.entries(KEYS)) {
-    if (!ALWAYS.includes(key) && dice.chance(0.45)) continue;
+    if (values === undefined || (!ALWAYS.includes(key) && dice.chance(0.45))) continue;
     context[key] = several ? dice.some(values, 1, 3) : dice.pick(values);
   }
-  return { action, resource, context };
+  context['aws:EpochTime'] = String(Date.parse(context['aws:CurrentTime']) / 1000);
+  // The keys of the tags that a request gives are the keys of those tags.
+  if (context['s3:RequestObjectTag/class'] !== undefined) {
+    context['s3:RequestObjectTagKeys'] = ['class', ...(context['s3:RequestObjectTagKeys'] ?? [])];
+  }
+  return { signer, action, resource, context };
 }

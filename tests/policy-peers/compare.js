@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runUnsafeSimulation } from '@cloud-copilot/iam-simulate';
 
-import { policy, random, request } from './cases.js';
+import { SIGNERS, policy, random, request } from './cases.js';
 import { DIFFERENCES } from './differences.js';
 
 const option = (name, otherwise) => {
@@ -23,18 +23,22 @@ const SHOWN = 10;
 
 /** Whether postern allows each request under each policy. One process decides a whole batch. */
 function postern(folder, policies, requests) {
-  const lines = requests.map(({ action, resource, context }) => {
+  const lines = requests.map(({ signer, action, resource, context }) => {
     const said = Object.entries(context).flatMap(([key, values]) =>
       [values].flat().map((value) => `${key}=${value}`),
     );
-    return ['alice', action, resource, ...said, '=> deny'].join(' ');
+    return [signer, action, resource, ...said, '=> deny'].join(' ');
   });
   writeFileSync(join(folder, 'decisions'), lines.join('\n'));
   const files = policies.map((document, number) => {
     writeFileSync(join(folder, `${number}.json`), JSON.stringify(document));
     const file = join(folder, `${number}.toml`);
-    const signer = `[[signer]]\nname = "alice"\naccess_key_id = "A"\nsecret_access_key = "x"\n`;
-    writeFileSync(file, `${signer}policy_documents = ["${number}.json"]\n`);
+    const signers = SIGNERS.map(
+      (name, id) =>
+        `[[signer]]\nname = "${name}"\naccess_key_id = "A${id}"\nsecret_access_key = "x${id}"\n` +
+        `policy_documents = ["${number}.json"]\n`,
+    );
+    writeFileSync(file, signers.join(''));
     return file;
   });
   const config = join(folder, 'config.toml');
@@ -66,6 +70,8 @@ function postern(folder, policies, requests) {
     .map((line) => JSON.parse(line));
   return checked.map((found, number) => {
     if (!found.valid) throw new Error(`${found.problem}\n${JSON.stringify(policies[number])}`);
+    const odd = found.wrong_decisions.find((wrong) => !wrong.includes(': must deny, and is '));
+    if (odd) throw new Error(`not a decision: ${odd}`);
     const allowed = new Set(
       found.wrong_decisions.map((wrong) => Number(/decisions:(\d+): /.exec(wrong)[1])),
     );

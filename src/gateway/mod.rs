@@ -4,7 +4,7 @@
 //! intake → authenticate → parse the S3 call → authorize → admit → execute → respond
 //! ```
 //!
-//! Each step takes what only the step before it can make: executing takes an [`Admitted`]. Beside it run the record of the request, which is
+//! Each step takes what only the step before it can make: executing takes an `Admitted`. Beside it run the record of the request, which is
 //! written when everything else of it is gone, and the watch over transfers in flight.
 
 mod admission;

@@ -33,6 +33,17 @@ const IN_QUERY: [&str; 14] = [
     "x-amz-write-offset-bytes",
 ];
 
+/// Parameters that say how a link is signed, as signers write them. None counts as a header, and
+/// every link has them: they are told apart first.
+const OF_SIGNATURE: [&str; 6] = [
+    "X-Amz-Algorithm",
+    "X-Amz-Credential",
+    "X-Amz-Date",
+    "X-Amz-Expires",
+    "X-Amz-SignedHeaders",
+    "X-Amz-Signature",
+];
+
 /// The headers of a call, and the parameters of its query that count as headers.
 #[derive(Clone, Copy)]
 pub(in crate::s3) struct CallHeaders<'a> {
@@ -79,7 +90,7 @@ impl<'a> CallHeaders<'a> {
         };
         let listed = self.query.and_then(|query| query.first("X-Amz-SignedHeaders"));
         let counts = move |name: &str| {
-            if !begins(name, "x-amz-") {
+            if !begins(name, "x-amz-") || OF_SIGNATURE.contains(&name) {
                 return false;
             }
             // A listed header that was not sent is signed with the parameter's value.

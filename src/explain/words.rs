@@ -85,8 +85,8 @@ pub(super) fn shown_query(query: &str) -> String {
     pairs.collect::<Vec<_>>().join("&")
 }
 
-/// Without the signature and the token that a damaged URL carries in its path or in another value: whoever reads an
-/// explanation need not be whoever has the link.
+/// Removes the signature and the token that a damaged URL carries in its path or in another value.
+/// The reader of an explanation need not be the holder of the link.
 pub(super) fn redacted(text: &str) -> String {
     without_token(&without_signature(text))
 }
@@ -123,7 +123,8 @@ fn without_token(text: &str) -> String {
     out + text.get(from..).unwrap_or_default()
 }
 
-/// Without the signature that a damaged URL carries in its path: whoever reads an explanation need not be whoever has the link.
+/// Removes the signature that a damaged URL carries in its path. The reader of an explanation need
+/// not be the holder of the link.
 fn without_signature(text: &str) -> String {
     const NAME: &str = "X-Amz-Signature";
     let mut rest = text;

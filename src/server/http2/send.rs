@@ -134,7 +134,11 @@ impl Sender {
     /// Sends the body's next frame.
     async fn send_next(&mut self, room: Room, waiting: &mut Waiting) -> Result<(), Broken> {
         let Some(bytes) = self.next_bytes(waiting).await? else {
-            return Ok(());
+            // A body that stops before its end is never taken for a whole one.
+            return match self.body.is_end_stream() {
+                true => Ok(()),
+                false => Err(Broken::Unreadable(io::ErrorKind::UnexpectedEof.into())),
+            };
         };
         let mut chunk = room.fill(bytes);
         while chunk.has_remaining() {

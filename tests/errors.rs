@@ -507,7 +507,7 @@ async fn a_bucket_that_is_not_there_is_told_to_those_who_may_use_it() {
 async fn what_the_store_cannot_give_is_a_5xx_that_names_no_path() {
     let gateway = TestGateway::start().await;
     let broken = Gateway::new(
-        Broken,
+        Broken::default(),
         gateway.live.clone(),
         gateway.clock.clone(),
         Audit::off(),

@@ -38,6 +38,7 @@ mod reading;
 mod readings;
 mod reliability;
 mod reload;
+mod reported_failures;
 mod revocation;
 mod separation;
 mod starting;

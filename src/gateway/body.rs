@@ -9,9 +9,9 @@ use std::{
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-use crate::{s3::ErrorCode, store::FileBody};
+use crate::store::FileBody;
 
-use super::{Connection, file_window::WindowBody, late::Late};
+use super::{Connection, Failure, file_window::WindowBody, late::Late};
 
 /// What a connection most often takes at once.
 const AT_ONCE: u64 = 64 * 1024;
@@ -26,6 +26,8 @@ pub(super) enum Body {
     Empty,
     /// A text made beforehand, such as an error.
     Text(Bytes),
+    /// A document with status 200 that reports a failure, and the failure: the gravest, if there are several.
+    Report(Bytes, Box<Failure>),
     /// An object, or a range of one. An error while it is read breaks the connection, so that a client never takes a cut
     /// object for a whole one.
     Object(FileBody),
@@ -36,9 +38,10 @@ pub(super) enum Body {
 }
 
 impl Body {
-    /// Code and reason of what failed after its answer had begun.
-    pub(super) fn late_failure(&self) -> Option<(ErrorCode, &'static str)> {
+    /// The failure that it reports with status 200, as far as it is known yet.
+    pub(super) fn failure(&self) -> Option<&Failure> {
         match self {
+            Self::Report(_, failure) => Some(failure),
             Self::Late(late) => late.failure(),
             Self::Empty | Self::Text(_) | Self::Object(_) | Self::Window(_) => None,
         }
@@ -55,6 +58,14 @@ impl Body {
         }
     }
 
+    /// The same text, with the failure that it reports.
+    pub(super) fn reporting(self, failure: Option<Failure>) -> Self {
+        match (self, failure) {
+            (Self::Text(text), Some(failure)) => Self::Report(text, Box::new(failure)),
+            (body, _) => body,
+        }
+    }
+
     /// Bounds the next frame of an object.
     pub(super) fn limit(&mut self, bytes: usize) {
         if let Self::Object(object) = self {
@@ -65,7 +76,7 @@ impl Body {
     /// How many bytes of it are in memory.
     pub(super) fn held(&self) -> usize {
         match self {
-            Self::Text(text) => text.len(),
+            Self::Text(text) | Self::Report(text, _) => text.len(),
             Self::Empty | Self::Object(_) | Self::Window(_) | Self::Late(_) => 0,
         }
     }
@@ -73,7 +84,7 @@ impl Body {
     /// Whether a transport most often takes it at once. Until it does not, it is not watched.
     pub(super) fn is_short(&self) -> bool {
         match self {
-            Self::Empty | Self::Text(_) | Self::Late(_) => true,
+            Self::Empty | Self::Text(_) | Self::Report(..) | Self::Late(_) => true,
             Self::Object(object) => object.remaining() <= AT_ONCE,
             Self::Window(window) => window.remaining() <= AT_ONCE,
         }
@@ -91,7 +102,7 @@ impl http_body::Body for Body {
         let body = self.get_mut();
         match body {
             Self::Empty => Poll::Ready(None),
-            Self::Text(text) => {
+            Self::Text(text) | Self::Report(text, _) => {
                 let text = std::mem::take(text);
                 *body = Self::Empty;
                 Poll::Ready(Some(Ok(Frame::data(text))))
@@ -108,7 +119,7 @@ impl http_body::Body for Body {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Empty => true,
-            Self::Text(_) => false,
+            Self::Text(_) | Self::Report(..) => false,
             Self::Object(object) => object.is_end_stream(),
             Self::Window(window) => window.remaining() == 0,
             Self::Late(late) => late.is_end_stream(),
@@ -118,7 +129,7 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Empty => SizeHint::with_exact(0),
-            Self::Text(text) => SizeHint::with_exact(text.len() as u64),
+            Self::Text(text) | Self::Report(text, _) => SizeHint::with_exact(text.len() as u64),
             Self::Object(object) => object.size_hint(),
             Self::Window(window) => SizeHint::with_exact(window.remaining()),
             Self::Late(_) => SizeHint::default(),

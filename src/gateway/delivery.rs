@@ -113,9 +113,9 @@ impl Tail {
     }
 
     /// The body's bytes could not be read.
-    pub fn broke(&mut self) {
+    pub fn broke(&mut self, error: &io::Error) {
         if let Some(recording) = &mut self.recording {
-            recording.broke("Unreadable");
+            recording.broke("Unreadable", error);
         }
     }
 
@@ -131,8 +131,8 @@ impl Tail {
         let Some(recording) = &mut self.recording else {
             return;
         };
-        if let Some((code, reason)) = body.late_failure() {
-            recording.failed(code, reason);
+        if let Some(failure) = body.failure() {
+            recording.failed(failure);
         }
         if is_complete {
             recording.completed();
@@ -195,7 +195,7 @@ impl http_body::Body for Delivery {
         if let Some(tail) = &mut delivery.tail {
             match &frame {
                 Poll::Ready(Some(Ok(frame))) => tail.taken(frame.data_ref().map_or(0, Bytes::len)),
-                Poll::Ready(Some(Err(_))) => tail.broke(),
+                Poll::Ready(Some(Err(error))) => tail.broke(error),
                 Poll::Ready(None) | Poll::Pending => {}
             }
         }

@@ -1,6 +1,5 @@
 //! An answer that takes longer than a client waits: joining the parts of a large upload. The work goes on by itself; once it has taken a while the
-//! answer begins with 200, and white space keeps the connection alive until the document comes. What fails then is told in the document, as on
-//! AWS.
+//! answer begins with 200, and white space keeps the connection alive until the document comes. The document reports a later failure, as on AWS.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html>
 
 use std::{
@@ -14,37 +13,44 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderValue, Response, header};
 use http_body::Frame;
-use tokio::{task::JoinHandle, time::Interval};
+use tokio::{sync::oneshot, time::Interval};
 
-use crate::s3::ErrorCode;
-
-use super::{Body, Failure, request_id::AnswerIds};
+use super::{Body, Failure, reported::Subject, request_id::AnswerIds};
 
 /// How long an answer may take before it begins without its document.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How a document begins. White space may stand behind it, and not before.
 const DECLARATION: &[u8] = b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 
+/// A document, or why there is none.
+type Outcome = Result<Vec<u8>, Failure>;
+
+/// Work that goes on by itself. A failure that no answer reports any more, since the client has gone, is still logged.
+struct Work {
+    outcome: oneshot::Receiver<Outcome>,
+    subject: Subject,
+}
+
 /// A document on its way.
 pub(super) struct Late {
-    work: Option<JoinHandle<Result<Vec<u8>, Failure>>>,
+    work: Option<Work>,
     alive: Interval,
     begun: bool,
     ids: AnswerIds,
-    /// Code and reason of a failure that was told in the document.
-    failure: Option<(ErrorCode, &'static str)>,
+    /// The failure that the document reported.
+    failure: Option<Failure>,
 }
 
-/// Does the work, whether or not anybody waits for it, and answers with its document.
+/// Does the work, whether or not a client waits for it, and answers with its document. `subject` is what the log says of a failure that comes after
+/// the answer has begun.
 pub(super) async fn answer(
-    work: impl Future<Output = Result<Vec<u8>, Failure>> + Send + 'static,
+    work: impl Future<Output = Outcome> + Send + 'static,
+    subject: Subject,
     ids: AnswerIds,
 ) -> Result<Response<Body>, Failure> {
-    let mut work = tokio::spawn(work);
+    let mut work = Work::begin(work, subject);
     if let Ok(done) = tokio::time::timeout(PATIENCE, &mut work).await {
-        return done
-            .unwrap_or(Err(Failure::Interrupted))
-            .map(super::ops::document);
+        return done.map(super::ops::document);
     }
     let mut response = Response::new(Body::Late(Late::new(work, PATIENCE, ids)));
     let xml = HeaderValue::from_static("application/xml");
@@ -52,8 +58,40 @@ pub(super) async fn answer(
     Ok(response)
 }
 
+impl Work {
+    fn begin(work: impl Future<Output = Outcome> + Send + 'static, subject: Subject) -> Self {
+        let (sender, outcome) = oneshot::channel();
+        let unheard = subject.clone();
+        tokio::spawn(async move {
+            if let Err(Err(failure)) = sender.send(work.await) {
+                unheard.log(&failure);
+            }
+        });
+        Self { outcome, subject }
+    }
+}
+
+impl Future for Work {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
+        let done = ready!(Pin::new(&mut self.outcome).poll(context));
+        Poll::Ready(done.unwrap_or(Err(Failure::Interrupted)))
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        self.outcome.close();
+        // It came when nothing looked any more.
+        if let Ok(Err(failure)) = self.outcome.try_recv() {
+            self.subject.log(&failure);
+        }
+    }
+}
+
 impl Late {
-    fn new(work: JoinHandle<Result<Vec<u8>, Failure>>, every: Duration, ids: AnswerIds) -> Self {
+    fn new(work: Work, every: Duration, ids: AnswerIds) -> Self {
         Self {
             work: Some(work),
             alive: tokio::time::interval(every),
@@ -63,9 +101,9 @@ impl Late {
         }
     }
 
-    /// Code and reason, where it failed after the answer had begun.
-    pub(super) fn failure(&self) -> Option<(ErrorCode, &'static str)> {
-        self.failure
+    /// The failure that the document reported.
+    pub(super) fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
     }
 
     pub(super) fn poll_frame(
@@ -80,18 +118,14 @@ impl Late {
             self.begun = true;
             return frame(Bytes::from_static(DECLARATION));
         }
-        if let Poll::Ready(done) = Pin::new(work).poll(context) {
+        if let Poll::Ready(done) = Pin::new(&mut *work).poll(context) {
+            let document = done.unwrap_or_else(|failure| {
+                work.subject.log(&failure);
+                let document = self.ids.document(&failure.s3_error());
+                self.failure = Some(failure);
+                document
+            });
             self.work = None;
-            let document = match done.unwrap_or(Err(Failure::Interrupted)) {
-                Ok(document) => document,
-                Err(failure) => {
-                    let (request_id, reason) = (&self.ids.request_id, failure.name());
-                    tracing::warn!(%request_id, reason, "failed after the answer had begun: {failure}");
-                    let error = failure.s3_error();
-                    self.failure = Some((error.code(), failure.name()));
-                    self.ids.document(&error)
-                }
-            };
             let document = Bytes::from(document);
             let rest = if document.starts_with(DECLARATION) {
                 DECLARATION.len()
@@ -114,16 +148,30 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
-    use crate::{gateway::request_id::RequestIds, s3::S3Error};
+    use crate::{
+        gateway::request_id::RequestIds,
+        s3::{ErrorCode, S3Error},
+        types::{BucketName, ObjectKey},
+    };
+
+    fn subject(ids: &RequestIds) -> Subject {
+        Subject {
+            request_id: ids.next(),
+            operation: "CompleteMultipartUpload",
+            bucket: BucketName::parse("films").unwrap(),
+            key: ObjectKey::parse("k").unwrap(),
+        }
+    }
 
     /// What a client reads of work that takes a few ticks.
     async fn read(outcome: Result<Vec<u8>, Failure>) -> String {
         let (go, wait) = tokio::sync::oneshot::channel::<()>();
-        let work = tokio::spawn(async move {
+        let work = async move {
             _ = wait.await;
             outcome
-        });
+        };
         let ids = RequestIds::new();
+        let work = Work::begin(work, subject(&ids));
         let ids = AnswerIds::new(ids.next(), ids.host_id());
         let mut body = Body::Late(Late::new(work, Duration::from_millis(1), ids));
         let mut text = String::new();
@@ -164,10 +212,11 @@ mod tests {
     #[tokio::test]
     async fn what_is_done_in_time_is_an_answer_as_any_other() {
         let ids = RequestIds::new();
-        let ids = || AnswerIds::new(ids.next(), ids.host_id());
-        let response = answer(async { Ok(b"<Done/>".to_vec()) }, ids()).await.unwrap();
+        let answer_ids = || AnswerIds::new(ids.next(), ids.host_id());
+        let done = async { Ok(b"<Done/>".to_vec()) };
+        let response = answer(done, subject(&ids), answer_ids()).await.unwrap();
         assert_eq!(response.headers()["content-length"], "7");
-        let failed = answer(async { Err(Failure::HiddenKey) }, ids()).await;
+        let failed = answer(async { Err(Failure::HiddenKey) }, subject(&ids), answer_ids()).await;
         assert!(matches!(failed, Err(Failure::HiddenKey)));
     }
 }

@@ -27,6 +27,7 @@ mod pace;
 mod payload;
 mod recording;
 mod refusals;
+mod reported;
 mod request_id;
 mod respond;
 mod settings;

@@ -2,6 +2,7 @@
 //! nor one whose connection was broken off.
 
 use std::{
+    io,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -16,7 +17,7 @@ use crate::{
     s3::{ErrorCode, Operation, Target},
     sigv4::Mechanism,
     traces::{Context, Span},
-    types::{Client, RequestHead, Scheme},
+    types::{BucketName, Client, ObjectKey, RequestHead, Scheme},
     verdict::{self, Permit, Permitted, Refusal, Verdict},
 };
 
@@ -135,32 +136,39 @@ impl Recording {
         self.note(|entry| entry.bytes_received = bytes);
     }
 
-    /// The answer begins.
+    /// The answer begins. A failure has a status of its own, or is reported in a document with 200.
     pub(super) fn answers(&mut self, status: u16, failure: Option<&Failure>) {
         self.answered_after = Some(self.clock.moment().saturating_duration_since(self.began));
-        self.is_fault = failure.is_some_and(Failure::is_fault);
-        self.code = failure.map(|failure| failure.s3_error().code());
-        let code = self.code.map(ErrorCode::name);
         self.note(|entry| {
             entry.status = Some(status);
+            entry.outcome = Outcome::Served;
+        });
+        if let Some(failure) = failure {
+            self.failed(failure);
+        }
+    }
+
+    /// The request failed, before its answer began or after.
+    pub(super) fn failed(&mut self, failure: &Failure) {
+        let code = failure.s3_error().code();
+        self.is_fault = failure.is_fault();
+        self.code = Some(code);
+        self.note(|entry| {
             entry.outcome = match failure {
-                None => Outcome::Served,
-                Some(Failure::Refused(refusal)) => {
+                Failure::Refused(refusal) => {
                     refused(entry, refusal);
                     Outcome::Denied
                 }
-                Some(Failure::Withdrawn(refusal, generation)) => {
+                Failure::Withdrawn(refusal, generation) => {
                     refused(entry, refusal);
                     entry.generation = *generation;
                     Outcome::Cut
                 }
-                Some(Failure::CutBody | Failure::SilentBody | Failure::SlowBody) => Outcome::Gone,
-                Some(_) => Outcome::Failed,
+                Failure::CutBody | Failure::SilentBody | Failure::SlowBody => Outcome::Gone,
+                _ => Outcome::Failed,
             };
-            if let Some(failure) = failure {
-                entry.code = code;
-                entry.reason = Some(failure.name());
-            }
+            entry.code = Some(code.name());
+            entry.reason = Some(failure.name());
         });
     }
 
@@ -174,21 +182,17 @@ impl Recording {
         self.note(|entry| entry.completed = true);
     }
 
-    /// The answer broke off for want of its bytes.
-    pub(super) fn broke(&mut self, reason: &'static str) {
+    /// The answer broke off: its bytes could not be read.
+    pub(super) fn broke(&mut self, reason: &'static str, error: &io::Error) {
         self.is_fault = true;
+        if let Some(entry) = self.entry() {
+            let (request_id, operation) = (&entry.request_id, entry.operation);
+            let bucket = entry.bucket.as_ref().map(BucketName::as_str);
+            let key = entry.key.as_ref().map(ObjectKey::as_str);
+            tracing::error!(%request_id, operation, bucket, key, reason, "the answer broke off: {error}");
+        }
         self.note(|entry| {
             entry.outcome = Outcome::Failed;
-            entry.reason = Some(reason);
-        });
-    }
-
-    /// What was answered with 200 failed after all, and its document says so.
-    pub(super) fn failed(&mut self, code: ErrorCode, reason: &'static str) {
-        self.code = Some(code);
-        self.note(|entry| {
-            entry.outcome = Outcome::Failed;
-            entry.code = Some(code.name());
             entry.reason = Some(reason);
         });
     }

@@ -28,9 +28,10 @@ pub(super) fn respond(
         Err(failure) => error(failure, hint, method, (request_id, host_id)),
     };
     let failure = answer.map(|answered| response = answered).err();
-    recording.answers(response.status().as_u16(), failure.as_ref());
+    let failure = failure.as_ref().or(response.body().failure());
+    recording.answers(response.status().as_u16(), failure);
     if recording.admits_line() {
-        log(recording.entry(), failure.as_ref());
+        log(recording.entry(), failure);
     }
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, request_id.header());

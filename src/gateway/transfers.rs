@@ -18,11 +18,11 @@ use crate::{
     live::{Live, Status},
     policy::Snapshot,
     s3::Operation,
-    store::LastLook,
+    store::{LastLook, StoreError},
     verdict::{Grounds, Refusal},
 };
 
-use super::Connection;
+use super::{Connection, Failure};
 
 /// All transfers in flight.
 pub(super) struct Transfers {
@@ -145,6 +145,18 @@ impl Transfers {
         let goes_on = !self.live.cuts_transfers() && takes_content(grounds.operation());
         let (live, grounds) = (self.live.clone(), grounds.clone());
         LastLook::new(move |tags| goes_on || grounds.allow_effect_under(&live.snapshot(), tags).is_ok())
+    }
+
+    /// The failure of a change that the check before its commit refused, with the policy's reason.
+    pub(super) fn withdrawn(&self, failure: Failure, grounds: &Grounds) -> Failure {
+        if !matches!(failure, Failure::Store(StoreError::Withdrawn)) {
+            return failure;
+        }
+        match self.why(grounds) {
+            Some((refusal, generation)) => Failure::Withdrawn(refusal, generation),
+            // Allowed again since: the change is not made all the same.
+            None => failure,
+        }
     }
 
     /// Why a last look said no: what the policy says of these grounds now.

@@ -1,5 +1,7 @@
 //! A store that gives nothing, to see what becomes of a request then.
 
+use std::time::Duration;
+
 use postern::{
     store::{
         Bucket, BucketDocument, Completion, DiskUpload, LastLook, ListQuery, MultipartStore, MultipartUpload,
@@ -10,7 +12,14 @@ use postern::{
 };
 
 /// A store whose disk is broken.
-pub(crate) struct Broken;
+#[derive(Default)]
+pub(crate) struct Broken {
+    /// Keys that can be deleted all the same.
+    pub(crate) whole: &'static [&'static str],
+    /// The multipart upload that can be found. It fails when it is completed, after `delay`.
+    pub(crate) upload: Option<(MultipartUpload, Vec<StoredPart>)>,
+    pub(crate) delay: Duration,
+}
 
 fn broken<T>() -> Result<T, StoreError> {
     Err(StoreError::Unreadable {
@@ -31,11 +40,14 @@ impl Store for Broken {
     async fn delete(
         &self,
         _: &BucketName,
-        _: &ObjectKey,
+        key: &ObjectKey,
         _: WriteCondition,
         _: LastLook,
     ) -> Result<(), StoreError> {
-        broken()
+        match self.whole.contains(&key.as_str()) {
+            true => Ok(()),
+            false => broken(),
+        }
     }
 
     async fn replace_tags(
@@ -100,7 +112,9 @@ impl MultipartStore for Broken {
     }
 
     async fn multipart(&self, _: &UploadName) -> Result<MultipartUpload, StoreError> {
-        broken()
+        self.upload
+            .as_ref()
+            .map_or_else(broken, |(upload, _)| Ok(upload.clone()))
     }
 
     async fn list_multiparts(&self, _: &BucketName, _: UploadsQuery) -> Result<UploadsFound, StoreError> {
@@ -108,7 +122,9 @@ impl MultipartStore for Broken {
     }
 
     async fn parts(&self, _: &UploadName, _: PartsQuery) -> Result<Vec<StoredPart>, StoreError> {
-        broken()
+        self.upload
+            .as_ref()
+            .map_or_else(broken, |(_, parts)| Ok(parts.clone()))
     }
 
     async fn complete_multipart(
@@ -116,6 +132,7 @@ impl MultipartStore for Broken {
         _: &UploadName,
         _: Completion,
     ) -> Result<ObjectAttributes, StoreError> {
+        tokio::time::sleep(self.delay).await;
         broken()
     }
 

@@ -4,6 +4,7 @@ pub(crate) mod broken;
 pub(crate) mod client;
 pub(crate) mod collector;
 pub(crate) mod form;
+pub(crate) mod log;
 
 use std::{fs, net::SocketAddr, path::PathBuf};
 

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use http::Response;
 
 use crate::{
-    gateway::{assembly::Assembly, late, request_id::AnswerIds},
+    gateway::{
+        RequestId, assembly::Assembly, late, reported::Subject, request_id::AnswerIds, transfers::Transfers,
+    },
     s3::{CompleteMultipartUpload, complete_multipart, multipart_completed},
     store::{Completion, LastLook, PartsQuery, Store, StoreError, UploadName},
     types::{ObjectAttributes, Parts, Properties, RequestHead},
@@ -26,6 +28,8 @@ pub(super) struct Completing<'c, S> {
     pub(super) name: UploadName,
     pub(super) call: &'c CompleteMultipartUpload,
     pub(super) last_look: LastLook,
+    pub(super) transfers: Arc<Transfers>,
+    pub(super) request_id: RequestId,
     pub(super) ids: AnswerIds,
 }
 
@@ -45,6 +49,8 @@ impl<S: Store> Completing<'_, S> {
             name,
             call,
             last_look,
+            transfers,
+            request_id,
             ids,
         } = self;
         let integrity = CompleteMultipartUpload::integrity(head.headers()).map_err(Failure::Call)?;
@@ -91,6 +97,13 @@ impl<S: Store> Completing<'_, S> {
         };
         let condition = call.condition.clone();
         let signer = permit.signer().to_owned();
+        let grounds = permit.grounds().clone();
+        let subject = Subject {
+            request_id,
+            operation: permit.operation().name(),
+            bucket: name.bucket.clone(),
+            key: name.key.clone(),
+        };
         let work = async move {
             match store.complete_multipart(&name, completion).await {
                 Ok(stored) => Ok(told(&name, &stored)),
@@ -99,10 +112,13 @@ impl<S: Store> Completing<'_, S> {
                     let object = completed_before(&*store, &name, &signer).await?;
                     Ok(told(&name, &object))
                 }
-                Err(error) => Err(unwritten(error, &name.key, &condition)),
+                Err(error) => {
+                    let failure = unwritten(error, &name.key, &condition);
+                    Err(transfers.withdrawn(failure, &grounds))
+                }
             }
         };
-        late::answer(work, ids).await
+        late::answer(work, subject, ids).await
     }
 }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::Response;
 
 use crate::{
+    gateway::reported::{Gravest, Subject},
     s3::{DeleteEntry, DeleteRequest, Deletion, ErrorCode, Integrity, S3Error, deletions},
     store::Store,
     types::BucketName,
@@ -39,16 +40,36 @@ where
     let request = DeleteRequest::parse(&body).map_err(Failure::Call)?;
     existing(&**work.store, bucket).await?;
     let mut done = Vec::with_capacity(request.entries.len());
+    let mut gravest = Gravest::default();
     for entry in request.entries {
-        let outcome = one(work, permit, bucket, &entry)
-            .await
-            .map_err(|failure| failure.s3_error());
+        let deleted = one(work, permit, bucket, &entry).await;
+        let outcome = deleted.map_err(|failure| {
+            let error = failure.s3_error();
+            if failure.is_fault() {
+                log(work, permit, bucket, &entry, &failure);
+            }
+            gravest.add(failure);
+            error
+        });
         done.push(Deletion {
             key: entry.key,
             outcome,
         });
     }
-    Ok(document(deletions(&done, request.quiet)))
+    let response = document(deletions(&done, request.quiet));
+    Ok(response.map(|body| body.reporting(gravest.into_failure())))
+}
+
+/// Logs a fault of one key. The line of the request names only one of them.
+fn log<S>(work: &Work<'_, S>, permit: &Permit, bucket: &BucketName, entry: &DeleteEntry, fault: &Failure) {
+    let Ok(key) = entry.object_key() else { return };
+    let subject = Subject {
+        request_id: work.ids.0,
+        operation: permit.operation().name(),
+        bucket: bucket.clone(),
+        key,
+    };
+    subject.log(fault);
 }
 
 async fn one<S: Store>(
@@ -71,5 +92,8 @@ async fn one<S: Store>(
         .store
         .delete(bucket, key, entry.condition.clone(), last_look)
         .await;
-    deleted.map_err(|error| unwritten(error, key, &entry.condition))
+    deleted.map_err(|error| {
+        let failure = unwritten(error, key, &entry.condition);
+        work.transfers.withdrawn(failure, permitted.grounds())
+    })
 }

@@ -52,7 +52,7 @@ pub(super) struct Work<'g, S> {
     pub(super) store: &'g Arc<S>,
     pub(super) settings: &'g Settings,
     pub(super) head: &'g RequestHead,
-    pub(super) transfers: &'g Transfers,
+    pub(super) transfers: &'g Arc<Transfers>,
     /// The most bytes of content that a body may have.
     pub(super) upload_bytes: u64,
     /// The request's name, and the gateway's: both stand in an answer.
@@ -152,6 +152,8 @@ where
                 name: multipart::name(bucket, key, &complete.upload_id),
                 call: complete,
                 last_look: work.last_look(permit),
+                transfers: work.transfers.clone(),
+                request_id: work.ids.0,
                 ids: AnswerIds::new(work.ids.0, work.ids.1),
             };
             completing.complete(head, payload).await

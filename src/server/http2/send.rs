@@ -76,8 +76,7 @@ impl Sender {
             }
             Err(Broken::Refused) => Reason::REFUSED_STREAM,
             Err(Broken::Unreadable(error)) => {
-                tracing::debug!(%error, "a body broke off");
-                self.tail.broke();
+                self.tail.broke(&error);
                 Reason::INTERNAL_ERROR
             }
         };

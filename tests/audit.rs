@@ -4,13 +4,16 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use http::Method;
-use postern::audit::{OnFailure, Outcome, Record, Settings};
+use postern::audit::{OnFailure, Outcome, Record, Settings, SyncRecords};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 
-use crate::support::{BUCKET, TestGateway, Wishes, client, form::TestForm, policy};
+use crate::{
+    logs::{Program, Serving},
+    support::{BUCKET, TestGateway, Wishes, client, form::TestForm, policy},
+};
 
 const EVERYTHING: &str =
     "\n[[signer.statement]]\nSid = 'all'\nEffect = 'Allow'\nAction = 's3:*'\nResource = '*'\n";
@@ -412,4 +415,149 @@ async fn a_flood_of_strangers_leaves_the_signers_records_and_exact_counts() {
         // Names of fields, times and numbers are ours.
         assert!(line.len() <= 2_048 + 700, "{} bytes: {line}", line.len());
     }
+}
+
+/// A gateway whose answers wait for their records.
+async fn committing_gateway() -> TestGateway {
+    TestGateway::with(Wishes {
+        policy: Some(policy(&[EVERYTHING])),
+        audit: Some(Settings {
+            on_failure: OnFailure::Refuse,
+            sync: SyncRecords::Each,
+            ..Settings::default()
+        }),
+        ..Wishes::default()
+    })
+    .await
+}
+
+fn lines_of(gateway: &TestGateway, id: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(gateway.folder.path().join("audit.jsonl")).unwrap();
+    text.lines()
+        .filter(|line| line.contains(id))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[tokio::test]
+async fn no_answer_comes_before_its_record_with_sync_each() {
+    let gateway = committing_gateway().await;
+    gateway.put("short", "content");
+    for (method, key, body) in [
+        (Method::GET, "short", ""),
+        (Method::HEAD, "short", ""),
+        (Method::GET, "none", ""),
+        (Method::PUT, "new", "more"),
+        (Method::DELETE, "new", ""),
+    ] {
+        let link = gateway.link(&method, key);
+        let answer = client::send_body(gateway.address, method, &link, &[], body.into()).await;
+        let lines = lines_of(&gateway, answer.header("x-amz-request-id"));
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        let sent = format!("\"bytes_sent\":{},", answer.body.len());
+        assert!(
+            lines[0].contains(&sent) && lines[0].contains("\"completed\":true"),
+            "{lines:?}"
+        );
+    }
+    assert_eq!(gateway.records().len(), 5);
+}
+
+#[tokio::test]
+async fn long_download_is_recorded_before_its_first_byte() {
+    let gateway = committing_gateway().await;
+    gateway.put("long", vec![b'x'; 16 << 20]);
+    let link = gateway.link(&Method::GET, "long");
+    let path = link.strip_prefix(&gateway.endpoint()).unwrap();
+    let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+    let head = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", gateway.address);
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.read_exact(&mut [0]).await.unwrap();
+    let lines = lines_of(&gateway, "\"running\"");
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    drop(stream);
+    // The reader of the trail has the end alone.
+    let ended = gateway.record(|record| record.outcome == Outcome::Gone).await;
+    assert!(lines[0].contains(&ended.request_id));
+    assert_eq!(gateway.records().len(), 1);
+}
+
+#[tokio::test]
+async fn answer_whose_record_cannot_be_kept_is_not_sent() {
+    let gateway = committing_gateway().await;
+    gateway.put("a", "content");
+    gateway.put("long", vec![b'x'; 1 << 20]);
+    let file = gateway.folder.path().join("audit.jsonl");
+    for (method, key) in [(Method::GET, "a"), (Method::GET, "long"), (Method::PUT, "b")] {
+        // From this one on nothing can be written, and the gateway does not know it yet.
+        std::fs::remove_file(&file).unwrap();
+        std::fs::create_dir(&file).unwrap();
+        gateway.audit.reopen();
+        let link = gateway.link(&method, key);
+        let answer = client::send_body(gateway.address, method, &link, &[], "".into()).await;
+        let code = (answer.status.as_u16(), answer.code());
+        assert_eq!(code, (503, "ServiceUnavailable".to_owned()), "{key}");
+        std::fs::remove_dir(&file).unwrap();
+        let id = answer.header("x-amz-request-id").to_owned();
+        gateway
+            .record(|record| record.request_id == id && record.reason.as_deref() == Some("AuditTrail"))
+            .await;
+        assert!(!gateway.audit.refuses());
+    }
+}
+
+/// A disk that is full and gets room again: a limit on the size of files, which is lifted. Writes stop within a line then.
+#[tokio::test]
+async fn full_disk_neither_doubles_nor_halves_a_record() {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    let program = Program::new();
+    let serve = program.command(&["serve"]);
+    let mut limited = std::process::Command::new("sh");
+    limited
+        .args(["-c", "trap '' XFSZ; ulimit -S -f 16; exec \"$@\"", "sh"])
+        .arg(serve.get_program())
+        .args(serve.get_args())
+        .current_dir(program.folder.path())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    for (name, value) in serve.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    let serving = Serving::start(limited);
+    let mut sent = Vec::new();
+    for _ in 0..80 {
+        let answer = client::send(serving.address(), Method::GET, serving.link(), &[]).await;
+        assert_eq!(answer.status.as_u16(), 200);
+        sent.push(answer.header("x-amz-request-id").to_owned());
+    }
+    let file = program.folder.path().join("audit.jsonl");
+    let lines = || -> Vec<String> {
+        let text = std::fs::read_to_string(&file).unwrap();
+        text.lines().map(str::to_owned).collect()
+    };
+    // Some records got in, and the last of them did not.
+    tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+    let before = lines().len();
+    assert!(before > 0 && before < sent.len(), "{before}");
+    let pid = Pid::from_raw(i32::try_from(serving.id()).unwrap());
+    let unlimited = Rlimit {
+        current: None,
+        maximum: None,
+    };
+    prlimit(pid, Resource::Fsize, unlimited).unwrap();
+    let start = std::time::Instant::now();
+    while lines().len() < sent.len() {
+        assert!(start.elapsed().as_secs() < 20, "only {} records", lines().len());
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let log = serving.stop();
+    assert!(log.contains("the audit trail cannot be written"), "{log}");
+    let recorded = lines().into_iter().map(|line| {
+        let record: Record = serde_json::from_str(&line).unwrap();
+        record.request_id
+    });
+    assert_eq!(recorded.collect::<Vec<_>>(), sent);
 }

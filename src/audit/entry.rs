@@ -115,7 +115,7 @@ pub enum Outcome {
     Gone,
     /// A change of the policy ended it.
     Cut,
-    /// It has not ended: no line of the trail says so, only the running gateway.
+    /// Its answer has begun and not ended. The running gateway says so, and with `sync = "each"` the trail.
     Running,
     /// No request: so many records before this one were lost.
     Lost,

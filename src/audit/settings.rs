@@ -21,6 +21,8 @@ pub struct Settings {
     pub refused_keep_files: usize,
     /// What happens to requests while records cannot be written.
     pub on_failure: OnFailure,
+    /// Whether answers wait until their records are on stable storage.
+    pub sync: SyncRecords,
 }
 
 impl Settings {
@@ -70,6 +72,16 @@ pub enum OnFailure {
     Refuse,
 }
 
+/// When records are put on stable storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SyncRecords {
+    /// When the system does it. A killed process loses some milliseconds of records, a power cut some seconds.
+    Never,
+    /// Before anything of the answer is sent, for each request whose signature holds.
+    Each,
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -80,6 +92,7 @@ impl Default for Settings {
             refused_rotate_bytes: 100 * 1024 * 1024,
             refused_keep_files: 3,
             on_failure: OnFailure::Continue,
+            sync: SyncRecords::Never,
         }
     }
 }

@@ -13,13 +13,15 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::oneshot;
+
 use crate::{
     clock::Clock,
     obstacle::{Obstacle, Wanted},
 };
 
 use super::{
-    Entry, OnFailure, Settings, To,
+    Entry, OnFailure, Settings, SyncRecords, To,
     file::AuditFile,
     flood::{Budget, Flood},
 };
@@ -48,6 +50,7 @@ struct Shared {
     /// The thread that writes.
     writer: OnceLock<Thread>,
     on_failure: OnFailure,
+    sync: SyncRecords,
     failing: AtomicBool,
     /// How many entries found no room.
     lost: Arc<AtomicU64>,
@@ -73,6 +76,8 @@ impl Refused {
 
 enum Message {
     Entry(Box<Entry>),
+    /// The same, and an answer that waits until it is on stable storage.
+    Commit(Box<Entry>, oneshot::Sender<()>),
     Reopen,
     Flush(SyncSender<()>),
 }
@@ -87,6 +92,11 @@ pub struct Health {
     /// How many records found no room, since the start.
     pub lost: u64,
 }
+
+/// The record of a request is not on stable storage. It may get there later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the record could not be put on stable storage")]
+pub struct NotRecorded;
 
 /// Why there is no trail.
 #[derive(Debug, thiserror::Error)]
@@ -118,14 +128,16 @@ impl Audit {
             To::Off => return Ok(Self::off()),
             To::Stdout => (Stream::to_stdout(), Stream::to_stdout()),
             To::File | To::Auto => {
-                let file = |path: PathBuf, rotate_bytes, keep_files| {
-                    opened(&path, rotate_bytes, keep_files, settings.on_failure)
-                        .map(|file| Stream::to_file(file, path))
+                let stream = |path: PathBuf, rotate_bytes, keep_files, sync| {
+                    let file = AuditFile::new(path.clone(), rotate_bytes, keep_files, sync);
+                    opened(file, &path, settings.on_failure).map(|file| Stream::to_file(file, path))
                 };
                 let (bytes, files) = (settings.rotate_bytes, settings.keep_files);
-                let signed = file(settings.file.clone(), bytes, files)?;
+                let signed = stream(settings.file.clone(), bytes, files, settings.sync)?;
                 let (bytes, files) = (settings.refused_rotate_bytes, settings.refused_keep_files);
-                (signed, file(refused_file(settings), bytes, files)?)
+                // No answer waits for the record of a stranger: a flood of them would keep the disk busy.
+                let refused = stream(refused_file(settings), bytes, files, SyncRecords::Never)?;
+                (signed, refused)
             }
         };
         let (queue, inbox) = mpsc::sync_channel(LONGEST_QUEUE);
@@ -133,6 +145,7 @@ impl Audit {
             queue,
             writer: OnceLock::new(),
             on_failure: settings.on_failure,
+            sync: settings.sync,
             failing: AtomicBool::new(false),
             lost: Arc::default(),
             lost_in_all: Arc::default(),
@@ -165,13 +178,27 @@ impl Audit {
         }
         match shared.queue.try_send(Message::Entry(entry)) {
             Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                shared.lost.fetch_add(1, Ordering::Relaxed);
-                shared.lost_in_all.fetch_add(1, Ordering::Relaxed);
-                // The writer clears this once it has caught up.
-                shared.failing.store(true, Ordering::Relaxed);
-            }
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => shared.lose(),
         }
+    }
+
+    /// Whether answers wait for their records: see [`Audit::commit`].
+    pub fn commits(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|shared| shared.sync == SyncRecords::Each)
+    }
+
+    /// Leaves an entry, and waits until it is on stable storage. Entries that come while others are written go there together.
+    pub async fn commit(&self, entry: Box<Entry>) -> Result<(), NotRecorded> {
+        let Some(shared) = &self.0 else { return Ok(()) };
+        let (done, written) = oneshot::channel();
+        if shared.queue.try_send(Message::Commit(entry, done)).is_err() {
+            shared.lose();
+            return Err(NotRecorded);
+        }
+        shared.wake();
+        written.await.map_err(|_| NotRecorded)
     }
 
     /// Must requests be refused, because nothing could be said of them?
@@ -238,14 +265,8 @@ fn refused_file(settings: &Settings) -> PathBuf {
 
 /// Opens a file of the trail. One that cannot be opened is an error only if no request may go
 /// unrecorded.
-fn opened(
-    path: &Path,
-    rotate_bytes: u64,
-    keep_files: usize,
-    on_failure: OnFailure,
-) -> Result<AuditFile, AuditError> {
-    let mut file = AuditFile::new(path.to_owned(), rotate_bytes, keep_files);
-    if let Err(source) = file.open().map(drop) {
+fn opened(mut file: AuditFile, path: &Path, on_failure: OnFailure) -> Result<AuditFile, AuditError> {
+    if let Err(source) = file.open() {
         let obstacle = Obstacle::new(path, Wanted::Write, source);
         if on_failure == OnFailure::Refuse {
             let path = path.to_owned();
@@ -260,6 +281,14 @@ fn opened(
 }
 
 impl Shared {
+    /// Counts an entry that found no room.
+    fn lose(&self) {
+        self.lost.fetch_add(1, Ordering::Relaxed);
+        self.lost_in_all.fetch_add(1, Ordering::Relaxed);
+        // The writer clears this once it has caught up.
+        self.failing.store(true, Ordering::Relaxed);
+    }
+
     /// Leaves the entry of a request without a verified signature. However many there are, they
     /// take no room of the others, and each is written or counted.
     fn record_refused(&self, entry: Box<Entry>) {

@@ -2,19 +2,25 @@
 //! without a verified signature is read along, so that records come in the order of their time.
 
 use std::{
+    collections::HashMap,
     fs::File,
     io::{self, BufRead, BufReader},
     path::{Path, PathBuf},
 };
 
-use super::{Record, file::set_aside, settings::refused_beside};
+use super::{Outcome, Record, file::set_aside, settings::refused_beside};
 
 /// The longest line that is read; ours have a tenth of it.
 const LONGEST_LINE: u64 = 64 * 1024;
 
 /// The files of a trail. Iterating gives its records; what is no record is counted.
+///
+/// With `sync = "each"` a long answer has two lines: one that it began, and one when it ended. The first is given only if the second is missing, after all
+/// others.
 pub struct Trail {
     signed: Part,
+    /// Answers that began, by request ID, whose end was not read yet.
+    running: HashMap<String, Record>,
     /// None for a trail that comes from elsewhere.
     refused: Option<Part>,
 }
@@ -55,6 +61,7 @@ impl Trail {
         }
         Ok(Self {
             signed,
+            running: HashMap::new(),
             refused: Some(Part::of_files(&refused_beside(path))),
         })
     }
@@ -69,6 +76,7 @@ impl Trail {
                 open: Some((PathBuf::from("the trail"), reader)),
                 unreadable: 0,
             },
+            running: HashMap::new(),
             refused: None,
         }
     }
@@ -165,10 +173,33 @@ impl Trail {
     }
 }
 
+impl Trail {
+    /// The oldest answer whose end is not in the trail: it runs still, or the process was killed.
+    fn without_end(&mut self) -> Option<Record> {
+        let oldest = self.running.values().min_by_key(|record| record.time)?;
+        let id = oldest.request_id.clone();
+        self.running.remove(&id)
+    }
+}
+
 impl Iterator for Trail {
     type Item = Result<Record, TrailError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.read().transpose()
+        loop {
+            match self.read() {
+                Ok(Some(record)) if record.outcome == Outcome::Running => {
+                    self.running.insert(record.request_id.clone(), record);
+                }
+                Ok(Some(record)) => {
+                    if !self.running.is_empty() {
+                        self.running.remove(&record.request_id);
+                    }
+                    return Some(Ok(record));
+                }
+                Ok(None) => return self.without_end().map(Ok),
+                Err(error) => return Some(Err(error)),
+            }
+        }
     }
 }

@@ -68,9 +68,11 @@ pub fn link_uses(records: impl IntoIterator<Item = Record>) -> Vec<LinkUse> {
             expires_at: record.expires_at,
         });
         match record.outcome {
-            Outcome::Served | Outcome::Gone | Outcome::Cut => link.served = link.served.saturating_add(1),
+            Outcome::Served | Outcome::Gone | Outcome::Cut | Outcome::Running => {
+                link.served = link.served.saturating_add(1)
+            }
             Outcome::Denied => link.denied = link.denied.saturating_add(1),
-            Outcome::Failed | Outcome::Running | Outcome::Lost => {}
+            Outcome::Failed | Outcome::Lost => {}
         }
         link.bytes_sent = link.bytes_sent.saturating_add(record.bytes_sent);
         link.last = link.last.max(record.time);

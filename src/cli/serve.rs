@@ -210,7 +210,11 @@ async fn serve(config: Config, prepared: Prepared) -> Result<Outcome, Problem> {
         Who::Given(_) | Who::Generated(_) => None,
     };
     let audit = match (config.audit.to, &who) {
-        (audit::To::Auto, Who::Given(_) | Who::Generated(_)) => Audit::off(),
+        (audit::To::Auto, Who::Given(_) | Who::Generated(_))
+            if config.audit.sync == audit::SyncRecords::Never =>
+        {
+            Audit::off()
+        }
         (_, _) => Audit::start(&config.audit, clock.clone())?,
     };
     for bucket in &buckets {

@@ -3,7 +3,12 @@
 
 use std::net::SocketAddr;
 
-use crate::{server::ProxyProtocol, traces::TracesError, types::Span};
+use crate::{
+    audit::{OnFailure, SyncRecords, To},
+    server::ProxyProtocol,
+    traces::TracesError,
+    types::Span,
+};
 
 use super::{A_WEEK, document::Document, limits::LimitsSection};
 
@@ -30,6 +35,7 @@ pub(super) fn check(document: &Document) -> Result<(), Wrong> {
         cors,
         traces,
         limits,
+        audit,
         ..
     } = document;
     address("server.listen", &server.listen)?;
@@ -44,6 +50,7 @@ pub(super) fn check(document: &Document) -> Result<(), Wrong> {
     if let Some(listen) = server.tls.as_ref().and_then(|tls| tls.listen.as_deref()) {
         tls_address(listen, &server.listen, &admin.listen)?;
     }
+    audit_sync(audit)?;
     count(
         "server.max_head_bytes",
         server.max_head_bytes,
@@ -96,6 +103,25 @@ pub(super) fn check(document: &Document) -> Result<(), Wrong> {
         .virtual_host_domains
         .iter()
         .try_for_each(|domain| self::domain(domain))
+}
+
+/// Records that answers wait for need a file, and answers that wait for them cannot go on without.
+fn audit_sync(audit: &crate::audit::Settings) -> Result<(), Wrong> {
+    if audit.sync == SyncRecords::Never {
+        return Ok(());
+    }
+    if matches!(audit.to, To::Stdout | To::Off) {
+        let problem = "\"each\" needs a file: set audit.to = \"file\", or audit.sync = \"never\"";
+        return Err(("audit.sync", problem.to_owned()));
+    }
+    match audit.on_failure {
+        OnFailure::Refuse => Ok(()),
+        OnFailure::Continue => {
+            let problem =
+                "\"each\" needs audit.on_failure = \"refuse\": no answer goes out without its record";
+            Err(("audit.sync", problem.to_owned()))
+        }
+    }
 }
 
 /// Less than these would refuse everybody.

@@ -66,6 +66,15 @@ impl Body {
         }
     }
 
+    /// The length of a body that goes out at once, as a whole; none of one that takes its time.
+    pub(super) fn length_of_short(&self) -> Option<u64> {
+        match self {
+            Self::Late(_) => None,
+            short if short.is_short() => http_body::Body::size_hint(short).exact(),
+            _ => None,
+        }
+    }
+
     /// Bounds the next frame of an object.
     pub(super) fn limit(&mut self, bytes: usize) {
         if let Self::Object(object) = self {

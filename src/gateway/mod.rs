@@ -258,6 +258,14 @@ impl<S: Store> Gateway<S> {
                 intake::linger(&head, body, slot);
             }
         }
+        if gateway.telemetry.audit.commits()
+            && let Err(failure) = course.commit(response.body().length_of_short()).await
+        {
+            // What was done stays done; without a record nobody learns of it.
+            course.watch = Watch::None;
+            response = self.respond(Err(failure), None, &method, &mut course);
+            respond::close(&mut response);
+        }
         course.deliver(response)
     }
 
@@ -456,6 +464,11 @@ impl Course {
         if self.slot.is_none() {
             _ = self.begin_as_stranger(gateway);
         }
+    }
+
+    /// Puts the record of the answer on stable storage. Boxed, since few gateways do.
+    async fn commit(&mut self, length_of_short: Option<u64>) -> Result<(), Failure> {
+        Box::pin(self.recording.commit(length_of_short)).await
     }
 
     /// The answer, with what lasts until its body is sent.

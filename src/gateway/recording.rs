@@ -40,6 +40,16 @@ pub(super) struct Recording {
     scheme: Scheme,
     /// Did it go wrong by our fault?
     is_fault: bool,
+    /// What the audit trail has of it on stable storage already.
+    committed: Option<Committed>,
+}
+
+/// A record that was written before the answer was sent.
+enum Committed {
+    /// Of an answer that was whole then, with this outcome.
+    Whole(Outcome),
+    /// That the answer begins: its end is recorded by itself.
+    Beginning,
 }
 
 impl Recording {
@@ -64,6 +74,7 @@ impl Recording {
             context: telemetry.traces.as_ref().and_then(|traces| traces.place(headers)),
             scheme: client.scheme,
             is_fault: false,
+            committed: None,
         }
     }
 
@@ -172,6 +183,39 @@ impl Recording {
         });
     }
 
+    /// Puts a record on stable storage before anything of the answer is sent, if the trail is set to. `length` is that of a body that goes out
+    /// at once: then the record is the one of the whole answer. Strangers' records are not waited for.
+    pub(super) async fn commit(&mut self, length: Option<u64>) -> Result<(), Failure> {
+        let audit = &self.telemetry.audit;
+        let Some(entry) = self.entry.as_ref().filter(|entry| entry.is_authenticated()) else {
+            return Ok(());
+        };
+        let mut entry = entry.clone();
+        entry.duration = self.clock.moment().saturating_duration_since(self.began);
+        let committed = match length {
+            Some(length) => {
+                (entry.bytes_sent, entry.completed) = (length, true);
+                Committed::Whole(entry.outcome)
+            }
+            None => {
+                entry.outcome = Outcome::Running;
+                Committed::Beginning
+            }
+        };
+        audit.commit(entry).await.map_err(|_| Failure::Unrecorded)?;
+        self.committed = Some(committed);
+        Ok(())
+    }
+
+    /// Whether its end is still to be recorded.
+    fn is_to_be_recorded(&self, outcome: Outcome) -> bool {
+        match &self.committed {
+            None | Some(Committed::Beginning) => true,
+            // Whether the client took it was not known then, and is left open. What went wrong after that is told.
+            Some(Committed::Whole(before)) => outcome != *before && outcome != Outcome::Gone,
+        }
+    }
+
     /// So many bytes more were handed to the connection.
     pub(super) fn sent(&mut self, bytes: usize) {
         self.note(|entry| entry.bytes_sent = entry.bytes_sent.saturating_add(bytes as u64));
@@ -235,7 +279,9 @@ impl Drop for Recording {
         if let (Some(context), Some(traces)) = (self.context, &self.telemetry.traces) {
             traces.leave(self.span(context, &entry));
         }
-        self.telemetry.audit.record(entry);
+        if self.is_to_be_recorded(entry.outcome) {
+            self.telemetry.audit.record(entry);
+        }
     }
 }
 

@@ -56,6 +56,20 @@ impl Backlog {
         self.batches.front().map(|batch| &*batch.bytes)
     }
 
+    /// Of what is to be written next, so many bytes are written. The rest must be written after them.
+    pub(super) fn written_in_part(&mut self, bytes: usize) {
+        let Some(batch) = self.batches.front_mut() else {
+            return;
+        };
+        let written = batch.bytes.drain(..bytes.min(batch.bytes.len()));
+        let ends = written.filter(|byte| *byte == b'\n').count();
+        batch.lines = batch.lines.saturating_sub(ends);
+        self.lines = self.lines.saturating_sub(ends);
+        if batch.bytes.is_empty() {
+            self.written();
+        }
+    }
+
     /// That was written.
     pub(super) fn written(&mut self) {
         if let Some(mut batch) = self.batches.pop_front() {
@@ -109,6 +123,21 @@ mod tests {
         assert!(!backlog.is_full());
         backlog.push(b"the last\n");
         assert!(written(&mut backlog).concat().ends_with(b"a line\nthe last\n"));
+    }
+
+    #[test]
+    fn lines_that_were_written_are_not_written_again() {
+        let mut backlog = Backlog::default();
+        for line in ["one\n", "two\n", "three\n"] {
+            backlog.push(line.as_bytes());
+        }
+        backlog.written_in_part(0);
+        assert_eq!(backlog.lines(), 3);
+        backlog.written_in_part(6);
+        assert_eq!(backlog.next(), Some(&b"o\nthree\n"[..]));
+        assert_eq!(backlog.lines(), 2);
+        backlog.written_in_part(8);
+        assert!(backlog.next().is_none() && backlog.lines() == 0);
     }
 
     #[test]

@@ -358,3 +358,89 @@ fn whoever_asks_for_what_is_written_waits_no_longer_than_said_for_a_disk_that_st
     }
     audit.flush();
 }
+
+fn durable(folder: &std::path::Path) -> Settings {
+    Settings {
+        sync: SyncRecords::Each,
+        ..settings(folder, OnFailure::Refuse)
+    }
+}
+
+#[tokio::test]
+async fn committed_record_is_in_the_file_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings {
+        rotate_bytes: 3_000,
+        keep_files: 100,
+        ..durable(folder.path())
+    };
+    let audit = Audit::start(&settings, clock()).unwrap();
+    assert!(audit.commits());
+    for number in 0..20 {
+        let name = format!("R{number}");
+        audit.commit(entry(&name)).await.unwrap();
+        let text = fs::read_to_string(&settings.file).unwrap();
+        assert!(
+            text.lines().last().unwrap().contains(&format!("-{name}\"")),
+            "{text}"
+        );
+    }
+    let ids = Trail::open(&settings.file)
+        .unwrap()
+        .map(|record| id(record.unwrap()));
+    assert!(ids.eq((0..20).map(|number| format!("R{number}"))));
+}
+
+/// A FIFO takes every line and cannot be synced.
+#[tokio::test]
+async fn record_that_cannot_be_synced_is_not_committed() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = durable(folder.path());
+    let made = std::process::Command::new("mkfifo").arg(&settings.file).status();
+    assert!(made.unwrap().success());
+    let audit = Audit::start(&settings, clock()).unwrap();
+    assert_eq!(audit.commit(entry("a")).await, Err(NotRecorded));
+    assert!(audit.refuses());
+}
+
+#[tokio::test]
+async fn records_that_failed_to_commit_are_written_later_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = durable(folder.path());
+    let audit = Audit::start(&settings, clock()).unwrap();
+    fs::remove_file(&settings.file).unwrap();
+    fs::create_dir(&settings.file).unwrap();
+    audit.reopen();
+    assert_eq!(audit.commit(entry("while")).await, Err(NotRecorded));
+    fs::remove_dir(&settings.file).unwrap();
+    wait_for(|| audit.health().problem.is_none());
+    audit.commit(entry("after")).await.unwrap();
+    let ids = Trail::open(&settings.file)
+        .unwrap()
+        .map(|record| id(record.unwrap()));
+    assert!(ids.eq(["while", "after"]));
+}
+
+#[test]
+fn answer_that_began_is_given_only_without_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path(), OnFailure::Continue);
+    let audit = Audit::start(&settings, clock()).unwrap();
+    let begun = |name| {
+        Box::new(Entry {
+            outcome: Outcome::Running,
+            ..*entry(name)
+        })
+    };
+    audit.record(begun("lost"));
+    audit.record(begun("whole"));
+    audit.record(entry("whole"));
+    audit.flush();
+    let records = Trail::open(&settings.file).unwrap().map(Result::unwrap);
+    let found: Vec<_> = records.map(|record| (record.outcome, id(record))).collect();
+    let of = |name: &str, outcome| (outcome, name.to_owned());
+    assert_eq!(
+        found,
+        [of("whole", Outcome::Served), of("lost", Outcome::Running)]
+    );
+}

@@ -14,10 +14,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::sync::oneshot;
+
 use crate::{clock::Clock, confine};
 
 use super::{Message, Refused, Shared, backlog::Backlog};
-use crate::audit::{Entry, Record, WINDOW, file::AuditFile};
+use crate::audit::{
+    Entry, Record, WINDOW,
+    file::{AuditFile, NotAppended, write_some},
+};
 
 /// How long entries are gathered. A thread that is woken for each request would cost it a tenth of its processor time.
 const GATHER: Duration = Duration::from_millis(25);
@@ -33,13 +38,15 @@ enum Output {
 }
 
 impl Output {
-    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+    fn append(&mut self, lines: &[u8]) -> Result<(), NotAppended> {
         match self {
             Self::File(file, _) => file.append(lines),
             Self::Stdout => {
                 let mut stdout = io::stdout().lock();
-                stdout.write_all(lines)?;
-                stdout.flush()
+                write_some(&mut stdout, lines)?;
+                // What it has not passed on yet is in its own buffer, and goes out with the next lines.
+                let kept = lines.len();
+                stdout.flush().map_err(|error| NotAppended { kept, error })
             }
         }
     }
@@ -85,8 +92,10 @@ impl Stream {
     /// Writes what waits, or says why it cannot be written.
     fn write(&mut self) -> Result<(), String> {
         while let Some(batch) = self.backlog.next() {
-            let appended = self.output.append(batch);
-            appended.map_err(|error| self.output.problem(&error))?;
+            if let Err(NotAppended { kept, error }) = self.output.append(batch) {
+                self.backlog.written_in_part(kept);
+                return Err(self.output.problem(&error));
+            }
             self.backlog.written();
         }
         Ok(())
@@ -98,6 +107,14 @@ impl Stream {
             file.close();
         }
     }
+}
+
+/// Who waits until what came before is written.
+#[derive(Default)]
+struct Waiting {
+    /// Answers that wait for their record. One that is dropped without a word is not written.
+    commits: Vec<oneshot::Sender<()>>,
+    flushes: Vec<SyncSender<()>>,
 }
 
 pub(super) struct Writer {
@@ -144,7 +161,7 @@ impl Writer {
                 None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(patience) => inbox.recv_timeout(patience),
             };
-            let mut waiting = Vec::new();
+            let mut waiting = Waiting::default();
             match first {
                 Ok(message) => {
                     let gathers = matches!(message, Message::Entry(_));
@@ -156,7 +173,8 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
                     self.push_counts();
-                    return self.write();
+                    self.write();
+                    return;
                 }
             }
             while !self.signed.backlog.is_full()
@@ -165,29 +183,27 @@ impl Writer {
                 self.take(message, &mut waiting);
             }
             let now = self.clock.moment();
-            if !waiting.is_empty() || now.saturating_duration_since(self.counted) >= WINDOW {
+            if !waiting.flushes.is_empty() || now.saturating_duration_since(self.counted) >= WINDOW {
                 self.counted = now;
                 self.push_counts();
             }
-            self.write();
-            waiting
-                .into_iter()
-                .for_each(|done: SyncSender<()>| _ = done.send(()));
+            let written = self.write();
+            let Waiting { commits, flushes } = waiting;
+            if written {
+                commits.into_iter().for_each(|done| _ = done.send(()));
+            }
+            flushes.into_iter().for_each(|done| _ = done.send(()));
         }
     }
 
-    fn take(&mut self, message: Message, waiting: &mut Vec<SyncSender<()>>) {
+    fn take(&mut self, message: Message, waiting: &mut Waiting) {
         match message {
             Message::Entry(entry) if !entry.is_authenticated() => self.take_refused(entry),
-            Message::Entry(_) if self.signed.backlog.is_full() => {
-                self.lost.fetch_add(1, Ordering::Relaxed);
-                self.lost_in_all.fetch_add(1, Ordering::Relaxed);
-            }
-            Message::Entry(mut entry) => {
-                entry.bound();
-                self.line.clear();
-                entry.write_line(&mut self.line);
-                self.signed.backlog.push(&self.line);
+            Message::Entry(entry) => _ = self.take_signed(entry),
+            Message::Commit(entry, done) => {
+                if self.take_signed(entry) {
+                    waiting.commits.push(done);
+                }
             }
             Message::Reopen => {
                 // What came before belongs to the files as they were.
@@ -196,8 +212,22 @@ impl Writer {
                 self.signed.close();
                 self.refused.close();
             }
-            Message::Flush(done) => waiting.push(done),
+            Message::Flush(done) => waiting.flushes.push(done),
         }
+    }
+
+    /// Makes a line of it, if there is room for it.
+    fn take_signed(&mut self, mut entry: Box<Entry>) -> bool {
+        if self.signed.backlog.is_full() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+            self.lost_in_all.fetch_add(1, Ordering::Relaxed);
+            return false;
+        }
+        entry.bound();
+        self.line.clear();
+        entry.write_line(&mut self.line);
+        self.signed.backlog.push(&self.line);
+        true
     }
 
     /// Makes a line of it, or counts it.
@@ -228,8 +258,8 @@ impl Writer {
         }
     }
 
-    /// Writes what there is, or notes that it cannot be.
-    fn write(&mut self) {
+    /// Writes what there is, or notes that it cannot be. Whether the records of signers are all written.
+    fn write(&mut self) -> bool {
         let lost = self.lost.load(Ordering::Relaxed);
         if lost > 0 && !self.signed.backlog.is_full() {
             self.lost.fetch_sub(lost, Ordering::Relaxed);
@@ -239,7 +269,9 @@ impl Writer {
         }
         // One that fails must not keep the other from being written.
         let (signed, refused) = (self.signed.write(), self.refused.write());
+        let is_written = signed.is_ok();
         self.tell(signed.and(refused).err());
+        is_written
     }
 
     fn tell(&mut self, problem: Option<String>) {

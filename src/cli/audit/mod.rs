@@ -44,7 +44,7 @@ enum Question {
     Log {
         #[command(flatten)]
         selector: SelectorArgs,
-        /// Only what ended so: served, denied, failed, gone or cut
+        /// Only what ended so: served, denied, failed, gone or cut (running: its end is not recorded)
         #[arg(long, value_name = "END")]
         outcome: Option<String>,
         /// Only the last of them
@@ -196,9 +196,10 @@ fn newest(records: impl Iterator<Item = Record>, last: Option<usize>) -> Vec<Rec
 
 /// Did it give away content, if only some?
 fn gave(record: &Record) -> bool {
-    let reads = matches!(record.operation.as_deref(), Some("GetObject")) && record.bytes_sent > 0;
+    let is_running = record.outcome == End::Running;
+    let reads = record.operation.as_deref() == Some("GetObject") && (record.bytes_sent > 0 || is_running);
     let copies = record.source.is_some();
-    let passed = matches!(record.outcome, End::Served | End::Gone | End::Cut);
+    let passed = is_running || matches!(record.outcome, End::Served | End::Gone | End::Cut);
     passed && (reads || copies)
 }
 

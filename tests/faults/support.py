@@ -120,10 +120,11 @@ class Gateway:
     """A running postern with the bucket `abc` in `root`, which is `data` below `folder`.
 
     `policy` is appended to the policy that allows everything to KEYS. Further arguments are
-    variables of the environment, such as POSTERN_STORAGE__DURABLE="false".
+    variables of the environment, such as POSTERN_STORAGE__DURABLE="false". `syncs` decides about
+    the program's syncs (see syncs.py).
     """
 
-    def __init__(self, folder, root=None, bucket="abc", policy="", **settings):
+    def __init__(self, folder, root=None, bucket="abc", policy="", syncs=None, **settings):
         self.folder = pathlib.Path(folder)
         self.root = pathlib.Path(root) if root else self.folder / "data"
         if bucket:
@@ -135,13 +136,16 @@ class Gateway:
             "PATH": os.environ["PATH"], "POSTERN_SERVER__LISTEN": "127.0.0.1:0",
             "POSTERN_ADMIN__LISTEN": "127.0.0.1:0", "POSTERN_STORAGE__PROBE_EVERY": "1s",
             "POSTERN_STORAGE__ROOT": str(self.root), **settings}
+        self.syncs = syncs
         self.start()
 
     def start(self):
         self.log = open(self.folder / "log", "a")
         self.process = subprocess.Popen(
             [BINARY, "serve"], cwd=self.folder, env=self.environment, stdout=subprocess.PIPE,
-            stderr=self.log, text=True)
+            stderr=self.log, text=True, preexec_fn=self.syncs.preexec if self.syncs else None)
+        if self.syncs:
+            self.syncs.start()
         lines = iter(self.process.stdout)
 
         def address(word):
@@ -163,6 +167,8 @@ class Gateway:
         self.process.wait()
         self.process.stdout.close()
         self.log.close()
+        if self.syncs:
+            self.syncs.close()
 
     def logged(self):
         return (self.folder / "log").read_text()

@@ -5,11 +5,9 @@ each fsync and fdatasync of the program to this process, which looks at the file
 call go on or answers it.
 """
 
-import ctypes
 import fcntl
 import os
 import pathlib
-import platform
 import re
 import select
 import socket
@@ -17,17 +15,13 @@ import stat
 import struct
 import threading
 
+import seccomp
 from support import Skip
 
-# The machine's name: its audit number, and the numbers of seccomp, fsync and fdatasync.
-MACHINES = {"x86_64": (0xC000003E, 317, 74, 75), "aarch64": (0xC00000B7, 277, 82, 83)}
 # The kinds of syncs that a promise rests on: `kind` says what they are. The sync of `records` is
 # not among them: ext4, xfs and btrfs write a record's new name with the sync of its object's file.
 KINDS = ["file", "object", "folder", "uploads", "root"]
-NO_NEW_PRIVILEGES, MODE_FILTER, NEW_LISTENER = 38, 1, 8
-NOTIFY, ALLOW = 0x7FC00000, 0x7FFF0000
 RECEIVE, SEND, GO_ON = 0xC0502100, 0xC0182101, 1
-LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def kind(path, mode, root):
@@ -57,28 +51,11 @@ def kind(path, mode, root):
     return "folder" if stat.S_ISDIR(mode) else "object"
 
 
-class Program(ctypes.Structure):
-    _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
-
-
-def listen():
-    """Installs the filter in this process, and returns the descriptor that its calls arrive at."""
-    machine, seccomp, fsync, fdatasync = MACHINES[platform.machine()]
-    lines = [(0x20, 0, 0, 4), (0x15, 0, 3, machine), (0x20, 0, 0, 0), (0x15, 2, 0, fsync),
-             (0x15, 1, 0, fdatasync), (0x06, 0, 0, ALLOW), (0x06, 0, 0, NOTIFY)]
-    code = b"".join(struct.pack("=HBBI", *line) for line in lines)
-    code = ctypes.create_string_buffer(code, len(code))
-    program = Program(len(lines), ctypes.addressof(code))
-    LIBC.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0)
-    return LIBC.syscall(seccomp, MODE_FILTER, NEW_LISTENER, ctypes.byref(program))
-
-
 class Syncs:
     """Decides about the syncs of one program. `drop` is the kind that does not happen."""
 
     def __init__(self, root, drop=None):
-        if platform.machine() not in MACHINES:
-            raise Skip(f"no system call numbers here for {platform.machine()}")
+        seccomp.numbers()
         self.root, self.drop = str(pathlib.Path(root).resolve()), drop
         self.counts, self.dropped = {}, 0
         self.ours, self.theirs = socket.socketpair()
@@ -86,7 +63,7 @@ class Syncs:
 
     def preexec(self):
         """Runs in the child, before the program does."""
-        listener = listen()
+        listener = seccomp.hand_over_syncs()
         socket.send_fds(self.theirs, [b"0" if listener >= 0 else b"1"], [max(listener, 0)])
 
     def start(self):

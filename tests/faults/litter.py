@@ -1,5 +1,6 @@
 """Looks at a store's folders from outside, for what a request or a kill left behind."""
 
+import errno
 import json
 import os
 import pathlib
@@ -50,6 +51,35 @@ def upload_of(bucket, path):
     return ((kept or {}).get("parts") or {}).get("upload_id")
 
 
+def has_attributes(bucket):
+    """Whether the bucket's file system keeps extended attributes."""
+    try:
+        os.listxattr(bucket)
+        os.getxattr(bucket, ATTRIBUTE)
+    except OSError as error:
+        return error.errno == errno.ENODATA
+    return True
+
+
+def described(bucket, records):
+    """Returns the records that say which object they are of, and that object is there.
+
+    Without extended attributes nothing else tells that they belong together.
+    """
+    found = {}
+    for name in records:
+        try:
+            kept = json.loads((bucket / "~!metadata" / name).read_bytes())
+        except (OSError, ValueError):
+            continue
+        for path in [bucket / kept["key"], bucket / kept["key"] / OBJECT_OF_FOLDER]:
+            if path.is_file():
+                state = path.stat()
+                if (state.st_size, state.st_mtime_ns) == (kept["size"], kept["modified"]):
+                    found[name] = path
+    return found
+
+
 def entries(folder):
     try:
         return sorted(folder.iterdir())
@@ -72,9 +102,12 @@ def litter(bucket):
     found = []
     found += [f"temporary: {path.name}" for path in entries(bucket / "~!tmp")]
     files = list(objects(bucket))
-    named = {record_name(path, attribute(path)): path for path in files}
-    named.pop(None, None)
     records = {path.name for path in entries(bucket / "~!metadata")}
+    if has_attributes(bucket):
+        named = {record_name(path, attribute(path)): path for path in files}
+        named.pop(None, None)
+    else:
+        named = described(bucket, records)
     found += [f"record without an object: {name}" for name in sorted(records - named.keys())]
     found += [f"object without its record: {named[name].relative_to(bucket)}"
               for name in sorted(named.keys() - records)]

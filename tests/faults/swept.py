@@ -10,17 +10,17 @@ from support import Gateway
 SWEPT_WITHIN = float(os.environ.get("SWEPT_WITHIN", 30))
 
 
-def often(folder, bucket=None):
+def often(folder, bucket=None, root=None):
     """Starts a gateway that looks after its folders often, as far as it can be told to."""
     settings = {"POSTERN_AUDIT__TO": "off", "POSTERN_STORAGE__PROBE_EVERY": "1h"}
     soon = {"POSTERN_STORAGE__REMOVE_EMPTY_FOLDERS_AFTER": "1s"}
     try:
-        return Gateway(folder, bucket=bucket, **settings, **soon)
+        return Gateway(folder, root, bucket, **settings, **soon)
     except AssertionError as error:
         # An older version does not know the setting.
         if "unknown key" not in str(error):
             raise
-        return Gateway(folder, bucket=bucket, **settings)
+        return Gateway(folder, root, bucket, **settings)
 
 
 def left_behind(folders):

@@ -14,6 +14,8 @@ WRITES = {"write", "pwrite64", "writev", "pwritev", "pwritev2", "ftruncate", "fa
 AT_REMOVEDIR, EXCHANGE = 0x200, 2
 # FICLONE and FICLONERANGE write; no other ioctl does.
 CLONES = {0x40049409, 0x4020940d}
+# The file of a part of an upload.
+PART = re.compile(r"\d{5}\.")
 
 
 class Disk:
@@ -128,7 +130,7 @@ class Disk:
         removed = call.flags & AT_REMOVEDIR
         in_record = parts[0] == "~!metadata" and len(parts) == 2
         in_upload = parts[0] in ("~!uploads", "~!tmp") and len(parts) > 2
-        if not removed and (in_record or in_upload):
+        if not removed and (in_record or in_upload and PART.match(parts[-1])):
             for folder in sorted(self.folders):
                 if not self.inner(folder).startswith("~!") and folder != self.root:
                     self.problem(f"{parts[0]}/… is removed before {self.short(folder)} is synced")

@@ -57,6 +57,15 @@ class Clean:
     syncs: int
 
 
+@dataclasses.dataclass
+class Expected:
+    """What must be seen in a bucket from now on, and which case it was for."""
+    seen: dict | None
+    keys: tuple
+    path: str
+    what: str
+
+
 class Broken(Exception):
     """A promise of the store was broken."""
 
@@ -81,7 +90,6 @@ class Bench:
 
     def __init__(self, gateway, tracer):
         self.gateway, self.tracer = gateway, tracer
-        # Each bucket with what must be seen there from now on, and what it was for.
         self.expected, self.count, self.seen_last = {}, 0, None
 
     def prepared(self, path):
@@ -120,7 +128,7 @@ class Bench:
         syncs = [call for call in calls if call.name in ("fsync", "fdatasync")]
         needed = sum(problems([other for other in calls if other is not sync]) != found
                      for sync in syncs)
-        self.expected[bucket] = (after, path.name, "nothing fails")
+        self.expected[bucket] = Expected(after, request.keys, path.name, "nothing fails")
         return Clean(answer.status, before, after, calls, found, needed, len(syncs))
 
     def case(self, path, clean, call, code):
@@ -163,7 +171,8 @@ class Bench:
         problems += [problem for problem in disk.problems
                      if problem.removeprefix(RETRY) not in clean.problems]
         what = f"{failed or 'no such call'}, {'killed' if code == KILL else answer.said}"
-        self.expected[bucket] = (self.seen_last, path.name, f"{call.at}:{name_of(code)}, {what}")
+        self.expected[bucket] = Expected(
+            self.seen_last, request.keys, path.name, f"{call.at}:{name_of(code)}, {what}")
         return bucket, [f"{what}: {problem}" for problem in problems], failed
 
     def killed(self, bucket, request, call):

@@ -10,10 +10,10 @@ from support import Gateway
 SWEPT_WITHIN = float(os.environ.get("SWEPT_WITHIN", 30))
 
 
-def often(folder, bucket=None, root=None):
-    """Starts a gateway that looks after its folders often, as far as it can be told to."""
+def often(folder, bucket=None, root=None, after="1s"):
+    """Starts a gateway that removes what is left over after so long, and looks as often."""
     settings = {"POSTERN_AUDIT__TO": "off", "POSTERN_STORAGE__PROBE_EVERY": "1h"}
-    soon = {"POSTERN_STORAGE__REMOVE_EMPTY_FOLDERS_AFTER": "1s"}
+    soon = {"POSTERN_STORAGE__REMOVE_LEFTOVERS_AFTER": after}
     try:
         return Gateway(folder, root, bucket, **settings, **soon)
     except AssertionError as error:

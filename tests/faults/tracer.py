@@ -26,6 +26,8 @@ WALL, WNOTHREAD = 0x40000000, 0x20000000
 # Offsets in x86-64's `struct user`.
 ORIG_RAX, RAX = 15 * 8, 10 * 8
 AT_FDCWD = -100
+# How long the end of a request's calls is waited for, in seconds.
+LONGEST_STOP = 0.5
 # In place of an error: the process is killed before the call does anything.
 KILL = -1
 
@@ -109,10 +111,13 @@ class Tracer:
             raise Skip("the tracer knows Linux on x86-64 alone")
         self.pid, self.root = pid, str(root)
         self.lock = threading.Lock()
-        self.calls, self.count, self.total = [], {}, 0
+        self.calls, self.count, self.total, self.inner = [], {}, 0, 0
         self.recording, self.plan, self.folder = False, None, self.root
         self.hold_when, self.held, self.let_go = None, [], False
         self.inside, self.ready, self.problem = {}, threading.Event(), None
+        # A thread stops at its calls only while something is recorded: all else is faster so.
+        self.stepping, self.wanted, self.stepped = True, False, threading.Event()
+        self.threads, self.lagging = set(), set()
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
         self.ready.wait()
@@ -128,24 +133,33 @@ class Tracer:
         beginning, until `release`.
         """
         with self.lock:
-            self.calls, self.count, self.total = [], {}, 0
+            self.calls, self.count, self.total, self.inner = [], {}, 0, 0
             self.plan, self.folder = plan, str(folder)
             self.hold_when, self.let_go, self.recording = hold, False, True
+            self.wanted = not self.stepping
+            self.stepped.clear()
+        if self.wanted:
+            self.wake()
+            self.stepped.wait()
 
     def stop(self, quiet=0.03):
         """Ends the recording once no call has come for a while, and returns the calls."""
-        seen = -1
-        while seen != len(self.calls):
-            seen = len(self.calls)
+        seen, end = -1, time.monotonic() + LONGEST_STOP
+        while seen != self.inner and time.monotonic() < end:
+            seen = self.inner
             time.sleep(quiet)
         with self.lock:
-            self.recording = False
+            self.recording = self.stepping = False
             return self.calls
 
     def release(self):
         """Lets the calls that wait go on."""
         with self.lock:
             self.let_go, self.hold_when = True, None
+        self.wake()
+
+    def wake(self):
+        """Has the program stop once, so that the tracer's thread looks at what is asked of it."""
         os.kill(self.pid, signal.SIGWINCH)
 
     def kill(self):
@@ -182,25 +196,38 @@ class Tracer:
             try:
                 thread, status = os.waitpid(-1, WALL | WNOTHREAD)
             except ChildProcessError:
+                # The program has ended.
+                self.stepped.set()
                 return
             try:
                 self.stopped(thread, status)
             except ProcessLookupError:
                 # The thread was killed meanwhile.
-                self.inside.pop(thread, None)
+                self.gone(thread)
             except Exception:
                 # Nobody would let the threads go on: the program must not hang unseen.
                 os.kill(self.pid, signal.SIGKILL)
                 raise
 
+    def gone(self, thread):
+        self.inside.pop(thread, None)
+        self.threads.discard(thread)
+        self.steps(thread)
+
+    def steps(self, thread):
+        """Notes that a thread stops at its calls from now on, or has ended."""
+        self.lagging.discard(thread)
+        if not self.lagging:
+            self.stepped.set()
+
     def seize(self):
-        seized = set()
         while True:
-            threads = {int(name) for name in os.listdir(f"/proc/{self.pid}/task")} - seized
+            names = os.listdir(f"/proc/{self.pid}/task")
+            threads = {int(name) for name in names} - self.threads
             if not threads:
                 return
             for thread in threads:
-                seized.add(thread)
+                self.threads.add(thread)
                 try:
                     self.ask(SEIZE, thread, 0, SYSGOOD | CLONE)
                     self.ask(INTERRUPT, thread)
@@ -211,8 +238,11 @@ class Tracer:
 
     def stopped(self, thread, status):
         self.let_held_go()
+        self.step_all()
         if not os.WIFSTOPPED(status):
+            self.gone(thread)
             return
+        self.threads.add(thread)
         number, event = os.WSTOPSIG(status), status >> 16
         passed = 0
         if number == signal.SIGTRAP | 0x80:
@@ -221,7 +251,23 @@ class Tracer:
                 return
         elif event == 0 and number != signal.SIGWINCH:
             passed = number
-        self.ask(SYSCALL, thread, 0, passed)
+        if self.stepping or thread in self.inside:
+            self.ask(SYSCALL, thread, 0, passed)
+            self.steps(thread)
+        else:
+            self.ask(CONT, thread, 0, passed)
+
+    def step_all(self):
+        """Has each thread stop, after which it stops at its calls."""
+        if not self.wanted:
+            return
+        self.wanted, self.stepping = False, True
+        self.lagging = set(self.threads)
+        for thread in list(self.threads):
+            try:
+                self.ask(INTERRUPT, thread)
+            except ProcessLookupError:
+                self.gone(thread)
 
     def let_held_go(self):
         if self.let_go and self.held:
@@ -283,6 +329,8 @@ class Tracer:
         call.nth = self.count.get(call.text, 0)
         self.count[call.text] = call.nth + 1
         self.total += 1
+        # Housekeeping looks at the root now and then, for other buckets.
+        self.inner += paths[0] != self.root
         call.flags = self.flags(name, args)
         if name in ("openat", "openat2", "open", "creat"):
             call.creates = bool(call.flags & os.O_CREAT) and not os.path.lexists(paths[0])

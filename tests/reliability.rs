@@ -249,7 +249,8 @@ fn every_row_of_the_fault_table_names_a_test_that_is_there_and_every_fault_has_a
     let document = fs::read_to_string(root.join("docs/RELIABILITY.md")).unwrap();
     let (_, table) = document.split_once("## Faults").unwrap();
     let table = table.split("\n## ").next().unwrap();
-    let script = fs::read_to_string(root.join("tests/faults/run")).unwrap();
+    let faults = |name: &str| fs::read_to_string(root.join("tests/faults").join(name)).unwrap();
+    let script = faults("run") + &faults("backups.py");
     let mut text = String::new();
     sources(&root.join("src"), &mut text);
     sources(&root.join("tests"), &mut text);

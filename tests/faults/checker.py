@@ -1,15 +1,13 @@
-"""Compares a store after a crash with what clients were told before it: see history.py."""
+"""Compares a store after a crash with what clients were told before it: see promises.py."""
 
-import errno
 import hashlib
-import json
 import os
+import pathlib
 import re
 
-from history import BUCKET, Object, found_tags
+import litter
+from promises import BUCKET, Object, found_tags
 from support import expect, until
-
-ATTRIBUTE = "user.postern"
 
 
 class Checker:
@@ -210,18 +208,7 @@ class Found:
 
 
 def record_of(file):
-    """Returns the name of an object's spilled record, if it has one."""
-    try:
-        text = os.getxattr(file, ATTRIBUTE)
-    except OSError as error:
-        if error.errno in (errno.ENODATA, errno.ENOTSUP):
-            return set()
-        raise
-    if not text.startswith(b'{"spilled"'):
-        return set()
-    record = json.loads(text).get("record")
-    if record is None:
-        # Format 1: inode, size and time.
-        at = os.stat(file)
-        record = f"{at.st_ino:x}-{at.st_size:x}-{at.st_mtime_ns:x}"
-    return {record}
+    """Returns the name of an object's spilled record, in a set; an empty set if it has none."""
+    file = pathlib.Path(file)
+    name = litter.record_name(file, litter.attribute(file))
+    return {name} if name else set()

@@ -28,10 +28,18 @@ MIB = 1024 * 1024
 PATIENCE = 20
 # The program under test: `build` returns its path, the caller sets it.
 BINARY = None
+# The faults of tests/faults/run, by name.
+FAULTS = {}
 
 
 class Skip(Exception):
     """A test needs something that this machine does not have."""
+
+
+def fault(function):
+    """Makes a function one of the faults, by its name."""
+    FAULTS[function.__name__] = function
+    return function
 
 
 def target():

@@ -73,10 +73,14 @@ class History:
         self.lock = threading.Lock()
 
     def answers(self):
-        """Returns the times of all answers that reported success."""
+        """Returns the times of the answers that reported success, by kind of request."""
         steps = [step for steps in self.steps.values() for step in steps]
         steps += [step for _, step in self.began]
-        return sorted({step.answered for step in steps if step.answered})
+        times = collections.defaultdict(set)
+        for step in steps:
+            if step.answered:
+                times[step.what.split()[0]].add(step.answered)
+        return {kind: sorted(times[kind]) for kind in sorted(times)}
 
     def possible(self, subject, moment):
         """Returns the states in which a crash before this moment may leave a subject."""

@@ -96,7 +96,8 @@ class Bucket:
             assert tags.status == 200, f"GET {key}?tagging: {tags.said}"
             pairs = re.findall(rb"<Key>(.*?)</Key><Value>(.*?)</Value>", tags.body)
             assert len(pairs) == count, f"{key} has {count} tags, and GetObjectTagging {pairs}"
-        return {"tag count": count, "bytes": (len(answer.body), hashlib.sha256(answer.body).hexdigest()[:12]),
+        digest = hashlib.sha256(answer.body).hexdigest()[:12]
+        return {"bytes": (len(answer.body), digest), "tag count": count,
                 "etag": told["etag"], "type": told["content-type"],
                 "disposition": len(told.get("content-disposition", "")),
                 "metadata": {name: value for name, value in sorted(told.items())

@@ -212,7 +212,7 @@ def wrong():
     return found
 
 
-def slow(operations=400):
+def slow(operations=200):
     """A history in which six clients write at once: the checker must be done with it in time."""
     every, last = [], None
     for round_ in range(operations // 8):

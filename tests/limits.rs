@@ -445,3 +445,83 @@ async fn a_client_that_resets_streams_faster_than_they_are_answered_loses_its_co
         "none of them came as far as a request, or was one's record lost?"
     );
 }
+
+/// Opens connections that send half a head each.
+async fn half_heads(gateway: &TestGateway, count: usize) -> Vec<TcpStream> {
+    let mut opened = Vec::new();
+    for _ in 0..count {
+        let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: ").await.unwrap();
+        opened.push(stream);
+    }
+    opened
+}
+
+/// Whether the gateway has left the connection open.
+fn is_open(stream: &TcpStream) -> bool {
+    let read = stream.try_read(&mut [0]);
+    read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+}
+
+#[tokio::test]
+async fn half_heads_of_one_source_are_bounded() {
+    let limits = server::Limits {
+        unverified_requests_per_source: 2,
+        ..server::Limits::default()
+    };
+    let gateway = TestGateway::with(Wishes {
+        policy: Some(policy(&[EVERYTHING])),
+        server: Some(server::Settings {
+            limits,
+            ..server::Settings::default()
+        }),
+        ..Wishes::default()
+    })
+    .await;
+    gateway.put("small", "small");
+    // This machine has four times as many.
+    let opened = half_heads(&gateway, 12).await;
+    limited(&gateway, "unverified_requests", 4).await;
+    // Whole heads pass all the same, and half a head after an answer counts too.
+    let link = gateway.link(&Method::GET, "small");
+    let asking = request(&gateway, "GET", &link, "");
+    let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+    for _ in 0..2 {
+        assert!(ask(&mut stream, &asking).await.starts_with("HTTP/1.1 200"));
+    }
+    stream.write_all(b"GET / HT").await.unwrap();
+    ends(stream).await;
+    limited(&gateway, "unverified_requests", 5).await;
+    let mut kept: Vec<_> = opened.into_iter().filter(is_open).collect();
+    assert_eq!(kept.len(), 8);
+    // A head that becomes whole gives its place back.
+    let rest = format!("{}\r\n\r\n", gateway.address);
+    assert!(ask(&mut kept[0], &rest).await.starts_with("HTTP/1.1 403"));
+    let _one_more = half_heads(&gateway, 2).await;
+    limited(&gateway, "unverified_requests", 6).await;
+}
+
+#[tokio::test]
+async fn first_head_is_timed_from_the_connections_beginning() {
+    let gateway = TestGateway::with(Wishes {
+        server: Some(server::Settings {
+            head_timeout: Span::from_seconds(2),
+            ..server::Settings::default()
+        }),
+        ..Wishes::default()
+    })
+    .await;
+    for pause in [None, Some(Duration::from_millis(1_200))] {
+        let began = Instant::now();
+        let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+        if let Some(pause) = pause {
+            tokio::time::sleep(pause).await;
+            stream.write_all(b"GET / HT").await.unwrap();
+        }
+        ends(stream).await;
+        let taken = began.elapsed();
+        let expected = Duration::from_millis(1_900)..Duration::from_millis(3_000);
+        assert!(expected.contains(&taken), "{pause:?}: {taken:?}");
+    }
+    limited(&gateway, "head_timeout", 2).await;
+}

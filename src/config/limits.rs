@@ -60,6 +60,8 @@ impl LimitsSection {
         server::Limits {
             connections: self.connections,
             connections_per_address: self.connections_per_address,
+            unverified_requests: self.unverified_requests,
+            unverified_requests_per_source: self.unverified_requests_per_source,
             idle_timeout: self.idle_timeout,
             lowest_rate: self.lowest_rate(),
             http2_streams: self.http2_streams,

@@ -35,6 +35,7 @@ mod stranger_log;
 mod telemetry;
 mod transfers;
 
+pub use admission::{StrangerSlot, Strangers};
 pub use connection::Connection;
 pub use delivery::{AnswerBody, Delivery, Tail};
 pub use file_window::{FileQueue, FileSource, Piece};

@@ -5,10 +5,10 @@ use std::{convert::Infallible, sync::Arc};
 use http::{Request, Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, time::Instant};
 
 use crate::{
-    gateway::{Connection, Delivery},
+    gateway::{Connection, Delivery, Strangers},
     metrics::{Limit, Listener, Metrics},
     types::{Peer, TlsVersion},
 };
@@ -18,6 +18,7 @@ use super::{
     abortable::Abortable,
     addresses::Addresses,
     draining::{FirstRequest, Watcher},
+    half_head::HalfHead,
     http2::{self, SendBuffers},
     misdirected,
     patience::{Answered, Course, Patient, Speaks},
@@ -35,6 +36,8 @@ pub(super) struct Serving {
     pub(super) metrics: Metrics,
     /// How many connections each address has.
     pub(super) addresses: Addresses,
+    /// Heads of which only a part has come.
+    pub(super) half_heads: Strangers,
     /// What HTTP/2 connections hold of their answers.
     pub(super) send_buffers: SendBuffers,
 }
@@ -65,9 +68,13 @@ impl Serving {
         let Some(_place) = self.addresses.take(&peer, &settings.trusted_proxies) else {
             return self.metrics.limited(Limit::ConnectionsPerAddress);
         };
+        let since = Instant::now();
         let Some(tls) = tls else {
+            if !Box::pin(self.has_begun(&stream, &watcher)).await {
+                return;
+            }
             let (stream, connection) = plain(stream);
-            let client = Client::new(peer, connection);
+            let client = Client::new(peer, connection, since);
             return Box::pin(self.http1(stream, client, handler, watcher)).await;
         };
         let connection = Connection::new();
@@ -90,11 +97,24 @@ impl Serving {
             }),
             ..peer
         };
-        let client = Client::new(peer, connection);
+        let client = Client::new(peer, connection, Instant::now());
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
             Box::pin(self.http2(stream, client, handler, watcher)).await;
         } else {
             Box::pin(self.http1(stream, client, handler, watcher)).await;
+        }
+    }
+
+    /// Waits until anything comes. Until then a connection has no buffers.
+    async fn has_begun(&self, stream: &TcpStream, watcher: &Watcher) -> bool {
+        let nothing = FirstRequest::default();
+        tokio::select! {
+            ready = stream.readable() => ready.is_ok(),
+            () = watcher.stopped(&nothing) => false,
+            () = tokio::time::sleep(self.settings.head_timeout.duration()) => {
+                self.metrics.limited(Limit::HeadTimeout);
+                false
+            }
         }
     }
 
@@ -134,7 +154,8 @@ impl Serving {
     fn patient<I>(&self, io: I, speaks: Speaks, client: &Client) -> Patient<I> {
         let told = (&self.settings, &self.metrics);
         let (course, connection) = (client.course.clone(), client.connection.clone());
-        Patient::new(io, speaks, course, connection, told)
+        let half_head = HalfHead::new(&self.half_heads, &client.peer, &self.settings);
+        Patient::new(io, speaks, course, connection, half_head, client.since, told)
     }
 }
 
@@ -160,15 +181,18 @@ pub(super) struct Client {
     pub(super) connection: Connection,
     pub(super) first_request: FirstRequest,
     pub(super) course: Course,
+    /// When it came.
+    since: Instant,
 }
 
 impl Client {
-    fn new(peer: Peer, connection: Connection) -> Self {
+    fn new(peer: Peer, connection: Connection, since: Instant) -> Self {
         Self {
             peer,
             connection,
             first_request: FirstRequest::default(),
             course: Course::default(),
+            since,
         }
     }
 }

@@ -9,6 +9,10 @@ pub struct Limits {
     pub connections: usize,
     /// The most connections of one address, an IPv6 one counted by its first 64 bits; 0: as many as there may be.
     pub connections_per_address: usize,
+    /// The most heads of which only a part has come; more are closed.
+    pub unverified_requests: usize,
+    /// How many of those one source may have.
+    pub unverified_requests_per_source: usize,
     /// How long a connection may be kept on which nothing is asked.
     pub idle_timeout: Span,
     /// The slowest that somebody may read answers.
@@ -28,6 +32,8 @@ impl Default for Limits {
         Self {
             connections: 12_000,
             connections_per_address: 1_000,
+            unverified_requests: 1_000,
+            unverified_requests_per_source: 64,
             idle_timeout: Span::from_seconds(120),
             lowest_rate: LowestRate::default(),
             http2_streams: 128,

@@ -7,6 +7,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{
     clock::Clock,
+    gateway::Strangers,
     metrics::{Limit, Metrics},
     types::Scheme,
 };
@@ -118,6 +119,7 @@ impl PublicListener {
                 self.settings.limits.connections,
                 self.settings.limits.connections_per_address,
             ),
+            half_heads: Strangers::default(),
             send_buffers: SendBuffers::new(self.settings.limits.http2_send_buffers),
             settings: self.settings,
             metrics: self.metrics,

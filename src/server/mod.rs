@@ -13,6 +13,7 @@ mod error;
 mod failures;
 #[cfg(target_os = "linux")]
 mod file_socket;
+mod half_head;
 mod http2;
 mod limits;
 mod listener;

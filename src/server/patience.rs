@@ -26,7 +26,7 @@ use crate::{
     metrics::{Limit, Metrics},
 };
 
-use super::Settings;
+use super::{Settings, half_head::HalfHead};
 
 /// What is being asked by a connection. A copy is another handle on the same.
 #[derive(Clone, Debug, Default)]
@@ -141,6 +141,11 @@ pub(super) struct Patient<I> {
     awaited: Awaited,
     /// Does the timer run for what is awaited?
     is_timed: bool,
+    /// From when the first head is waited for, until that begins to be timed.
+    first_since: Option<Instant>,
+    /// Has some of the head come that is awaited?
+    has_part: bool,
+    half_head: HalfHead,
     timer: Option<Pin<Box<Sleep>>>,
     reader: Pace,
 }
@@ -151,6 +156,8 @@ impl<I> Patient<I> {
         speaks: Speaks,
         course: Course,
         connection: Connection,
+        half_head: HalfHead,
+        since: Instant,
         (settings, metrics): (&Settings, &Metrics),
     ) -> Self {
         Self {
@@ -167,6 +174,9 @@ impl<I> Patient<I> {
                 Speaks::Http2 => Awaited::Request,
             },
             is_timed: false,
+            first_since: Some(since),
+            has_part: false,
+            half_head,
             timer: None,
             reader: Pace::new(settings.limits.lowest_rate),
         }
@@ -177,6 +187,8 @@ impl<I> Patient<I> {
         let begun = self.course.begun();
         if begun != self.seen {
             (self.seen, self.awaited, self.is_timed) = (begun, Awaited::Request, false);
+            (self.has_part, self.first_since) = (false, None);
+            self.half_head.is_whole();
         }
     }
 
@@ -185,6 +197,7 @@ impl<I> Patient<I> {
         if self.speaks == Speaks::Http1 && self.awaited == Awaited::Request && self.course.is_idle() {
             (self.awaited, self.is_timed) = (Awaited::Head, false);
         }
+        self.has_part = self.speaks == Speaks::Http1 && self.awaited == Awaited::Head;
     }
 
     /// Nothing comes: ready when it has been waited for too long.
@@ -195,6 +208,9 @@ impl<I> Patient<I> {
             // An HTTP/2 stream keeps its own time: see `http2::send`.
             return Poll::Pending;
         }
+        if self.has_part && !self.half_head.is_waited_for() {
+            return Poll::Ready(Limit::UnverifiedRequests);
+        }
         let (limit, longest) = match self.awaited {
             Awaited::Head => (Limit::HeadTimeout, self.head_timeout),
             Awaited::Request => (Limit::IdleTimeout, self.idle_timeout),
@@ -204,7 +220,8 @@ impl<I> Patient<I> {
             .get_or_insert_with(|| Box::pin(sleep_until(Instant::now())));
         if !self.is_timed {
             self.is_timed = true;
-            timer.as_mut().reset(Instant::now() + longest);
+            let since = self.first_since.take().unwrap_or_else(Instant::now);
+            timer.as_mut().reset(since + longest);
         }
         ready!(timer.as_mut().poll(context));
         Poll::Ready(limit)

@@ -22,8 +22,7 @@ use super::{Failure, Limits};
 pub(super) use failures::FailedAuthentications;
 pub(super) use slots::{Exceeded, Slot};
 use slots::{Principals, Slots};
-pub(super) use strangers::StrangerSlot;
-use strangers::Strangers;
+pub use strangers::{StrangerSlot, Strangers};
 
 /// The counts that all threads of a gateway share.
 #[derive(Default)]

@@ -11,10 +11,10 @@ use crate::types::Network;
 /// this many times another source's.
 const SHARE_OF_THIS_MACHINE: usize = 4;
 
-/// Requests in flight that no verdict permits. A copy is another handle on the same counts. There
+/// Requests in flight that no verdict permits, or heads of which only a part has come. A copy is another handle on the same counts. There
 /// are at most as many entries as requests.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Strangers(Arc<Mutex<Counts>>);
+pub struct Strangers(Arc<Mutex<Counts>>);
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -24,14 +24,14 @@ struct Counts {
 
 /// One request that is not authenticated, for as long as it is in flight.
 #[derive(Debug)]
-pub(in crate::gateway) struct StrangerSlot {
+pub struct StrangerSlot {
     strangers: Strangers,
     source: Network,
 }
 
 impl Strangers {
     /// Takes one of `most` slots, of which one source may hold `per_source`.
-    pub(super) fn take(&self, source: Network, most: usize, per_source: usize) -> Option<StrangerSlot> {
+    pub fn take(&self, source: Network, most: usize, per_source: usize) -> Option<StrangerSlot> {
         let per_source = match source.is_this_machine() {
             true => per_source.saturating_mul(SHARE_OF_THIS_MACHINE),
             false => per_source,

@@ -742,3 +742,33 @@ async fn what_is_no_folder_is_no_way_for_a_key() {
         .await;
     assert_eq!(record.status, Some(400));
 }
+
+/// The content of a copy that needs a new checksum is hashed in pieces of 16 MiB, and shared piece by piece.
+#[tokio::test]
+async fn long_copy_with_a_new_checksum_is_the_source() {
+    let gateway = gateway().await;
+    let s3 = sdk(&gateway);
+    let content: Vec<u8> = (0..(17 << 20) + 7_u32)
+        .map(|at| (at.wrapping_mul(31) >> 5) as u8)
+        .collect();
+    put(&s3, "source", content.clone()).await;
+    let copied = s3
+        .copy_object()
+        .bucket(BUCKET)
+        .key("copy")
+        .copy_source(format!("{BUCKET}/source"))
+        .checksum_algorithm(aws_sdk_s3::types::ChecksumAlgorithm::Sha1)
+        .send()
+        .await
+        .unwrap();
+    let result = copied.copy_object_result().unwrap();
+    assert!(result.checksum_sha1().is_some());
+    for key in ["source", "copy"] {
+        let found = s3.get_object().bucket(BUCKET).key(key).send().await.unwrap();
+        assert_eq!(found.e_tag(), result.e_tag());
+        assert!(
+            found.body.collect().await.unwrap().into_bytes() == content,
+            "{key}"
+        );
+    }
+}

@@ -5,6 +5,8 @@
 //! The body is not asked for before one of them is called: a client that waits for `100 Continue` sends nothing that is not
 //! wanted.
 
+use std::ops::Range;
+
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::Body;
@@ -15,7 +17,7 @@ use tokio::task::JoinHandle;
 use crate::{
     s3::{DeclaredChecksum, ErrorCode, Integrity, S3Error},
     sigv4::{ChunkedDecoder, Decoded, Payload as Declared, Verified},
-    store::Upload,
+    store::{Content, Upload},
     types::{ChecksumAlgorithm, RequestHead},
     verdict,
 };
@@ -29,6 +31,8 @@ use super::{
 const MOST_UNWANTED: u64 = 1024 * 1024;
 /// How much is hashed and written at a time: few enough hops to other threads, and little memory.
 const BATCH_BYTES: usize = 1024 * 1024;
+/// How much of a copy is shared at a time: a multiple of any block.
+const SHARED_AT_ONCE: u64 = 16 * 1024 * 1024;
 /// What is hashed where it stands: less than a hop to another thread would take.
 const HASHED_IN_PLACE: usize = 16 * 1024;
 
@@ -209,6 +213,37 @@ where
         self.hash_holds(digested.sha256)?;
         let trailers = self.trailers()?;
         Ok(Received { digested, trailers })
+    }
+
+    /// Hashes content that the store has already, and gives it to an upload: shared where the file system can, else copied by the kernel. `self` is
+    /// the body of `range` of `content`.
+    pub(super) async fn share<U: Upload>(
+        mut self,
+        upload: &mut U,
+        (content, range): (&Content, Range<u64>),
+        checksum: Option<ChecksumAlgorithm>,
+    ) -> Result<Digested, Failure> {
+        let mut hashing = Hashing::Here(Box::new(Digests::new(false, checksum)));
+        let mut given = range.start;
+        loop {
+            let batch = self.batch().await?;
+            let is_end = batch.is_empty();
+            hashing = hashing.take(batch).await?;
+            let came = range.start.saturating_add(self.came);
+            // Whole pieces, which keep the borders of blocks, and while they are in the page cache.
+            let next = match is_end {
+                true => came,
+                false => given.saturating_add(came.saturating_sub(given) / SHARED_AT_ONCE * SHARED_AT_ONCE),
+            };
+            if next > given {
+                let shared = upload.write_from(content, given..next).await;
+                shared.map_err(Failure::Store)?;
+                given = next;
+            }
+            if is_end {
+                return Ok(hashing.here().await?.finish());
+            }
+        }
     }
 
     /// Streams the content into an upload, and checks its length and whatever else was declared of it.

@@ -6,9 +6,10 @@ use std::ops::Range;
 use http::Response;
 
 use crate::{
+    gateway::digests::Digested,
     s3::{CopyObject, ErrorCode, Preconditions, S3Error, copied},
     store::{Content, FileBody, LastLook, Object, Store, Upload},
-    types::{BucketName, Checksum, ETag, ObjectAttributes, ObjectKey, Properties},
+    types::{BucketName, Checksum, ChecksumAlgorithm, ETag, ObjectAttributes, ObjectKey, Properties},
     verdict::Permit,
 };
 
@@ -16,6 +17,9 @@ use super::{Body, Failure, Payload, condition, document, get_object, unwritten};
 
 /// AWS's largest object that is copied in one request.
 const MAX_BYTES: u64 = 5 * 1024 * 1024 * 1024;
+
+/// Less than this is written with the one hop to another thread that the commit takes.
+const SMALLEST_SHARED: u64 = 64 * 1024;
 
 /// Copies within the store. The content is read only where something of it must be computed: the store may share it otherwise.
 pub(super) async fn copy<S: Store>(
@@ -80,11 +84,24 @@ async fn fill<U: Upload>(
             .map_err(Failure::Store)?;
         return Ok((attributes.etag.clone(), kept.cloned()));
     }
-    let mut content = content(source, 0..attributes.size);
-    let received = Payload::undeclared(&mut content, MAX_BYTES)
-        .store(upload, wanted)
-        .await?;
-    Ok((received.digested.etag(), received.digested.checksum))
+    let digested = copy_content(upload, source, 0..attributes.size, wanted).await?;
+    Ok((digested.etag(), digested.checksum))
+}
+
+/// Copies a range of an object, and hashes it.
+pub(super) async fn copy_content<U: Upload>(
+    upload: &mut U,
+    source: &Object,
+    bytes: Range<u64>,
+    wanted: Option<ChecksumAlgorithm>,
+) -> Result<Digested, Failure> {
+    let length = bytes.end.saturating_sub(bytes.start);
+    let mut content = content(source, bytes.clone());
+    let payload = Payload::undeclared(&mut content, u64::MAX);
+    match length < SMALLEST_SHARED {
+        true => Ok(payload.store(upload, wanted).await?.digested),
+        false => payload.share(upload, (&source.content, bytes), wanted).await,
+    }
 }
 
 /// Holds what must hold of the source.
@@ -108,7 +125,7 @@ pub(super) fn short_enough(bytes: u64) -> Result<(), Failure> {
 }
 
 /// A range of an object, to be read.
-pub(super) fn content(source: &Object, bytes: Range<u64>) -> FileBody {
+fn content(source: &Object, bytes: Range<u64>) -> FileBody {
     let Content::File(file) = &source.content;
     FileBody::new(file.clone(), bytes)
 }

@@ -10,7 +10,7 @@ use crate::{
     verdict::Permit,
 };
 
-use super::{Body, Failure, Payload, copy_object, document, get_object, multipart};
+use super::{Body, Failure, copy_object, document, get_object, multipart};
 
 /// Copies an object, or a range of one, into a part.
 pub(super) async fn copy<S: Store>(
@@ -38,11 +38,7 @@ pub(super) async fn copy<S: Store>(
         .upload(bucket, Some(bytes.end.saturating_sub(bytes.start)), last_look)
         .await
         .map_err(Failure::Store)?;
-    let mut content = copy_object::content(source, bytes);
-    let digested = Payload::undeclared(&mut content, u64::MAX)
-        .store(&mut file, wanted)
-        .await?
-        .digested;
+    let digested = copy_object::copy_content(&mut file, source, bytes, wanted).await?;
     let part = Part {
         number: call.number,
         md5: digested.md5,

@@ -1,6 +1,7 @@
 """Compares a store after a crash with what clients were told before it: see promises.py."""
 
 import hashlib
+import http.client
 import os
 import pathlib
 import re
@@ -8,6 +9,9 @@ import re
 import litter
 from promises import BUCKET, Object, found_tags
 from support import expect, until
+
+# How long an answer may take, and the sweep of a small store. A busy machine is slow.
+SECONDS = 60
 
 
 class Checker:
@@ -17,7 +21,7 @@ class Checker:
         self.gateway, self.history, self.moment = gateway, history, moment
         # Is it a promise here that the store is tidy: that no litter is left?
         self.tidy = tidy
-        self.connection = gateway.connect()
+        self.connection = gateway.connect(SECONDS)
         self.promises, self.broken = 0, []
 
     def ask(self, *arguments, **more):
@@ -42,7 +46,10 @@ class Checker:
             return check(*arguments)
         except AssertionError as error:
             self.broken.append(str(error))
-            return None
+        except (OSError, http.client.HTTPException) as error:
+            self.broken.append(f"{check.__name__}: no answer: {error!r}")
+            self.connection.close()
+        return None
 
     def promised(self, subject, holds, found):
         """Checks that one of the possible states of a subject holds."""
@@ -152,7 +159,7 @@ class Checker:
             return not left
 
         try:
-            until("the litter is gone", is_gone, 10)
+            until("the litter is gone", is_gone, SECONDS / 2)
         except AssertionError:
             raise AssertionError(f"litter: {sorted(left)}") from None
 

@@ -288,6 +288,10 @@ async fn serve(config: Config, prepared: Prepared) -> Result<Outcome, Problem> {
             started,
         },
     }));
+    tokio::spawn(chores::keep_house(
+        store.clone(),
+        config.storage.remove_leftovers_after,
+    ));
     tokio::spawn(chores::abort_stale_uploads(
         store,
         clock,

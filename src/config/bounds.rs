@@ -71,6 +71,12 @@ pub(super) fn check(document: &Document) -> Result<(), Wrong> {
         "365d",
     )?;
     limits_make_sense(limits)?;
+    span(
+        "storage.remove_leftovers_after",
+        storage.remove_leftovers_after,
+        1,
+        "365d",
+    )?;
     span("storage.probe_every", storage.probe_every, 1, "1h")?;
     span("server.shutdown_grace", server.shutdown_grace, 0, "1d")?;
     if traces.is_on() && traces.target().is_none() {

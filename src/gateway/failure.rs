@@ -113,6 +113,7 @@ impl Failure {
             Self::Store(StoreError::NoSuchKey) => "NoSuchKey",
             Self::Store(StoreError::NoSuchUpload(_)) => "NoSuchUpload",
             Self::Store(StoreError::Unreadable { .. }) => "Unreadable",
+            Self::Store(StoreError::Undescribed { .. }) => "Undescribed",
             Self::Store(StoreError::Unwritable { .. }) => "Unwritable",
             Self::Store(StoreError::Full { .. }) => "Full",
             Self::Store(StoreError::ConditionFailed) => "ConditionFailed",
@@ -170,9 +171,11 @@ impl Failure {
             }
             Self::Store(StoreError::NoSuchKey) => S3Error::new(ErrorCode::NoSuchKey),
             Self::Store(StoreError::NoSuchUpload(id)) => S3Error::no_such_upload(id.as_str()),
-            Self::Store(StoreError::Unreadable { .. } | StoreError::Unwritable { .. }) => {
-                S3Error::new(ErrorCode::InternalError)
-            }
+            Self::Store(
+                StoreError::Unreadable { .. }
+                | StoreError::Undescribed { .. }
+                | StoreError::Unwritable { .. },
+            ) => S3Error::new(ErrorCode::InternalError),
             Self::Store(StoreError::Full { .. }) => S3Error::new(ErrorCode::InsufficientStorage),
             Self::Store(StoreError::ConditionFailed) => S3Error::new(ErrorCode::PreconditionFailed),
             Self::Store(StoreError::Withdrawn) => S3Error::new(ErrorCode::AccessDenied),
@@ -232,6 +235,7 @@ impl Failure {
         match self {
             Self::Store(error) => match error {
                 StoreError::Unreadable { .. }
+                | StoreError::Undescribed { .. }
                 | StoreError::Unwritable { .. }
                 | StoreError::Full { .. }
                 | StoreError::ReadOnly { .. }

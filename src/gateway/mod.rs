@@ -319,7 +319,9 @@ impl<S: Store> Gateway<S> {
         };
         let grounds = permit.grounds().clone();
         let response = ops::execute(&admitted, work, body).await;
-        let response = response.map_err(|failure| self.taken_back(failure, &grounds, course))?;
+        let response = response
+            .map_err(|failure| undecidable(failure, admitted.permit()))
+            .map_err(|failure| self.taken_back(failure, &grounds, course))?;
         let end = match course.multiplexed {
             true => End::Wake,
             false => End::BreakOff(course.connection.clone()),
@@ -435,6 +437,18 @@ impl<S: Store> Gateway<S> {
             // Given back since: the upload is gone all the same.
             None => failure,
         }
+    }
+}
+
+/// A request that hangs on the tags of an object whose record cannot be had is denied. Every other one
+/// hears of the fault.
+fn undecidable(failure: Failure, permit: &verdict::Permit) -> Failure {
+    match (&failure, permit.without_tags()) {
+        (Failure::Store(error @ StoreError::Undescribed { .. }), Some(refusal)) => {
+            tracing::error!(%error, "denied, since the policy asks for tags that cannot be read");
+            Failure::Refused(refusal)
+        }
+        (_, _) => failure,
     }
 }
 

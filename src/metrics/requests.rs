@@ -38,8 +38,9 @@ const RULES: [&str; 4] = [
     "LinkRevoked",
 ];
 /// What an operator must see, by the names that the log gives it. These are 0 from the start: alerts need the first step.
-const FAULTS: [&str; 6] = [
+const FAULTS: [&str; 7] = [
     "Unreadable",
+    "Undescribed",
     "Unwritable",
     "Full",
     "ReadOnly",

@@ -33,6 +33,14 @@ pub enum StoreError {
         /// What the system said.
         source: io::Error,
     },
+    /// An object is there, and its record is missing, damaged or of another version.
+    #[error("{path}: {source}")]
+    Undescribed {
+        /// The object's file.
+        path: PathBuf,
+        /// What is wrong with the record.
+        source: io::Error,
+    },
     /// Something cannot be written.
     #[error("{path} cannot be written: {source}")]
     Unwritable {
@@ -152,6 +160,14 @@ pub enum OpenError {
         path: PathBuf,
         /// What it says.
         found: String,
+    },
+    /// The store was copied without the extended attributes of its files.
+    #[error(
+        "{path} has lost its extended attribute, so this is a copy without attributes: its objects have lost their ETags, types, metadata and tags; copy the store again with them (`cp -a`, `rsync -aX`, `tar --xattrs`), or remove {path} to serve the files as if they had been dropped in"
+    )]
+    CopiedWithoutAttributes {
+        /// The mark.
+        path: PathBuf,
     },
     /// Another process serves this root.
     #[error(

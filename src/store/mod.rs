@@ -17,8 +17,8 @@ use time::OffsetDateTime;
 use crate::types::{BucketName, ETag, ObjectAttributes, ObjectKey, Properties, Tag, WriteCondition};
 
 pub use disk::{
-    Cached, DiskStore, DiskUpload, FileBody, FolderRoom, Invisible, ObjectFile, Waiting, bucket_names,
-    invisible, look,
+    Cached, DiskStore, DiskUpload, FileBody, FolderRoom, Invisible, ObjectFile, Removed, Waiting,
+    bucket_names, invisible, look,
 };
 pub use error::{OpenError, StoreError};
 pub use last_look::{LastLook, StillAllowed};
@@ -39,6 +39,14 @@ pub trait Store: MultipartStore {
         bucket: &BucketName,
         key: &ObjectKey,
     ) -> impl Future<Output = Result<Object, StoreError>> + Send;
+
+    /// Returns once an object that is there is on stable storage, name and all: before it is reported
+    /// as done what another request has done.
+    fn sync(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Begins an object of this bucket; `length` is how many bytes are to come, if that is known.
     /// Nothing of it can be seen before [`Upload::commit`], which asks the last look.

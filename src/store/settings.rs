@@ -17,6 +17,9 @@ pub struct Settings {
     pub durable: bool,
     /// After how long without a part an upload in parts is aborted.
     pub abort_uploads_after: Span,
+    /// For how long an empty folder, or a record that no object names, stays before it is removed. So
+    /// often they are looked for.
+    pub remove_leftovers_after: Span,
     /// How often every folder is looked at: still there, writable, and answering?
     pub probe_every: Span,
 }
@@ -27,6 +30,7 @@ impl Default for Settings {
             root: PathBuf::from("data"),
             durable: true,
             abort_uploads_after: Span::from_seconds(7 * 86_400),
+            remove_leftovers_after: Span::from_seconds(60 * 60),
             probe_every: Span::from_seconds(5),
         }
     }

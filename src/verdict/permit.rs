@@ -203,6 +203,17 @@ impl Permit {
         Ok(Released(opened))
     }
 
+    /// The refusal of a request whose permission hangs on the tags of an object, if those cannot be
+    /// known. None: it hangs on nothing of the kind.
+    pub fn without_tags(&self) -> Option<Refusal> {
+        let grounds = &self.grounds;
+        let opened = grounds.needs.iter().filter(|need| grounds.pending && need.opened);
+        opened
+            .map(|need| (need, grounds.decide(need, ObjectTags::Unknown, None)))
+            .find(|(_, decision)| !decision.is_allowed())
+            .map(|(need, _)| need.denied(&grounds.request, Denial::Implicit))
+    }
+
     /// Keeps the tags that take effect, for what is asked under a later policy.
     pub fn takes_effect_with(&self, tags: &[Tag]) {
         _ = self.grounds.later.request_tags.set(tags.to_vec());

@@ -33,6 +33,10 @@ impl Store for Broken {
         broken()
     }
 
+    async fn sync(&self, _: &BucketName, _: &ObjectKey) -> Result<(), StoreError> {
+        broken()
+    }
+
     async fn upload(&self, _: &BucketName, _: Option<u64>, _: LastLook) -> Result<DiskUpload, StoreError> {
         broken()
     }

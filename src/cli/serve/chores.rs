@@ -6,7 +6,7 @@ use crate::{
     gateway::StrangerLog,
     live::Live,
     server::{self, Certificates, supervisor},
-    store::DiskStore,
+    store::{DiskStore, Removed},
     types::Span,
 };
 
@@ -30,6 +30,25 @@ pub(super) async fn abort_stale_uploads(store: DiskStore, clock: Clock, after: S
                 "aborted uploads in parts to which nothing came for {after}"
             ),
             Err(error) => tracing::warn!(%error, "cannot look for uploads in parts that nobody ends"),
+        }
+    }
+}
+
+/// Removes what killed processes and failing disks leave in the store, now and every so often.
+pub(super) async fn keep_house(store: DiskStore, leftover_for: Span) {
+    let mut rounds = tokio::time::interval(leftover_for.duration());
+    rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        rounds.tick().await;
+        match store.keep_house(leftover_for.duration()).await {
+            Ok(removed) if removed == Removed::default() => {}
+            Ok(removed) => tracing::info!(
+                temporary = removed.temporary,
+                records = removed.records,
+                folders = removed.folders,
+                "removed what was left over in the store"
+            ),
+            Err(error) => tracing::warn!(%error, "cannot look for what is left over in the store"),
         }
     }
 }

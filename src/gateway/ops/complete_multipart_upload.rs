@@ -140,5 +140,9 @@ async fn completed_before<S: Store>(
             .is_some_and(|upload| upload.upload_id == name.id && upload.initiator.as_deref() == Some(signer))
     };
     let missing = || Failure::Store(StoreError::NoSuchUpload(name.id.clone()));
-    found.filter(is_it).ok_or_else(missing)
+    let object = found.filter(is_it).ok_or_else(missing)?;
+    // The request that completed it may have failed to sync it, or be at it still.
+    let synced = store.sync(&name.bucket, &name.key).await;
+    synced.map_err(Failure::Store)?;
+    Ok(object)
 }

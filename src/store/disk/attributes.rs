@@ -14,7 +14,7 @@ use crate::types::{ETag, ObjectAttributes, ObjectKey, Properties};
 
 use super::{
     known::Looked,
-    metadata::{Bucket, Found, Record},
+    record::{Bucket, Found, Record},
 };
 
 /// What S3 says of an object whose type nobody gave.
@@ -30,21 +30,31 @@ pub(super) fn of(
     metadata: &Metadata,
     key: &ObjectKey,
 ) -> io::Result<Looked> {
-    let Found { record, shows } = Record::of(bucket, file, metadata)?;
-    let (etag, properties) = match record {
-        Some(record) => (ETag::new(record.etag.clone()), record.properties()),
-        None => {
-            let properties = Properties {
-                content_type: content_type(key),
-                ..Properties::default()
-            };
-            (etag(metadata), properties)
-        }
+    let Found {
+        record,
+        spilled,
+        shows,
+    } = Record::of(bucket, file, metadata, key)?;
+    let has_record = record.is_some();
+    let attributes = match record {
+        Some(record) => written(metadata, ETag::new(record.etag.clone()), record.properties()),
+        None => of_file(metadata, key),
     };
     Ok(Looked {
-        attributes: written(metadata, etag, properties),
+        attributes,
+        spilled,
+        has_record,
         shows,
     })
+}
+
+/// What a file says of itself.
+pub(super) fn of_file(metadata: &Metadata, key: &ObjectKey) -> ObjectAttributes {
+    let properties = Properties {
+        content_type: content_type(key),
+        ..Properties::default()
+    };
+    written(metadata, etag(metadata), properties)
 }
 
 /// The attributes of a file of which everything is known.

@@ -1,6 +1,9 @@
 //! Buckets as folders: made, found and removed.
 
-use std::{fs, os::fd::AsFd};
+use std::{
+    fs::{self, File},
+    os::fd::AsFd,
+};
 
 use rustix::{
     fs::{self as rfs, AtFlags, Mode},
@@ -13,7 +16,7 @@ use crate::{
     types::BucketName,
 };
 
-use super::{Folders, mapping::OWN_PREFIX, structure};
+use super::{Folders, folder::Folder, mapping::OWN_PREFIX, structure};
 
 impl Folders {
     /// Every bucket: the folders below the root that carry a bucket's name, and those elsewhere.
@@ -75,59 +78,78 @@ impl Folders {
             let path = self.root.path.join(bucket.as_str());
             self.fault(&self.root, path, error.into())
         };
-        match rfs::mkdirat(root, bucket.as_str(), Mode::from_raw_mode(0o777)) {
-            Ok(()) => {}
-            Err(Errno::EXIST) if self.bucket_folder(bucket)? => return Ok(false),
+        // One that is there may have been made a moment ago: its name is synced too.
+        let made = match rfs::mkdirat(root, bucket.as_str(), Mode::from_raw_mode(0o777)) {
+            Ok(()) => true,
+            Err(Errno::EXIST) if self.bucket_folder(bucket)? => false,
             Err(error) => return Err(failed(error)),
-        }
+        };
         if self.durable {
             rfs::fsync(root).map_err(failed)?;
         }
-        Ok(true)
+        Ok(made)
     }
 
-    /// Removes a bucket's folder, where nothing is in it but what is the store's own. What is no object keeps it too: it is
-    /// somebody's. A folder elsewhere is never removed.
+    /// Removes a bucket's folder, if nothing is in it but the store's own files and folders without
+    /// files. A file that is no object keeps it too: it is a user's. A folder elsewhere is never removed.
     pub(super) fn delete_bucket(&self, bucket: &BucketName, last_look: &LastLook) -> Result<(), StoreError> {
-        let opened = self.open_bucket(bucket)?;
-        let path = self.path_of(bucket, "");
         let folder = self.bucket(bucket).0;
-        let failed = |error: Errno| self.fault(folder, path.clone(), error.into());
-        let mut own = Vec::new();
-        for entry in rfs::Dir::read_from(&opened).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            match name.as_str() {
-                "." | ".." => {}
-                name if name.starts_with(OWN_PREFIX) => own.push(name.to_owned()),
-                _ => return Err(StoreError::BucketNotEmpty(bucket.clone())),
+        let path = self.path_of(bucket, "");
+        let failed = |error: Errno| match error {
+            Errno::NOTEMPTY | Errno::EXIST => StoreError::BucketNotEmpty(bucket.clone()),
+            error => self.fault(folder, path.clone(), error.into()),
+        };
+        let opened = match self.open_bucket(bucket) {
+            Err(error @ StoreError::NoSuchBucket(_)) => {
+                // It may have gone a moment ago.
+                self.sync_root(folder).map_err(failed)?;
+                return Err(error);
             }
-        }
+            opened => opened?,
+        };
+        structure::expect_no_files(&opened).map_err(failed)?;
         if self.mounted.contains_key(bucket) {
             return Err(StoreError::ReadOnly { path });
         }
-        self.remove_bucket(bucket, &own, &last_look.ask(None)?)
+        let allowed = last_look.ask(None)?;
+        // Most of the work before the locks are taken, which hold up every change of the store.
+        self.remove_empty_folders_of(&opened, &allowed).map_err(failed)?;
+        {
+            let _locks = self.lock_all();
+            self.remove_bucket(bucket, &opened, &allowed).map_err(failed)?;
+        }
+        self.sync_root(folder).map_err(failed)
     }
 
-    /// Removes a bucket's folder and these folders of the store in it.
-    fn remove_bucket(&self, bucket: &BucketName, own: &[String], _: &StillAllowed) -> Result<(), StoreError> {
-        let path = self.path_of(bucket, "");
-        let folder = self.bucket(bucket).0;
-        let failed = |error: Errno| self.fault(folder, path.clone(), error.into());
-        for name in own {
-            // Gone, or in use by an upload that ends in NoSuchBucket.
-            _ = fs::remove_dir_all(path.join(name));
-        }
-        match rfs::unlinkat(&folder.kept()?.opened, bucket.as_str(), AtFlags::REMOVEDIR) {
-            Ok(()) => {}
-            Err(Errno::NOTEMPTY | Errno::EXIST) => return Err(StoreError::BucketNotEmpty(bucket.clone())),
-            Err(Errno::NOENT) => return Err(StoreError::NoSuchBucket(bucket.clone())),
-            Err(error) => return Err(failed(error)),
-        }
-        if self.durable {
-            rfs::fsync(&folder.kept()?.opened).map_err(failed)?;
+    fn remove_empty_folders_of(&self, bucket: &File, _: &StillAllowed) -> Result<(), Errno> {
+        for name in structure::entries(bucket)? {
+            if !name.starts_with(OWN_PREFIX) {
+                structure::remove_folders(bucket.as_fd(), &name)?;
+            }
         }
         Ok(())
+    }
+
+    /// Removes a bucket's folder under every lock: no object appears in it meanwhile.
+    fn remove_bucket(&self, bucket: &BucketName, opened: &File, allowed: &StillAllowed) -> Result<(), Errno> {
+        structure::expect_no_files(opened)?;
+        self.remove_empty_folders_of(opened, allowed)?;
+        // Whatever is in use there belongs to an upload that ends in NoSuchBucket.
+        for name in structure::entries(opened)? {
+            structure::remove_tree(opened.as_fd(), &name)?;
+        }
+        let root = self.bucket(bucket).0.kept().map_err(|_| Errno::IO)?;
+        match rfs::unlinkat(&root.opened, bucket.as_str(), AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn sync_root(&self, folder: &Folder) -> Result<(), Errno> {
+        match (self.durable, folder.kept()) {
+            (true, Ok(kept)) => rfs::fsync(&kept.opened),
+            (_, _) => Ok(()),
+        }
     }
 }
 

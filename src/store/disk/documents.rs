@@ -2,12 +2,12 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Write},
+    io::{self, Read},
     os::fd::{AsFd, BorrowedFd},
 };
 
 use rustix::{
-    fs::{self as rfs, AtFlags, Mode, OFlags},
+    fs::{self as rfs, AtFlags, Mode},
     io::Errno,
 };
 
@@ -16,7 +16,10 @@ use crate::{
     types::BucketName,
 };
 
-use super::{Folders, confine, temporary};
+use super::{
+    Folders, confine,
+    temporary::{self, Temporary, write_synced},
+};
 
 const FOLDER: &str = "~!bucket";
 /// Longer than any of S3's.
@@ -59,7 +62,7 @@ impl Folders {
         let opened = self.open_bucket(bucket)?;
         let name = file_name(document);
         let done = match content {
-            Some(content) => self.put_document(opened.as_fd(), name, content, last_look),
+            Some(content) => self.put_document(&opened, name, content, last_look),
             None => self.remove_document(opened.as_fd(), name, &last_look.ask(None)?),
         };
         done.map_err(|error| self.unwritable_at(bucket, FOLDER, error))
@@ -67,37 +70,22 @@ impl Folders {
 
     fn put_document(
         &self,
-        bucket: BorrowedFd<'_>,
+        bucket: &File,
         name: &str,
         content: &[u8],
         last_look: &LastLook,
     ) -> io::Result<()> {
-        let folder = temporary::own_folder(bucket, FOLDER)?;
-        let (beside, fresh) = (temporary::folder(bucket)?, temporary::name()?);
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let mut file = File::from(rfs::openat(&beside, &fresh, flags, Mode::from_raw_mode(0o666))?);
-        file.write_all(content)?;
-        if self.durable {
-            file.sync_all()?;
-        }
-        match last_look.ask(None) {
-            Ok(allowed) => self.show_document(&folder, name, (&beside, &fresh), &allowed),
-            Err(withdrawn) => {
-                _ = rfs::unlinkat(&beside, &fresh, AtFlags::empty());
-                Err(io::Error::other(withdrawn))
-            }
-        }
+        let folder = temporary::own_folder(bucket.as_fd(), FOLDER)?;
+        let fresh = Temporary::create(self.writable(bucket), Mode::from_raw_mode(0o666))?;
+        write_synced(&fresh.file, content, self.durable)?;
+        let allowed = last_look.ask(None).map_err(io::Error::other)?;
+        self.show_document(&folder, name, fresh, &allowed)
     }
 
     /// Renames a written document into its place.
-    fn show_document(
-        &self,
-        folder: &File,
-        name: &str,
-        (beside, fresh): (&File, &str),
-        _: &StillAllowed,
-    ) -> io::Result<()> {
-        rfs::renameat(beside, fresh, folder, name)?;
+    fn show_document(&self, folder: &File, name: &str, fresh: Temporary, _: &StillAllowed) -> io::Result<()> {
+        rfs::renameat(&fresh.folder, fresh.name(), folder, name)?;
+        fresh.placed();
         if self.durable {
             rfs::fsync(folder)?;
         }
@@ -109,9 +97,9 @@ impl Folders {
             Err(Errno::NOENT) => return Ok(()),
             opened => opened?,
         };
+        // One that is not there may have gone a moment ago: its folder is synced too.
         match rfs::unlinkat(&folder, name, AtFlags::empty()) {
-            Ok(()) => {}
-            Err(Errno::NOENT) => return Ok(()),
+            Ok(()) | Err(Errno::NOENT) => {}
             Err(error) => return Err(error.into()),
         }
         if self.durable {

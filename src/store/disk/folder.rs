@@ -27,7 +27,7 @@ use super::{
 };
 
 /// What is written to see whether anything can be. It can be neither a bucket nor a key.
-const WRITTEN: &str = "~!written";
+pub(super) const WRITTEN: &str = "~!written";
 
 /// A folder of the store.
 pub(super) struct Folder {
@@ -127,7 +127,7 @@ impl Folder {
                 Err(error) => return Err(error),
             },
         };
-        folder.made = kept.lock.as_ref().map(|lock| lock.made);
+        folder.made = kept.lock.as_ref().map(|lock| lock.made.clone());
         Ok(folder)
     }
 
@@ -203,7 +203,7 @@ impl Folder {
         Self {
             path: self.path.clone(),
             gate: self.gate.clone(),
-            made: self.made,
+            made: self.made.clone(),
             service,
         }
     }
@@ -227,7 +227,7 @@ impl Folder {
             Service::Open(_) => Found::Lost(Problem::Elsewhere {
                 path: self.path.clone(),
             }),
-            Service::Lost(identity, _) => match self.made {
+            Service::Lost(identity, _) => match &self.made {
                 Some(made) => match lock::retake(found.opened.as_fd(), made, held) {
                     Ok(lock) => {
                         found.lock = Some(lock);

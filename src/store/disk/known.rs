@@ -1,5 +1,5 @@
-//! What is known of files that were looked at lately. A file as it is now goes in, its object's attributes come out: those that were kept, where they are of that
-//! state of that file, or those that are read. It saves a system call, and making every text of them anew, for each request.
+//! A cache of objects' attributes, by the state of their files. It saves a system call for each
+//! request, and making every text of them again.
 
 use std::{
     fs::{File, Metadata},
@@ -17,7 +17,12 @@ use crate::{
     types::{CacheCounts, CacheUse, ObjectAttributes, ObjectKey, Properties},
 };
 
-use super::version::Version;
+use super::{
+    generations::{Generation, Generations},
+    grain::Grains,
+    record::RecordName,
+    version::Version,
+};
 
 /// The most bytes that all of it takes, about.
 const BUDGET: u64 = 4 * 1024 * 1024;
@@ -33,6 +38,8 @@ pub(super) struct Known {
     kept: Cache<Version, Arc<Entry>, Weight>,
     used: CacheUse,
     clock: Clock,
+    generations: Arc<Generations>,
+    grains: Arc<Grains>,
     /// Was a file changed that looked the same afterwards? Then its times tell nothing, and nothing is kept any more.
     distrusted: AtomicBool,
 }
@@ -40,7 +47,18 @@ pub(super) struct Known {
 struct Entry {
     /// A file can have several names, and the type of what was dropped in comes from its name.
     key: ObjectKey,
-    attributes: Arc<ObjectAttributes>,
+    /// The count of this process's changes of the object, from before it was read.
+    generation: Generation,
+    found: FoundAttributes,
+}
+
+/// An object's attributes, and the file that holds their record, if it is another than the object's.
+#[derive(Clone, Debug)]
+pub(super) struct FoundAttributes {
+    pub(super) attributes: Arc<ObjectAttributes>,
+    pub(super) spilled: Option<RecordName>,
+    /// Whether there is one at all.
+    pub(super) has_record: bool,
 }
 
 #[derive(Clone)]
@@ -48,7 +66,7 @@ struct Weight;
 
 impl Weighter<Version, Arc<Entry>> for Weight {
     fn weight(&self, _: &Version, entry: &Arc<Entry>) -> u64 {
-        let texts = entry.key.as_str().len() + text_bytes(&entry.attributes.properties);
+        let texts = entry.key.as_str().len() + text_bytes(&entry.found.attributes.properties);
         (texts + OVERHEAD) as u64
     }
 }
@@ -92,66 +110,78 @@ fn text_bytes(properties: &Properties) -> usize {
 /// Attributes as they were read.
 pub(super) struct Looked {
     pub(super) attributes: ObjectAttributes,
+    pub(super) spilled: Option<RecordName>,
+    pub(super) has_record: bool,
     /// Does the file's own state tell when they change?
     pub(super) shows: bool,
 }
 
 impl Known {
     /// `clock` is compared with times of the file system.
-    pub(super) fn new(clock: Clock) -> Self {
+    pub(super) fn new(clock: Clock, generations: Arc<Generations>, grains: Arc<Grains>) -> Self {
         Self {
             kept: Cache::with_weighter(ENTRIES, BUDGET, Weight),
             used: CacheUse::default(),
             clock,
+            generations,
+            grains,
             distrusted: AtomicBool::new(false),
         }
     }
 
-    /// The attributes of the open file of this key.
+    /// The attributes of the open file of this key. `generation` is the count of this process's
+    /// changes of the object, from before the file was opened.
     pub(super) fn attributes(
         &self,
         metadata: &Metadata,
-        key: &ObjectKey,
+        (key, generation): (&ObjectKey, Generation),
         look: impl FnOnce() -> io::Result<Looked>,
-    ) -> io::Result<Arc<ObjectAttributes>> {
+    ) -> io::Result<FoundAttributes> {
         let version = Version::of(metadata);
-        if let Some(entry) = self.kept.get(&version).filter(|entry| entry.key == *key) {
+        let is_it = |entry: &Arc<Entry>| entry.generation == generation && entry.key == *key;
+        if let Some(entry) = self.kept.get(&version).filter(is_it) {
             self.used.hit();
-            return Ok(entry.attributes.clone());
+            return Ok(entry.found.clone());
         }
         self.used.miss();
         // Before the look: what changes from here on is another state.
-        let is_settled = version.is_settled(self.clock.now());
-        let Looked { attributes, shows } = look()?;
-        let attributes = Arc::new(attributes);
-        if shows && is_settled && !self.distrusted.load(Ordering::Relaxed) {
+        let is_settled = version.is_settled(self.clock.now(), self.grains.of(version.device()));
+        let looked = look()?;
+        let found = FoundAttributes {
+            attributes: Arc::new(looked.attributes),
+            spilled: looked.spilled,
+            has_record: looked.has_record,
+        };
+        let is_kept = looked.shows && is_settled && !self.distrusted.load(Ordering::Relaxed);
+        if is_kept && self.generations.is_current(generation) {
             let entry = Entry {
                 key: key.clone(),
-                attributes: attributes.clone(),
+                generation,
+                found: found.clone(),
             };
             self.kept.insert(version, Arc::new(entry));
         }
-        Ok(attributes)
+        Ok(found)
     }
 
     /// Changes the record of a file. A file system need not move a file's times when an attribute of it changes (some that pass through to others do not): where
     /// one that had been left alone for a while looks the same afterwards, nothing is kept from here on.
-    pub(super) fn changing(
+    pub(super) fn changing<T>(
         &self,
         file: &File,
         before: &Metadata,
-        change: impl FnOnce() -> io::Result<()>,
-    ) -> io::Result<()> {
+        change: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<T> {
         let before = Version::of(before);
-        let is_settled = before.is_settled(self.clock.now());
-        change()?;
+        let is_settled = before.is_settled(self.clock.now(), self.grains.of(before.device()));
+        let changed = change()?;
         // What was changed is changed, whatever the second look finds.
         let looks_the_same = file.metadata().is_ok_and(|after| Version::of(&after) == before);
         if is_settled && looks_the_same {
             self.distrusted.store(true, Ordering::Relaxed);
             self.kept.clear();
         }
-        Ok(())
+        Ok(changed)
     }
 
     /// How often attributes were at hand, and how often they were read.

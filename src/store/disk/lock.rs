@@ -2,17 +2,17 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read, Write},
+    io::{self, Write},
     os::{
         fd::{AsFd, BorrowedFd},
-        unix::fs::{MetadataExt, OpenOptionsExt},
+        unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
     },
     path::Path,
     sync::Arc,
 };
 
 use rustix::{
-    fs::{self as rfs, FlockOperation, Mode, OFlags, flock},
+    fs::{self as rfs, AtFlags, FlockOperation, Mode, OFlags, XattrFlags, flock},
     io::Errno,
 };
 
@@ -21,21 +21,43 @@ use crate::{
     store::OpenError,
 };
 
+use super::record::{ATTRIBUTE, NO_ATTRIBUTE};
+
 /// The file that marks a root as a store and carries the lock. Its name can be neither a bucket nor a key.
 pub(super) const MARK: &str = "~!postern";
 /// What the mark says: the format of names and metadata below the root.
-const FORMAT: &str = "postern store, format 1\n";
+const FORMAT: &str = "postern store, format 2\n";
+/// That of a store whose spilled records are named by inodes. It is converted at start.
+const FORMAT_1: &str = "postern store, format 1\n";
+/// Begins the line of the mark that tells the store from every other.
+const ID: &str = "id ";
+/// The attribute of the mark: a copy without it has lost the attributes of its objects too.
+const ATTRIBUTE_VALUE: &[u8] = b"{\"store\":2}";
 
-/// When a mark was made, in seconds and nanoseconds. It is never written to again, so this tells one store from another, also where it is mounted
-/// anew or was put back from a backup that keeps times.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Made(i64, i64);
+/// The file that is there while a process serves the store. A process that was killed leaves it: what
+/// that one wrote may not be on stable storage.
+const RUNNING: &str = "~!running";
+/// The longest mark that is read.
+const MAX_MARK_BYTES: u64 = 256;
+
+/// What tells one store from another, also where it is mounted again or was restored from a backup that
+/// keeps times: the random ID in its mark, and the time of the mark, which is never written to again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Made {
+    /// None: the mark was made by format 1.
+    id: Option<String>,
+    /// In seconds and nanoseconds.
+    at: (i64, i64),
+}
 
 /// A mark that is held: while this lives the store is this process's.
 #[derive(Debug)]
 pub(super) struct Lock {
     file: File,
+    folder: File,
     pub(super) made: Made,
+    /// Whether the process before was killed.
+    pub(super) is_after_a_kill: bool,
 }
 
 /// Why a folder is not the store that it was.
@@ -52,9 +74,19 @@ pub(super) enum NotOurs {
 }
 
 impl Lock {
-    fn new(file: File) -> io::Result<Self> {
-        let made = Made::of(&file.metadata()?);
-        Ok(Self { file, made })
+    fn new(file: File, folder: File, made: Made) -> io::Result<Self> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let is_after_a_kill = match rfs::openat(&folder, RUNNING, flags, Mode::from_raw_mode(0o600)) {
+            Ok(_) => false,
+            Err(Errno::EXIST) => true,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Self {
+            file,
+            folder,
+            made,
+            is_after_a_kill,
+        })
     }
 
     fn is_same_file(&self, other: &fs::Metadata) -> bool {
@@ -63,9 +95,20 @@ impl Lock {
     }
 }
 
+impl Drop for Lock {
+    fn drop(&mut self) {
+        _ = rfs::unlinkat(&self.folder, RUNNING, AtFlags::empty());
+    }
+}
+
 impl Made {
-    fn of(mark: &fs::Metadata) -> Self {
-        Self(mark.mtime(), mark.mtime_nsec())
+    /// `text` is what the mark says.
+    fn of(mark: &fs::Metadata, text: &str) -> Self {
+        let id = text.strip_prefix(FORMAT).and_then(|rest| rest.strip_prefix(ID));
+        Self {
+            id: id.map(|id| id.trim_end().to_owned()),
+            at: (mark.mtime(), mark.mtime_nsec()),
+        }
     }
 }
 
@@ -93,41 +136,96 @@ pub(super) fn take(root: &Path) -> Result<Option<Lock>, OpenError> {
         Err(error) => return Err(create(error)),
     }
     // The lock is held on a descriptor that cannot write: so nothing keeps an operator from mounting the file system read-only for a while.
-    let mut file = File::open(&path).map_err(create)?;
+    let file = File::open(&path).map_err(create)?;
     if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
         return Err(OpenError::Locked { path });
     }
-    let mut found = String::new();
-    file.read_to_string(&mut found).map_err(create)?;
-    match found.as_str() {
-        "" => writable()
-            .and_then(|mut file| file.write_all(FORMAT.as_bytes()))
-            .map_err(create)?,
-        FORMAT => {}
-        other => {
-            return Err(OpenError::Format {
-                path,
-                found: other.trim().chars().take(80).collect(),
-            });
+    let mut found = read(&file).map_err(create)?;
+    if found.is_empty() {
+        writable().and_then(mark).map_err(create)?;
+        found = read(&file).map_err(create)?;
+    } else if found.starts_with(FORMAT_1) {
+        writable().and_then(upgrade).map_err(create)?;
+        found = read(&file).map_err(create)?;
+    } else if found.starts_with(FORMAT) && has_lost_its_attribute(&file).map_err(create)? {
+        return Err(OpenError::CopiedWithoutAttributes { path });
+    }
+    if !found.starts_with(FORMAT) {
+        return Err(OpenError::Format {
+            path,
+            found: found.trim().chars().take(80).collect(),
+        });
+    }
+    let made = Made::of(&file.metadata().map_err(create)?, &found);
+    let folder = File::open(root).map_err(create)?;
+    Lock::new(file, folder, made).map(Some).map_err(create)
+}
+
+/// What a mark says.
+fn read(file: &File) -> io::Result<String> {
+    let mut text = vec![0; usize::try_from(MAX_MARK_BYTES).unwrap_or(0)];
+    let mut length = 0;
+    while let Some(rest) = text.get_mut(length..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, length as u64)? {
+            0 => break,
+            read => length = length.saturating_add(read),
         }
     }
-    Lock::new(file).map(Some).map_err(create)
+    text.truncate(length);
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// Marks a new store. The attribute comes first: a mark without it is that of a bad copy.
+fn mark(mut file: File) -> io::Result<()> {
+    set_attribute(&file)?;
+    let id = super::temporary::random_name()?;
+    file.write_all(format!("{FORMAT}{ID}{id}\n").as_bytes())
+}
+
+/// Marks a store of format 1 as one of this format, before anything is written that format 1 does not
+/// know. One byte changes, and the time stays: by that the store is known again.
+fn upgrade(file: File) -> io::Result<()> {
+    let metadata = file.metadata()?;
+    set_attribute(&file)?;
+    file.write_all_at(FORMAT.as_bytes(), 0)?;
+    file.set_modified(metadata.modified()?)?;
+    file.sync_all()
+}
+
+/// A file system without attributes is no error.
+fn set_attribute(file: &File) -> io::Result<()> {
+    match rfs::fsetxattr(file, ATTRIBUTE, ATTRIBUTE_VALUE, XattrFlags::empty()) {
+        Ok(()) | Err(Errno::OPNOTSUPP | Errno::PERM) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn has_lost_its_attribute(file: &File) -> io::Result<bool> {
+    match rfs::fgetxattr(file, ATTRIBUTE, &mut [0; 64]) {
+        Ok(_) | Err(Errno::OPNOTSUPP | Errno::PERM | Errno::ACCESS | Errno::RANGE) => Ok(false),
+        Err(NO_ATTRIBUTE) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Locks a store that has come back: its mark must be there, and be the one that was made then. Nothing is made. Of the locks that are still held,
 /// one on this very mark is shared: what was opened by it may not have ended.
-pub(super) fn retake(folder: BorrowedFd<'_>, made: Made, held: &[Arc<Lock>]) -> Result<Arc<Lock>, NotOurs> {
+pub(super) fn retake(folder: BorrowedFd<'_>, made: &Made, held: &[Arc<Lock>]) -> Result<Arc<Lock>, NotOurs> {
     let file = open(folder)?;
-    check(&file)?;
+    let text = check(&file)?;
     let metadata = file.metadata().map_err(NotOurs::Unreadable)?;
-    if Made::of(&metadata) != made {
+    if Made::of(&metadata, &text) != *made {
         return Err(NotOurs::Another);
     }
     if let Some(lock) = held.iter().find(|lock| lock.is_same_file(&metadata)) {
         return Ok(lock.clone());
     }
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Arc::new(Lock { file, made })),
+        Ok(()) => {
+            let folder = folder.try_clone_to_owned().map_err(NotOurs::Unreadable)?;
+            let lock = Lock::new(file, folder.into(), made.clone());
+            lock.map(Arc::new).map_err(NotOurs::Unreadable)
+        }
         Err(Errno::AGAIN) => Err(NotOurs::Locked),
         Err(error) => Err(NotOurs::Unreadable(error.into())),
     }
@@ -137,7 +235,7 @@ pub(super) fn retake(folder: BorrowedFd<'_>, made: Made, held: &[Arc<Lock>]) -> 
 pub(super) fn read_mark(folder: BorrowedFd<'_>) -> Result<(), NotOurs> {
     let file = open(folder)?;
     forget(&file);
-    check(&file)
+    check(&file).map(drop)
 }
 
 #[cfg(target_os = "linux")]
@@ -158,12 +256,10 @@ fn open(folder: BorrowedFd<'_>) -> Result<File, NotOurs> {
     }
 }
 
-fn check(mut file: &File) -> Result<(), NotOurs> {
-    let mut found = Vec::new();
-    let read = Read::by_ref(&mut file).take(256).read_to_end(&mut found);
-    read.map_err(NotOurs::Unreadable)?;
-    match found == FORMAT.as_bytes() {
-        true => Ok(()),
+fn check(file: &File) -> Result<String, NotOurs> {
+    let text = read(file).map_err(NotOurs::Unreadable)?;
+    match text.starts_with(FORMAT) {
+        true => Ok(text),
         false => Err(NotOurs::Another),
     }
 }

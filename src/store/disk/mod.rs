@@ -9,23 +9,25 @@ mod documents;
 mod folder;
 mod folding;
 mod gate;
+mod generations;
+mod grain;
+mod housekeeping;
 mod invisible;
 mod known;
 mod list;
 mod lock;
 mod look;
 pub mod mapping;
-mod metadata;
 mod multipart;
 mod opened;
 mod place;
 mod problem;
 pub mod read;
+mod record;
 mod remove;
 mod room;
 mod store;
 mod structure;
-mod sweep;
 mod temporary;
 mod unsynced;
 mod upload;
@@ -33,6 +35,7 @@ mod version;
 mod watch;
 
 pub use gate::Waiting;
+pub use housekeeping::Removed;
 pub use invisible::{Invisible, bucket_names, invisible};
 pub use look::look;
 pub use opened::ObjectFile;
@@ -45,7 +48,7 @@ use std::{
     fs::{self, File},
     hash::{DefaultHasher, Hash, Hasher},
     io,
-    os::fd::AsFd,
+    os::{fd::AsFd, unix::fs::MetadataExt},
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
 };
@@ -63,6 +66,8 @@ use super::{BucketFolder, OpenError, Settings, StoreError};
 use confine::Wait;
 use folder::Folder;
 use gate::{Gate, Purpose};
+use record::RecordError;
+use temporary::{InFlight, WritableBucket};
 
 /// A store over a folder of folders. A copy is another handle on the same.
 #[derive(Clone)]
@@ -86,6 +91,10 @@ struct Folders {
     exchange: AtomicBool,
     listings: list::Listings,
     known: known::Known,
+    /// Counts of this process's own changes.
+    generations: Arc<generations::Generations>,
+    grains: Arc<grain::Grains>,
+    in_flight: Arc<InFlight>,
     /// One of these is held while what a name stands for changes. They are the same whatever is swapped: what began before may still be at it.
     locks: Arc<[Mutex<()>; 64]>,
     unsynced: Arc<unsynced::Unsynced>,
@@ -110,7 +119,8 @@ impl DiskStore {
             }
         }
         let folders = Folders::new(root, mounted, settings.durable);
-        folders.sweep();
+        folders.find_grains();
+        folders.recover();
         let health = watch::Health::default();
         health.remember(folders.every().filter_map(|folder| folder.lock()));
         Ok(Self(Arc::new(Parts {
@@ -134,21 +144,26 @@ impl Parts {
 
 impl Folders {
     fn new(root: Arc<Folder>, mounted: HashMap<BucketName, Arc<Folder>>, durable: bool) -> Self {
+        let generations = Arc::<generations::Generations>::default();
+        let grains = Arc::<grain::Grains>::default();
         Self {
             root,
             mounted,
             durable,
             exchange: AtomicBool::new(true),
-            listings: list::Listings::new(),
-            known: known::Known::new(Clock::system()),
+            listings: list::Listings::new(generations.clone(), grains.clone()),
+            known: known::Known::new(Clock::system(), generations.clone(), grains.clone()),
+            generations,
+            grains,
+            in_flight: Arc::default(),
             locks: Arc::new(std::array::from_fn(|_| Mutex::new(()))),
             unsynced: Arc::default(),
             completions: Arc::default(),
         }
     }
 
-    /// The same, with this folder in the place of that of its path. What was known of the one before is not known of it: neither what its file
-    /// system can nor what its folders hold.
+    /// The same, with this folder in the place of that of its path. What was known of the one before is
+    /// not known of it: neither what its file system can nor what its folders hold.
     fn with(&self, folder: Folder) -> Self {
         let folder = Arc::new(folder);
         let replaced = |old: &Arc<Folder>| match old.path == folder.path {
@@ -156,15 +171,47 @@ impl Folders {
             false => old.clone(),
         };
         let mounted = self.mounted.iter();
+        let (root, mounted) = (
+            replaced(&self.root),
+            mounted.map(|(name, old)| (name.clone(), replaced(old))).collect(),
+        );
+        let (generations, grains) = (self.generations.clone(), self.grains.clone());
         Self {
+            root,
+            mounted,
+            durable: self.durable,
+            exchange: AtomicBool::new(true),
+            listings: list::Listings::new(generations.clone(), grains.clone()),
+            known: known::Known::new(Clock::system(), generations.clone(), grains.clone()),
+            generations,
+            grains,
+            in_flight: self.in_flight.clone(),
             locks: self.locks.clone(),
             unsynced: self.unsynced.clone(),
             completions: self.completions.clone(),
-            ..Self::new(
-                replaced(&self.root),
-                mounted.map(|(name, old)| (name.clone(), replaced(old))).collect(),
-                self.durable,
-            )
+        }
+    }
+
+    /// Asks the file system of each folder how far apart the times of two changes are, and that of each
+    /// bucket which is on another.
+    fn find_grains(&self) {
+        for folder in self.every() {
+            if let Ok(kept) = folder.kept()
+                && kept.lock.is_some()
+            {
+                self.grains
+                    .find(kept.opened.as_fd(), folder::WRITTEN, &Clock::system());
+            }
+        }
+        for bucket in self.buckets().unwrap_or_default() {
+            let Ok(opened) = self.open_bucket(&bucket.name) else {
+                continue;
+            };
+            let is_known = |metadata: fs::Metadata| self.grains.knows(metadata.dev());
+            if self.bucket(&bucket.name).0.lock().is_some() && !opened.metadata().is_ok_and(is_known) {
+                self.grains
+                    .find(opened.as_fd(), folder::WRITTEN, &Clock::system());
+            }
         }
     }
 
@@ -193,6 +240,79 @@ impl Folders {
     }
 
     fn find(&self, bucket: &BucketName, key: &ObjectKey, wait: Wait) -> Result<Opened, Failure> {
+        for _ in 0..MOST_LOOKS {
+            // Before the file is opened: what changes from here on is another state.
+            let generation = self.generations.now(&self.changes_of(bucket, key));
+            let found = self.look(bucket, key, wait, generation);
+            // One that replaces the object removes its spilled record, and the file that was opened is
+            // then without.
+            let may_have_gone = match &found {
+                Ok(found) => !found.has_record,
+                Err(Failure::Told(StoreError::Undescribed { .. })) => true,
+                Err(_) => false,
+            };
+            if !may_have_gone || self.generations.is_current(generation) {
+                return found;
+            }
+        }
+        self.look(
+            bucket,
+            key,
+            wait,
+            self.generations.now(&self.changes_of(bucket, key)),
+        )
+    }
+
+    fn look(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        wait: Wait,
+        generation: generations::Generation,
+    ) -> Result<Opened, Failure> {
+        let (folder, bucket_path) = self.bucket(bucket);
+        let (file, metadata, path) = self.open_object(bucket, key, wait)?;
+        let above = record::Bucket {
+            folder: folder.kept().map_err(Failure::Told)?.opened.as_fd(),
+            path: bucket_path,
+        };
+        let look = || attributes::of(above, &file, &metadata, key);
+        match self.known.attributes(&metadata, (key, generation), look) {
+            Ok(found) => Ok(Opened {
+                attributes: found.attributes,
+                spilled: found.spilled,
+                has_record: found.has_record,
+                file,
+                metadata,
+            }),
+            Err(source) => {
+                let path = folder.path.join(path);
+                let is_of_record = source.get_ref().is_some_and(|inner| inner.is::<RecordError>());
+                Err(Failure::Told(match is_of_record {
+                    true => StoreError::Undescribed { path, source },
+                    false => StoreError::unreadable(path, source),
+                }))
+            }
+        }
+    }
+
+    /// What an object's file says of itself, for one whose record cannot be had.
+    fn undescribed(&self, bucket: &BucketName, key: &ObjectKey) -> Result<ObjectAttributes, StoreError> {
+        match self.open_object(bucket, key, Wait::Allowed) {
+            Ok((_, metadata, _)) => Ok(attributes::of_file(&metadata, key)),
+            Err(Failure::Told(error)) => Err(error),
+            Err(Failure::WouldWait) => Err(StoreError::NoSuchKey),
+        }
+    }
+
+    /// Opens an object's file. Its state and its path below the folder that holds its bucket come out
+    /// too.
+    fn open_object(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        wait: Wait,
+    ) -> Result<(File, fs::Metadata, String), Failure> {
         let (folder, bucket_path) = self.bucket(bucket);
         let kept = folder.kept().map_err(Failure::Told)?;
         let mut path = String::with_capacity(bucket_path.len() + key.as_str().len() + 8);
@@ -217,22 +337,7 @@ impl Folders {
                 Wait::Allowed => return Err(Failure::Told(StoreError::NoSuchKey)),
             }
         }
-        let bucket = metadata::Bucket {
-            folder: kept.opened.as_fd(),
-            path: bucket_path,
-        };
-        let look = || attributes::of(bucket, &file, &metadata, key);
-        match self.known.attributes(&metadata, key, look) {
-            Ok(attributes) => Ok(Opened {
-                attributes,
-                file,
-                metadata,
-            }),
-            Err(source) => Err(Failure::Told(StoreError::unreadable(
-                folder.path.join(path),
-                source,
-            ))),
-        }
+        Ok((file, metadata, path))
     }
 
     fn open_at(
@@ -293,23 +398,100 @@ impl Folders {
         folder.path.join(bucket_path).join(path)
     }
 
-    /// Held while a name of this key's first folder changes: whatever can be in the way of a key shares it.
-    fn lock(&self, bucket: &BucketName, key: &ObjectKey) -> MutexGuard<'_, ()> {
+    /// Held while a name of this key's first folder changes: whatever can be in the way of a key shares
+    /// it. What is kept of the object no longer holds once it is released.
+    fn lock<'f>(&'f self, bucket: &'f BucketName, key: &'f ObjectKey) -> ChangeLock<'f> {
         let path = mapping::to_path(key);
         let first = path.split('/').next().unwrap_or_default();
         let mut hash = DefaultHasher::new();
         (bucket, first).hash(&mut hash);
         let [only, ..] = &*self.locks;
         let at = usize::try_from(hash.finish() % self.locks.len() as u64).unwrap_or(0);
-        let lock = self.locks.get(at).unwrap_or(only);
-        // Nothing is protected but the order of system calls: a panic elsewhere leaves nothing half done in memory.
-        lock.lock().unwrap_or_else(PoisonError::into_inner)
+        ChangeLock {
+            folders: self,
+            bucket,
+            key,
+            _guard: locked(self.locks.get(at).unwrap_or(only)),
+        }
+    }
+
+    /// Held while a bucket goes: no name in it changes. Each key's lock is one of these, and no thread
+    /// that holds one waits for another.
+    fn lock_all(&self) -> Vec<MutexGuard<'_, ()>> {
+        self.locks.iter().map(locked).collect()
+    }
+
+    /// What this process's changes of an object are counted by.
+    fn changes_of<'b>(&'b self, bucket: &'b BucketName, key: &'b ObjectKey) -> impl Hash {
+        let (folder, path) = self.bucket(bucket);
+        (&folder.path, path, key.as_str())
+    }
+
+    /// What this process's changes of a folder's entries are counted by. `prefix` is how all keys in it
+    /// begin.
+    fn changes_in<'b>(&'b self, bucket: &'b BucketName, prefix: &'b str) -> impl Hash {
+        let (folder, path) = self.bucket(bucket);
+        (&folder.path, path, "entries", prefix)
+    }
+
+    /// The entries of the folder that holds this key have changed, and with `above` those of every folder
+    /// above it.
+    fn entries_changed(&self, bucket: &BucketName, key: &ObjectKey, above: bool) {
+        let mut front = key.as_str();
+        while let Some(end) = front.rfind('/') {
+            let prefix = front.get(..=end).unwrap_or_default();
+            self.generations.changed(&self.changes_in(bucket, prefix));
+            if !above {
+                return;
+            }
+            front = front.get(..end).unwrap_or_default();
+        }
+        self.generations.changed(&self.changes_in(bucket, ""));
+    }
+
+    /// What is needed to write into a bucket's open folder.
+    fn writable<'b>(&'b self, bucket: &'b File) -> WritableBucket<'b> {
+        WritableBucket {
+            folder: bucket.as_fd(),
+            durable: self.durable,
+            in_flight: &self.in_flight,
+        }
     }
 }
+
+/// The lock of a change of an object.
+struct ChangeLock<'f> {
+    folders: &'f Folders,
+    bucket: &'f BucketName,
+    key: &'f ObjectKey,
+    _guard: MutexGuard<'f, ()>,
+}
+
+impl Drop for ChangeLock<'_> {
+    fn drop(&mut self) {
+        let folders = self.folders;
+        folders
+            .generations
+            .changed(&folders.changes_of(self.bucket, self.key));
+    }
+}
+
+fn locked(lock: &Mutex<()>) -> MutexGuard<'_, ()> {
+    // Nothing is protected but the order of system calls: a panic elsewhere leaves nothing half done in
+    // memory.
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How often an object is looked at that changes meanwhile.
+const MOST_LOOKS: usize = 16;
 
 /// An object as it was found.
 struct Opened {
     attributes: Arc<ObjectAttributes>,
+    /// The file of its record, if that is another than the object's.
+    spilled: Option<record::RecordName>,
+    /// Whether a record was found.
+    has_record: bool,
     file: File,
     metadata: fs::Metadata,
 }

@@ -1,8 +1,12 @@
 //! The moment in which an object becomes visible: a written file goes in, and is durable, described and under its name when this
 //! returns, whole, in place of the one before; or nothing has changed.
+//!
+//! Order: describe and sync the file; under the lock hold the condition, ask the last look, rename the
+//! upload away that the object ends, rename the object into place; sync the folders; only then remove
+//! what the new object replaces: its parts, and the spilled record of the one before.
 
 use std::{
-    fs::File,
+    fs::{File, Metadata},
     io,
     os::fd::{AsFd, BorrowedFd},
 };
@@ -20,9 +24,11 @@ use crate::{
 use super::{
     Folders, Opened, attributes, confine, folding,
     mapping::{self, OBJECT_OF_FOLDER},
-    metadata::{self, Record},
+    multipart::Ending,
+    record::{Record, RecordName},
     structure,
     temporary::Temporary,
+    unsynced::UnsyncedFolder,
 };
 
 /// How often a folder may vanish between its making and its use before that is an error: somebody is deleting by hand.
@@ -31,7 +37,47 @@ const MOST_TRIES: usize = 100;
 /// Folders in which an entry is new, the innermost first, and those of them whose own names are.
 struct Changed {
     folders: Vec<File>,
-    made: Vec<(u64, u64)>,
+    made: Vec<UnsyncedFolder>,
+}
+
+/// What is under a key before a change.
+pub(super) enum Before {
+    /// Nothing.
+    Nothing,
+    /// An object.
+    Object(Opened),
+    /// An object whose record cannot be had: it may be replaced and removed.
+    Undescribed,
+}
+
+impl Before {
+    /// The tags of the object; none if there is no object. None: they cannot be known.
+    pub(super) fn tags(&self) -> Option<&[Tag]> {
+        match self {
+            Self::Nothing => Some(&[]),
+            Self::Object(object) => Some(&object.attributes.properties.tags),
+            Self::Undescribed => None,
+        }
+    }
+
+    /// The object's spilled record.
+    pub(super) fn spilled(self) -> Option<RecordName> {
+        match self {
+            Self::Object(object) => object.spilled,
+            Self::Nothing | Self::Undescribed => None,
+        }
+    }
+}
+
+/// An object that has just become visible.
+struct Placed<'f> {
+    changed: Changed,
+    /// The file as it was described.
+    written: Metadata,
+    /// The upload that it ends.
+    ending: Option<Ending<'f>>,
+    /// The spilled record of the object before.
+    replaced: Option<RecordName>,
 }
 
 /// Where an object goes.
@@ -48,71 +94,116 @@ impl Placing<'_> {
     /// Describes the file, syncs it, holds the condition against what is there, and renames.
     pub(super) fn place(
         &self,
-        file: Temporary,
+        mut file: Temporary,
         etag: &ETag,
         properties: Properties,
         condition: &WriteCondition,
     ) -> Result<ObjectAttributes, StoreError> {
-        let failed = |error| self.folders.unwritable(self.bucket, error);
         let bucket = self.folders.open_bucket(self.bucket)?;
+        let described = match file.is_linked() {
+            true => None,
+            false => Some(self.describe(&bucket, &mut file, etag, &properties)?),
+        };
+        let placed = self.place_described(&bucket, file, described, (etag, &properties), condition)?;
+        let failed = |error: Errno| self.folders.unwritable(self.bucket, error.into());
+        if self.folders.durable {
+            for folder in &placed.changed.folders {
+                rfs::fsync(folder).map_err(failed)?;
+            }
+            self.folders.unsynced.synced(&placed.changed.made);
+        }
+        super::failpoint("placed");
+        // The new name is on stable storage: what is of no use any more may go.
+        if let Some(ending) = placed.ending
+            && let Some(ended) = ending.end()?
+        {
+            ended.remove();
+        }
+        if let Some(record) = placed.replaced {
+            self.folders.remove_record(&bucket, &record);
+        }
+        Ok(attributes::written(&placed.written, etag.clone(), properties))
+    }
+
+    /// Puts the record beside the file's data, and syncs the file.
+    fn describe(
+        &self,
+        bucket: &File,
+        file: &mut Temporary,
+        etag: &ETag,
+        properties: &Properties,
+    ) -> Result<Metadata, StoreError> {
+        let failed = |error| self.folders.unwritable(self.bucket, error);
         let written = file.file.metadata().map_err(failed)?;
-        Record::new(&written, etag, &properties)
-            .write(bucket.as_fd(), &file.file, self.key)
-            .map_err(failed)?;
+        let record = Record::new(&written, etag, properties);
+        let described = record.describe(self.folders.writable(bucket), &file.file, self.key);
+        let (written, record) = described.map_err(failed)?;
+        file.has_record(record);
         super::failpoint("described");
         if self.folders.durable {
             file.file.sync_all().map_err(failed)?;
         }
         super::failpoint("synced");
-        let (changed, ended) = {
-            let _guard = self.folders.lock(self.bucket, self.key);
-            // Writing and syncing may have taken long, and the folder may have gone meanwhile.
-            self.folders.folder(Some(self.bucket)).is_in_place()?;
-            let before = self.holds(condition)?;
-            if let Some(upload) = self.ends {
-                self.folders.multipart(upload)?;
-            }
-            let allowed = self.last_look.ask(Some(tags_of(before.as_ref())))?;
-            let changed = self.rename(bucket.as_fd(), &file, &allowed)?;
-            super::failpoint("renamed");
-            file.placed();
-            let ended = self
-                .ends
-                .map(|upload| self.folders.end_upload(bucket.as_fd(), upload, &allowed));
-            if let Some(before) = before {
-                metadata::remove_spilled(bucket.as_fd(), &metadata::spill_name(&before.metadata));
-            }
-            (changed, ended)
+        Ok(written)
+    }
+
+    /// Renames the file into place if the condition holds. A file with other names is described only
+    /// then: one of them may be an object's.
+    fn place_described(
+        &self,
+        bucket: &File,
+        mut file: Temporary,
+        described: Option<Metadata>,
+        (etag, properties): (&ETag, &Properties),
+        condition: &WriteCondition,
+    ) -> Result<Placed<'_>, StoreError> {
+        let _lock = self.folders.lock(self.bucket, self.key);
+        // Writing and syncing may have taken long, and the folder may have gone meanwhile.
+        self.folders.folder(Some(self.bucket)).is_in_place()?;
+        let before = self.holds(condition)?;
+        if let Some(upload) = self.ends {
+            self.folders.multipart(upload)?;
+        }
+        let allowed = self.last_look.ask(before.tags())?;
+        let written = match described {
+            Some(written) => written,
+            None => self.describe(bucket, &mut file, etag, properties)?,
         };
-        // The object is there: whatever becomes of what is left of its upload, it stays.
-        match (self.ends, ended) {
-            (Some(upload), Some(Ok(ended))) => self.folders.remove_ended(upload, &ended),
-            (Some(upload), Some(Err(error))) => {
-                tracing::warn!(bucket = %self.bucket, upload_id = %upload.id, %error, "the upload is completed, and its parts cannot be removed");
-            }
-            (_, None) | (None, _) => {}
-        }
-        if self.folders.durable {
-            for folder in &changed.folders {
-                rfs::fsync(folder).map_err(|error| failed(error.into()))?;
-            }
-            self.folders.unsynced.synced(&changed.made);
-        }
-        Ok(attributes::written(&written, etag.clone(), properties))
+        let ending = match self.ends {
+            Some(upload) => Some(self.folders.begin_ending(bucket, upload, &allowed)?),
+            None => None,
+        };
+        super::failpoint("upload ending");
+        let changed = self.rename(bucket, &file, &allowed)?;
+        super::failpoint("renamed");
+        file.placed();
+        let made_folders = !changed.made.is_empty();
+        self.folders.entries_changed(self.bucket, self.key, made_folders);
+        Ok(Placed {
+            changed,
+            written,
+            ending: ending.map(Ending::object_is_placed),
+            replaced: before.spilled(),
+        })
     }
 
     /// Compares the condition with the object that is there, and returns that.
-    pub(super) fn holds(&self, condition: &WriteCondition) -> Result<Option<Opened>, StoreError> {
+    pub(super) fn holds(&self, condition: &WriteCondition) -> Result<Before, StoreError> {
         let found = match self.folders.find_now(self.bucket, self.key) {
-            Ok(object) => Some(object),
-            Err(StoreError::NoSuchKey) => None,
+            Ok(object) => Before::Object(object),
+            Err(StoreError::NoSuchKey) => Before::Nothing,
+            Err(error @ StoreError::Undescribed { .. }) => match condition {
+                WriteCondition::Matches(tag) if tag != "*" => return Err(error),
+                _ => Before::Undescribed,
+            },
             Err(error) => return Err(error),
         };
         match (condition, &found) {
-            (WriteCondition::Always, _) | (WriteCondition::Absent, None) => {}
-            (WriteCondition::Absent, Some(_)) => return Err(StoreError::ConditionFailed),
-            (WriteCondition::Matches(_), None) => return Err(StoreError::NoSuchKey),
-            (WriteCondition::Matches(tag), Some(found)) => {
+            (WriteCondition::Always, _) | (WriteCondition::Absent, Before::Nothing) => {}
+            (WriteCondition::Absent, _) => return Err(StoreError::ConditionFailed),
+            (WriteCondition::Matches(_), Before::Nothing) => return Err(StoreError::NoSuchKey),
+            (WriteCondition::Matches(_), Before::Undescribed) => {}
+            (WriteCondition::Matches(tag), Before::Object(found)) => {
                 if tag != "*" && tag != found.attributes.etag.as_str() {
                     return Err(StoreError::ConditionFailed);
                 }
@@ -122,12 +213,7 @@ impl Placing<'_> {
     }
 
     /// Renames into place. The folders whose entries have changed come out, the innermost first.
-    fn rename(
-        &self,
-        bucket: BorrowedFd<'_>,
-        file: &Temporary,
-        _: &StillAllowed,
-    ) -> Result<Changed, StoreError> {
+    fn rename(&self, bucket: &File, file: &Temporary, _: &StillAllowed) -> Result<Changed, StoreError> {
         let path = mapping::to_path(self.key);
         let failed = |error: Errno| self.folders.unwritable_at(self.bucket, &path, error.into());
         for _ in 0..MOST_TRIES {
@@ -142,10 +228,10 @@ impl Placing<'_> {
             };
             self.spelled(parent, name, &path)?;
             let renamed = match kind_of(parent.as_fd(), name).map_err(failed)? {
-                None | Some(FileType::RegularFile) => rfs::renameat(&file.folder, &file.name, parent, name),
+                None | Some(FileType::RegularFile) => rfs::renameat(&file.folder, file.name(), parent, name),
                 Some(FileType::Directory) => {
                     let inner = structure::open_folder(parent.as_fd(), name).map_err(failed)?;
-                    let renamed = rfs::renameat(&file.folder, &file.name, &inner, OBJECT_OF_FOLDER);
+                    let renamed = rfs::renameat(&file.folder, file.name(), &inner, OBJECT_OF_FOLDER);
                     changed.folders.insert(0, inner);
                     renamed
                 }
@@ -163,15 +249,10 @@ impl Placing<'_> {
 
     /// Opens a folder below the bucket and makes what is missing of it. It comes out first, behind it those above it in which
     /// something was made.
-    fn folder(&self, bucket: BorrowedFd<'_>, path: &str) -> Result<Changed, NoFolder> {
+    fn folder(&self, bucket: &File, path: &str) -> Result<Changed, NoFolder> {
         let unsynced = &self.folders.unsynced;
         let mut made = Vec::new();
-        let mut changed = vec![
-            bucket
-                .try_clone_to_owned()
-                .map(File::from)
-                .map_err(|_| Errno::MFILE)?,
-        ];
+        let mut changed = vec![bucket.try_clone().map_err(|_| Errno::MFILE)?];
         let mut made_in = Vec::new();
         let mut walked = String::new();
         for name in path.split('/').filter(|name| !name.is_empty()) {
@@ -179,30 +260,30 @@ impl Placing<'_> {
             walked = [walked.as_str(), name].join(if walked.is_empty() { "" } else { "/" });
             let inner = match structure::open_folder(at.as_fd(), name) {
                 Err(Errno::NOENT) => {
+                    unsynced.add(&at).map_err(structure::errno)?;
                     match rfs::mkdirat(&at, name, Mode::from_raw_mode(0o777)) {
                         Ok(()) | Err(Errno::EXIST) => {}
                         Err(error) => return Err(error.into()),
                     }
-                    let inner = structure::open_folder(at.as_fd(), name)?;
-                    unsynced.add(&inner).map_err(structure::errno)?;
-                    inner
+                    structure::open_folder(at.as_fd(), name)?
                 }
                 // An object is in the way: it becomes the object of a folder.
                 Err(Errno::NOTDIR) if is_in_the_way(kind_of(at.as_fd(), name)?) => {
                     return Err(NoFolder::InTheWay(walked));
                 }
                 Err(Errno::NOTDIR) if kind_of(at.as_fd(), name)? == Some(FileType::RegularFile) => {
-                    structure::make_folder_of_object(bucket, at.as_fd(), name, &self.folders.exchange)?;
-                    let inner = structure::open_folder(at.as_fd(), name)?;
-                    unsynced.add(&inner).map_err(structure::errno)?;
-                    inner
+                    unsynced.add(&at).map_err(structure::errno)?;
+                    let writable = self.folders.writable(bucket);
+                    let parent = (at.as_fd(), front_of(&walked));
+                    structure::make_folder_of_object(writable, parent, name, &self.folders.exchange)?;
+                    structure::open_folder(at.as_fd(), name)?
                 }
                 opened => opened?,
             };
-            // Made here, or by somebody else who has not come to sync it.
-            if let Some(identity) = unsynced.find(&inner).map_err(structure::errno)? {
-                made_in.push(at.as_fd().try_clone_to_owned().map_err(|_| Errno::MFILE)?.into());
-                made.push(identity);
+            // Made here, or by another request that has not come to sync it.
+            if let Some(folder) = unsynced.find(&at).map_err(structure::errno)? {
+                made_in.push(at);
+                made.push(folder);
             }
             changed.push(inner);
         }
@@ -242,9 +323,9 @@ impl Placing<'_> {
     }
 }
 
-/// The tags of the object that is there; none if there is no object.
-pub(super) fn tags_of(object: Option<&Opened>) -> &[Tag] {
-    object.map_or(&[], |object| &object.attributes.properties.tags)
+/// The path of the folder that holds what is under this path.
+fn front_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(front, _)| front)
 }
 
 /// Why a folder of a key was not opened.

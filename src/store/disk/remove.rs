@@ -15,8 +15,9 @@ use crate::{
 use super::{
     Folders, Opened, confine,
     mapping::{self, OBJECT_OF_FOLDER},
-    metadata::{self, Record},
-    place::{Placing, tags_of},
+    multipart::UPLOADS,
+    place::{Before, Placing},
+    record::{Record, RecordName, SPILLED},
     structure,
 };
 
@@ -30,7 +31,7 @@ impl Folders {
         last_look: &LastLook,
     ) -> Result<(), StoreError> {
         let opened = self.open_bucket(bucket)?;
-        let _guard = self.lock(bucket, key);
+        let lock = self.lock(bucket, key);
         let placing = Placing {
             folders: self,
             bucket,
@@ -39,22 +40,26 @@ impl Folders {
             last_look,
         };
         let found = placing.holds(condition)?;
-        let allowed = last_look.ask(Some(tags_of(found.as_ref())))?;
-        match found {
-            Some(found) => {
-                let spilled = metadata::spill_name(&found.metadata);
-                self.unlink(&opened, (bucket, key), &spilled, &allowed)
-            }
-            None => Ok(()),
+        let allowed = last_look.ask(found.tags())?;
+        if matches!(found, Before::Nothing) {
+            drop(lock);
+            // It may be gone since a moment ago, and its folder not yet on stable storage.
+            return self.sync_folder_of(&opened, (bucket, key));
         }
+        self.unlink(&opened, (bucket, key), &allowed)?;
+        // What is kept of the object holds no longer, before its record is gone.
+        drop(lock);
+        if let Some(record) = found.spilled() {
+            self.remove_record(&opened, &record);
+        }
+        Ok(())
     }
 
-    /// Unlinks an object's file, and what is kept for it elsewhere.
+    /// Unlinks an object's file, and the folders that only it kept.
     fn unlink(
         &self,
         opened: &File,
         (bucket, key): (&BucketName, &ObjectKey),
-        spilled: &str,
         _: &StillAllowed,
     ) -> Result<(), StoreError> {
         let mut path = mapping::to_path(key);
@@ -77,12 +82,93 @@ impl Folders {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(error) => return Err(failed(error)),
         }
+        self.entries_changed(bucket, key, false);
+        super::failpoint("unlinked object");
         if self.durable {
             rfs::fsync(&parent).map_err(failed)?;
         }
-        metadata::remove_spilled(opened.as_fd(), spilled);
-        structure::remove_empty_folders(opened.as_fd(), front);
+        if structure::remove_empty_folders(opened.as_fd(), front) {
+            self.entries_changed(bucket, key, true);
+        }
         Ok(())
+    }
+
+    /// Syncs the folder in which a key's file would be, or the nearest above it that is there: so what
+    /// was removed stays removed.
+    pub(super) fn sync_folder_of(
+        &self,
+        opened: &File,
+        (bucket, key): (&BucketName, &ObjectKey),
+    ) -> Result<(), StoreError> {
+        if !self.durable {
+            return Ok(());
+        }
+        let path = mapping::to_path(key);
+        let mut front = path.as_str();
+        loop {
+            let folder = match front {
+                "" => opened.try_clone().map_err(|_| Errno::MFILE),
+                front => confine::open(opened.as_fd(), front, confine::Wait::Allowed),
+            };
+            let synced = folder.and_then(|folder| match structure::is_folder(&folder)? {
+                true => rfs::fsync(&folder).map(|()| true),
+                false => Ok(false),
+            });
+            match synced {
+                Ok(true) => return Ok(()),
+                Ok(false) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => {}
+                Err(error) => return Err(self.unwritable_at(bucket, front, error.into())),
+            }
+            if front.is_empty() {
+                return Ok(());
+            }
+            front = front.rsplit_once('/').map_or("", |(front, _)| front);
+        }
+    }
+
+    /// Syncs an object that is there, every folder above it, and that of the uploads, one of which it
+    /// may have been.
+    ///
+    /// Errors: `NoSuchKey`, and whatever keeps it from being synced.
+    pub(super) fn sync_object(&self, bucket: &BucketName, key: &ObjectKey) -> Result<(), StoreError> {
+        let found = self.find_now(bucket, key)?;
+        if !self.durable {
+            return Ok(());
+        }
+        let opened = self.open_bucket(bucket)?;
+        let mut path = mapping::to_path(key);
+        let failed = |path: &str, error: Errno| self.unwritable_at(bucket, path, error.into());
+        rfs::fsync(&found.file).map_err(|error| failed(&path, error))?;
+        match confine::open(opened.as_fd(), UPLOADS, confine::Wait::Allowed) {
+            Ok(uploads) => rfs::fsync(&uploads).map_err(|error| failed(UPLOADS, error))?,
+            Err(Errno::NOENT) => {}
+            Err(error) => return Err(failed(UPLOADS, error)),
+        }
+        loop {
+            let folder = match path.as_str() {
+                "" => opened.try_clone().map_err(|_| Errno::MFILE),
+                path => confine::open(opened.as_fd(), path, confine::Wait::Allowed),
+            };
+            let synced = folder.and_then(|folder| match structure::is_folder(&folder)? {
+                true => rfs::fsync(&folder),
+                false => Ok(()),
+            });
+            synced.map_err(|error| failed(&path, error))?;
+            match path.rsplit_once('/') {
+                Some((front, _)) => path = front.to_owned(),
+                None if path.is_empty() => return Ok(()),
+                None => path.clear(),
+            }
+        }
+    }
+
+    /// Removes a spilled record that no object names any more. What is left of it in spite of an error
+    /// goes with the next housekeeping.
+    pub(super) fn remove_record(&self, bucket: &File, name: &RecordName) {
+        let folder = confine::open(bucket.as_fd(), SPILLED, confine::Wait::Allowed);
+        if let Ok(folder) = folder {
+            _ = rfs::unlinkat(&folder, name.as_str(), AtFlags::empty());
+        }
     }
 
     /// Writes the object's record again, with these tags. A dropped-in file gets a record with the ETag
@@ -94,34 +180,45 @@ impl Folders {
         tags: Vec<Tag>,
         last_look: &LastLook,
     ) -> Result<(), StoreError> {
-        let _guard = self.lock(bucket, key);
+        let opened = self.open_bucket(bucket)?;
+        let lock = self.lock(bucket, key);
         let found = self.find_now(bucket, key)?;
         let allowed = last_look.ask(Some(&found.attributes.properties.tags))?;
-        self.write_tags((bucket, key), found, tags, &allowed)
+        let obsolete = self.write_tags(&opened, (bucket, key), found, tags, &allowed)?;
+        // What is kept of the object holds no longer, before its record is gone.
+        drop(lock);
+        if let Some(record) = obsolete {
+            self.remove_record(&opened, &record);
+        }
+        Ok(())
     }
 
+    /// The spilled record that is of no use any more comes out.
     fn write_tags(
         &self,
+        opened: &File,
         (bucket, key): (&BucketName, &ObjectKey),
         found: Opened,
         tags: Vec<Tag>,
         _: &StillAllowed,
-    ) -> Result<(), StoreError> {
-        let opened = self.open_bucket(bucket)?;
+    ) -> Result<Option<RecordName>, StoreError> {
         let Opened {
             attributes,
+            spilled,
             file,
             metadata,
+            ..
         } = found;
         let failed = |error| self.unwritable_at(bucket, &mapping::to_path(key), error);
         let mut properties = attributes.properties.clone();
         properties.tags = tags;
         let record = Record::new(&metadata, &attributes.etag, &properties);
-        let write = || record.write(opened.as_fd(), &file, key);
-        self.known.changing(&file, &metadata, write).map_err(failed)?;
+        let write = || record.replace(self.writable(opened), &file, key, spilled.as_ref());
+        let is_obsolete = self.known.changing(&file, &metadata, write).map_err(failed)?;
+        super::failpoint("tags written");
         if self.durable {
             file.sync_all().map_err(failed)?;
         }
-        Ok(())
+        Ok(spilled.filter(|_| is_obsolete))
     }
 }

@@ -105,6 +105,14 @@ impl Store for DiskStore {
         Box::pin(look).await
     }
 
+    async fn sync(&self, bucket: &BucketName, key: &ObjectKey) -> Result<(), StoreError> {
+        let (name, bucket, key) = (bucket, bucket.clone(), key.clone());
+        change_off_thread(self.now(), Some(name), move |folders| {
+            folders.sync_object(&bucket, &key)
+        })
+        .await
+    }
+
     async fn upload(
         &self,
         bucket: &BucketName,

@@ -2,20 +2,26 @@
 
 use std::{
     fs::File,
-    io::Write,
     os::fd::{AsFd, BorrowedFd},
     sync::atomic::{AtomicBool, Ordering},
 };
 
 use rustix::{
-    fs::{self as rfs, AtFlags, Mode, OFlags},
+    fs::{self as rfs, AtFlags, FileType, Mode, OFlags},
     io::Errno,
 };
 
-use super::{mapping::OBJECT_OF_FOLDER, temporary};
+use super::{
+    mapping::{OBJECT_OF_FOLDER, OWN_PREFIX},
+    temporary::{TemporaryFolder, UsedName, WritableBucket, write_synced},
+};
 
-/// The file in a folder on its way that says where the folder belongs: a path below the bucket.
+/// The file in a temporary folder that says where the folder belongs, as a store of format 1 has it: the
+/// inode of a folder, and a name in that.
 pub(super) const JOURNAL: &str = "~!place";
+/// Ends the name of the file beside a temporary folder that says where the folder belongs: the path of a
+/// folder below the bucket, and a name in that.
+pub(super) const JOURNAL_SUFFIX: &str = ".place";
 
 /// Opens a folder by its name in another, symlinks not followed.
 pub(super) fn open_folder(parent: BorrowedFd<'_>, name: &str) -> Result<File, Errno> {
@@ -27,39 +33,106 @@ pub(super) fn open_folder(parent: BorrowedFd<'_>, name: &str) -> Result<File, Er
     }
 }
 
-/// Puts a folder that holds the object as `~@` in the place of the object's file, in one exchange: a reader finds the object before and after.
-/// Where the file system cannot exchange (`exchange` remembers it), two renames with a journal, which `sweep` finishes after a crash.
+/// Whether an open file is a folder.
+pub(super) fn is_folder(file: &File) -> Result<bool, Errno> {
+    Ok(FileType::from_raw_mode(rfs::fstat(file)?.st_mode) == FileType::Directory)
+}
+
+/// Puts a folder that holds the object as `~@` in the place of the object's file, in one exchange: a
+/// reader finds the object before and after. Where the file system cannot exchange (`exchange` remembers
+/// it), two renames with a journal, which `housekeeping` finishes after a crash. `front` is the path of
+/// `parent` below the bucket.
 pub(super) fn make_folder_of_object(
-    bucket: BorrowedFd<'_>,
-    parent: BorrowedFd<'_>,
+    bucket: WritableBucket<'_>,
+    (parent, front): (BorrowedFd<'_>, &str),
     name: &str,
     exchange: &AtomicBool,
 ) -> Result<(), Errno> {
-    let temporary = temporary::folder(bucket).map_err(errno)?;
-    let beside = temporary::name().map_err(errno)?;
-    rfs::mkdirat(&temporary, &beside, Mode::from_raw_mode(0o777))?;
-    let folder = open_folder(temporary.as_fd(), &beside)?;
-    rfs::linkat(parent, name, &folder, OBJECT_OF_FOLDER, AtFlags::empty())?;
-    rfs::fsync(&folder)?;
+    let made = TemporaryFolder::create(bucket).map_err(errno)?;
+    rfs::linkat(parent, name, &made.folder, OBJECT_OF_FOLDER, AtFlags::empty())?;
+    rfs::fsync(&made.folder)?;
     super::failpoint("linked");
     if exchange.load(Ordering::Relaxed) {
-        match exchanged(temporary.as_fd(), &beside, parent, name) {
+        match exchanged(made.parent.as_fd(), made.name(), parent, name) {
             Ok(()) => {
                 super::failpoint("exchanged");
                 // What was exchanged away is the object's file, which the folder holds now.
-                return rfs::unlinkat(&temporary, &beside, AtFlags::empty());
+                _ = rfs::unlinkat(&made.parent, made.name(), AtFlags::empty());
+                made.placed();
+                return Ok(());
             }
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => exchange.store(false, Ordering::Relaxed),
             Err(error) => return Err(error),
         }
     }
-    journal(&folder, parent, name)?;
-    rfs::fsync(&temporary)?;
+    let journal = Journal::write(bucket, &made, (front, name))?;
+    rfs::fsync(&made.parent)?;
     super::failpoint("journalled");
     rfs::unlinkat(parent, name, AtFlags::empty())?;
     super::failpoint("unlinked");
-    rfs::renameat(&temporary, &beside, parent, name)?;
-    rfs::unlinkat(&folder, JOURNAL, AtFlags::empty())
+    match rfs::renameat(&made.parent, made.name(), parent, name) {
+        Ok(()) => {
+            super::failpoint("folder placed");
+            made.placed();
+            match rfs::fsync(parent) {
+                Ok(()) => drop(journal),
+                // It is of use as long as the rename may be lost.
+                Err(_) => journal.left_alone(),
+            }
+            Ok(())
+        }
+        Err(error) => {
+            // The object has no other name: it gets its own back, or waits for `housekeeping`.
+            match rfs::linkat(&made.folder, OBJECT_OF_FOLDER, parent, name, AtFlags::empty()) {
+                Ok(()) => drop(journal),
+                Err(_) => {
+                    journal.left_alone();
+                    made.left_alone();
+                }
+            }
+            Err(error)
+        }
+    }
+}
+
+/// A file beside a temporary folder that says where the folder belongs. Dropped, it is gone.
+struct Journal {
+    parent: File,
+    name: UsedName,
+    left_alone: bool,
+}
+
+impl Journal {
+    fn write(
+        bucket: WritableBucket<'_>,
+        folder: &TemporaryFolder,
+        (front, name): (&str, &str),
+    ) -> Result<Self, Errno> {
+        let own = UsedName::new(bucket.in_flight, format!("{}{JOURNAL_SUFFIX}", folder.name()));
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let mode = Mode::from_raw_mode(0o600);
+        let file = File::from(rfs::openat(&folder.parent, own.as_str(), flags, mode)?);
+        let journal = Self {
+            parent: folder.parent.try_clone().map_err(errno)?,
+            name: own,
+            left_alone: false,
+        };
+        let place = format!("{front}\n{name}");
+        write_synced(&file, place.as_bytes(), true).map_err(errno)?;
+        Ok(journal)
+    }
+
+    fn left_alone(mut self) {
+        self.left_alone = true;
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        if !self.left_alone {
+            _ = rfs::unlinkat(&self.parent, self.name.as_str(), AtFlags::empty());
+        }
+    }
 }
 
 /// The system's number of an error.
@@ -77,23 +150,113 @@ fn exchanged(_: BorrowedFd<'_>, _: &str, _: BorrowedFd<'_>, _: &str) -> Result<(
     Err(Errno::NOSYS)
 }
 
-/// Says in the folder where it belongs: the identity of the parent folder, and the name in it.
-fn journal(folder: &File, parent: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let mut file = File::from(rfs::openat(folder, JOURNAL, flags, Mode::from_raw_mode(0o600))?);
-    let place = format!("{}\n{name}", rfs::fstat(parent)?.st_ino);
-    let written = file.write_all(place.as_bytes()).and_then(|()| file.sync_all());
-    written.map_err(errno)?;
-    rfs::fsync(folder)
+/// Removes a file, or a folder with all that is in it. That it is not there is no error.
+pub(super) fn remove_tree(parent: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
+    match rfs::unlinkat(parent, name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => return Ok(()),
+        // What the system says of a folder differs between systems.
+        Err(Errno::ISDIR | Errno::PERM) => {}
+        Err(error) => return Err(error),
+    }
+    let folder = open_folder(parent, name)?;
+    for entry in rfs::Dir::read_from(&folder)? {
+        let entry = entry?;
+        let Ok(inner) = entry.file_name().to_str() else {
+            return Err(Errno::NOTEMPTY);
+        };
+        if inner != "." && inner != ".." {
+            remove_tree(folder.as_fd(), inner)?;
+        }
+    }
+    match rfs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
-/// Removes folders that hold nothing any more, from the innermost outwards, as far as they are empty. The bucket stays.
-pub(super) fn remove_empty_folders(bucket: BorrowedFd<'_>, path: &str) {
+/// How deep folders may lie in each other: a key has at most 1,024 bytes, and so at most so many
+/// segments; what lies deeper was made by hand.
+const MOST_DEPTH: usize = 1100;
+
+/// The names in a folder. One that is not UTF-8 is an error: nothing of ours has such a name.
+pub(super) fn entries(folder: &File) -> Result<Vec<String>, Errno> {
+    let mut names = Vec::new();
+    for entry in rfs::Dir::read_from(folder)? {
+        let entry = entry?;
+        match entry.file_name().to_str() {
+            Ok("." | "..") => {}
+            Ok(name) => names.push(name.to_owned()),
+            Err(_) => return Err(Errno::NOTEMPTY),
+        }
+    }
+    Ok(names)
+}
+
+/// Looks whether there are files in a folder or below it, besides the store's own.
+///
+/// Errors: `NOTEMPTY`, and what the disk says.
+pub(super) fn expect_no_files(folder: &File) -> Result<(), Errno> {
+    expect_no_files_below(folder, MOST_DEPTH)
+}
+
+fn expect_no_files_below(folder: &File, depth: usize) -> Result<(), Errno> {
+    let depth = depth.checked_sub(1).ok_or(Errno::NOTEMPTY)?;
+    for name in entries(folder)? {
+        if name.starts_with(OWN_PREFIX) {
+            continue;
+        }
+        match open_folder(folder.as_fd(), &name) {
+            Ok(inner) => expect_no_files_below(&inner, depth)?,
+            Err(Errno::NOENT) => {}
+            Err(Errno::NOTDIR) => return Err(Errno::NOTEMPTY),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Removes a folder with the folders in it, as far as there is no file in them.
+pub(super) fn remove_folders(parent: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
+    remove_folders_below(parent, name, MOST_DEPTH)
+}
+
+fn remove_folders_below(parent: BorrowedFd<'_>, name: &str, depth: usize) -> Result<(), Errno> {
+    let depth = depth.checked_sub(1).ok_or(Errno::NOTEMPTY)?;
+    match remove_empty_folder(parent, name) {
+        Ok(()) | Err(Errno::NOENT) => return Ok(()),
+        Err(Errno::NOTEMPTY | Errno::EXIST) => {}
+        Err(Errno::NOTDIR) => return Err(Errno::NOTEMPTY),
+        Err(error) => return Err(error),
+    }
+    let folder = open_folder(parent, name)?;
+    for inner in entries(&folder)? {
+        if !inner.starts_with(OWN_PREFIX) {
+            remove_folders_below(folder.as_fd(), &inner, depth)?;
+        }
+    }
+    remove_empty_folder(parent, name)
+}
+
+/// Removes a folder that holds nothing but what an earlier version may have left of a journal.
+pub(super) fn remove_empty_folder(parent: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
+    match rfs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
+        Err(Errno::NOTEMPTY | Errno::EXIST) => {}
+        removed => return removed,
+    }
+    let folder = open_folder(parent, name)?;
+    rfs::unlinkat(&folder, JOURNAL, AtFlags::empty()).map_err(|_| Errno::NOTEMPTY)?;
+    rfs::unlinkat(parent, name, AtFlags::REMOVEDIR)
+}
+
+/// Removes folders that hold nothing any more, from the innermost outwards, as far as they are empty.
+/// The bucket stays. Whether any is gone comes out.
+pub(super) fn remove_empty_folders(bucket: BorrowedFd<'_>, path: &str) -> bool {
     let mut path = path;
+    let mut any = false;
     loop {
         let (front, name) = match path.rsplit_once('/') {
             Some((front, name)) => (front, name),
-            None if path.is_empty() => return,
+            None if path.is_empty() => return any,
             None => ("", path),
         };
         let parent = match front {
@@ -104,11 +267,12 @@ pub(super) fn remove_empty_folders(bucket: BorrowedFd<'_>, path: &str) {
             front => super::confine::open(bucket, front, super::confine::Wait::Allowed),
         };
         let removed = parent.and_then(|parent| {
-            rfs::unlinkat(&parent, name, AtFlags::REMOVEDIR)?;
+            remove_empty_folder(parent.as_fd(), name)?;
+            any = true;
             rfs::fsync(&parent)
         });
         if removed.is_err() {
-            return;
+            return any;
         }
         path = front;
     }

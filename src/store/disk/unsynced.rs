@@ -1,8 +1,9 @@
-//! Folders that were made and whose names are not known to be on stable storage yet. An object below one is kept only once the name of each folder above
-//! it is: whoever passes through such a folder syncs the one that it is named in, whoever made it.
+//! Folders with an entry that is not known to be on stable storage: a folder was made in them. An object
+//! is kept only once the name of each folder above it is. So every request that passes through such a
+//! folder syncs it, whichever request made the entry, until one has succeeded.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     fs::File,
     io,
     os::unix::fs::MetadataExt,
@@ -19,41 +20,53 @@ type Identity = (u64, u64);
 #[derive(Debug, Default)]
 pub(super) struct Unsynced {
     count: AtomicUsize,
-    folders: Mutex<HashSet<Identity>>,
+    /// Each with how often something was made in it.
+    folders: Mutex<HashMap<Identity, u64>>,
+}
+
+/// A folder as it was found: what is made in it later is not meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct UnsyncedFolder {
+    identity: Identity,
+    made: u64,
 }
 
 impl Unsynced {
-    /// This one was made just now.
-    pub(super) fn add(&self, folder: &File) -> io::Result<()> {
-        let identity = identity(folder)?;
+    /// A folder is about to be made in this one. Called before: whatever fails then, the name may be there.
+    pub(super) fn add(&self, parent: &File) -> io::Result<()> {
+        let identity = identity(parent)?;
         let mut folders = self.locked();
-        folders.insert(identity);
+        let made = folders.entry(identity).or_default();
+        *made = made.saturating_add(1);
         self.count.store(folders.len(), Ordering::Release);
         Ok(())
     }
 
-    /// Is it one of them? Its identity comes out, for [`synced`](Self::synced).
-    pub(super) fn find(&self, folder: &File) -> io::Result<Option<Identity>> {
+    /// Finds a folder among them, for [`synced`](Self::synced).
+    pub(super) fn find(&self, parent: &File) -> io::Result<Option<UnsyncedFolder>> {
         if self.count.load(Ordering::Acquire) == 0 {
             return Ok(None);
         }
-        let identity = identity(folder)?;
-        Ok(self.locked().contains(&identity).then_some(identity))
+        let identity = identity(parent)?;
+        let made = self.locked().get(&identity).copied();
+        Ok(made.map(|made| UnsyncedFolder { identity, made }))
     }
 
-    /// The names of these are on stable storage.
-    pub(super) fn synced(&self, synced: &[Identity]) {
+    /// What these held when they were found is on stable storage.
+    pub(super) fn synced(&self, synced: &[UnsyncedFolder]) {
         if synced.is_empty() {
             return;
         }
         let mut folders = self.locked();
-        for identity in synced {
-            folders.remove(identity);
+        for folder in synced {
+            if folders.get(&folder.identity) == Some(&folder.made) {
+                folders.remove(&folder.identity);
+            }
         }
         self.count.store(folders.len(), Ordering::Release);
     }
 
-    fn locked(&self) -> MutexGuard<'_, HashSet<Identity>> {
+    fn locked(&self) -> MutexGuard<'_, HashMap<Identity, u64>> {
         self.folders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -83,5 +96,17 @@ mod tests {
         assert_eq!(unsynced.find(&open(&other)).unwrap(), None);
         unsynced.synced(&[found]);
         assert_eq!(unsynced.find(&open(&one)).unwrap(), None);
+    }
+
+    #[test]
+    fn what_is_made_during_a_sync_needs_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || File::open(folder.path()).unwrap();
+        let unsynced = Unsynced::default();
+        unsynced.add(&open()).unwrap();
+        let found = unsynced.find(&open()).unwrap().unwrap();
+        unsynced.add(&open()).unwrap();
+        unsynced.synced(&[found]);
+        assert!(unsynced.find(&open()).unwrap().is_some());
     }
 }

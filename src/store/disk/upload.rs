@@ -5,12 +5,15 @@ use std::{
     fs::File,
     io::{self, Write},
     ops::Range,
-    os::{fd::AsFd, unix::fs::FileExt},
+    os::unix::fs::FileExt,
     sync::Arc,
 };
 
 use bytes::Bytes;
-use rustix::{fs as rfs, io::Errno};
+use rustix::{
+    fs::{self as rfs, Mode},
+    io::Errno,
+};
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -202,7 +205,11 @@ fn write_all(
     let failed = |error| folders.unwritable(bucket, error);
     let mut file = match file {
         Some(file) => file,
-        None => Temporary::create(folders.open_bucket(bucket)?.as_fd()).map_err(failed)?,
+        None => {
+            let opened = folders.open_bucket(bucket)?;
+            // As any program makes a file: the umask says who else may read it.
+            Temporary::create(folders.writable(&opened), Mode::from_raw_mode(0o666)).map_err(failed)?
+        }
     };
     for data in batch {
         file.file.write_all(data).map_err(failed)?;

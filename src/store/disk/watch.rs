@@ -7,6 +7,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     io,
+    os::fd::AsFd,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc},
     thread,
@@ -15,7 +16,12 @@ use std::{
 
 use crate::{clock::Clock, types::Span};
 
-use super::{DiskStore, Folders, Parts, folder::Found, lock::Lock, problem::Problem};
+use super::{
+    DiskStore, Folders, Parts,
+    folder::{Found, WRITTEN},
+    lock::Lock,
+    problem::Problem,
+};
 
 /// For how long a disk may not answer before it counts as stalled: longer than a disk takes to spin up under load, shorter than a client's patience.
 const STALLED_AFTER: Duration = Duration::from_secs(5);
@@ -88,11 +94,16 @@ fn watch(parts: &Weak<Parts>, every: Duration, clock: &Clock) {
                 continue;
             }
             let (tell, held, folder) = (tell.clone(), store.health.held(), folder.clone());
+            let grains = store.now().grains.clone();
             let look = thread::Builder::new()
                 .name("storage look".to_owned())
                 .stack_size(STACK)
                 .spawn(move || {
                     let found = folder.probe(&held);
+                    // It may be on another file system now.
+                    if let Found::Back(kept) = &found {
+                        grains.find(kept.opened.as_fd(), WRITTEN, &Clock::system());
+                    }
                     drop(held);
                     _ = tell.send((folder.path.clone(), found));
                 });

@@ -8,13 +8,14 @@ mod external;
 mod names;
 mod walk;
 
+use std::sync::Arc;
+
 use crate::{
-    clock::Clock,
     store::{ListQuery, Page, StoreError},
     types::{BucketName, CacheCounts},
 };
 
-use super::Folders;
+use super::{Folders, generations::Generations, grain::Grains};
 use cache::Cache;
 
 /// The most bytes that sorted folders take, all together.
@@ -23,22 +24,20 @@ const BUDGET: u64 = 64 * 1024 * 1024;
 /// What listings keep from one page to the next.
 pub(super) struct Listings {
     cache: Cache,
-    clock: Clock,
     budget: u64,
 }
 
 impl Listings {
     /// Keeps no more than the usual budget.
-    pub(super) fn new() -> Self {
-        Self::with_budget(BUDGET)
+    pub(super) fn new(generations: Arc<Generations>, grains: Arc<Grains>) -> Self {
+        Self::with_budget(BUDGET, generations, grains)
     }
 
-    /// Keeps no more than these bytes; a folder whose names take more than a quarter of them is sorted on disk.
-    pub(super) fn with_budget(budget: u64) -> Self {
+    /// Keeps no more than these bytes; a folder whose names take more than a quarter of them is sorted
+    /// on disk.
+    pub(super) fn with_budget(budget: u64, generations: Arc<Generations>, grains: Arc<Grains>) -> Self {
         Self {
-            cache: Cache::new(budget),
-            // Compared with times of the file system, so never a clock that a test has set.
-            clock: Clock::system(),
+            cache: Cache::new(budget, generations, grains),
             budget,
         }
     }

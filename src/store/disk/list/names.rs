@@ -36,7 +36,14 @@ impl Kind {
 }
 
 /// The sorted names of a folder.
-pub(super) enum Names {
+pub(super) struct Names {
+    pub(super) sorted: SortedNames,
+    /// Whether continuation folders were read with the folder: changes in them do not show on it.
+    of_several_folders: bool,
+}
+
+/// Where the sorted names are.
+pub(super) enum SortedNames {
     /// In memory: all bytes in one piece, and where each name ends.
     Memory(Block),
     /// On disk, with an index in memory.
@@ -114,6 +121,7 @@ impl Names {
             runs: Runs::default(),
             budget,
             temporary: &temporary,
+            of_several_folders: false,
         };
         reading.add(folder.as_fd(), "")?;
         reading.finish()
@@ -121,10 +129,15 @@ impl Names {
 
     /// How many bytes of memory they take.
     pub(super) fn weight(&self) -> u64 {
-        match self {
-            Self::Memory(block) => block.weight(),
-            Self::Disk(sorted) => sorted.weight(),
+        match &self.sorted {
+            SortedNames::Memory(block) => block.weight(),
+            SortedNames::Disk(sorted) => sorted.weight(),
         }
+    }
+
+    /// Whether the folder's own state does not tell when they change.
+    pub(super) fn is_of_several_folders(&self) -> bool {
+        self.of_several_folders
     }
 }
 
@@ -133,6 +146,7 @@ struct Reading<'t, T> {
     runs: Runs,
     budget: u64,
     temporary: &'t T,
+    of_several_folders: bool,
 }
 
 impl<T: Fn() -> io::Result<File>> Reading<'_, T> {
@@ -149,6 +163,7 @@ impl<T: Fn() -> io::Result<File>> Reading<'_, T> {
             };
             match kind {
                 FileType::Directory if name.starts_with(CONTINUED) => {
+                    self.of_several_folders = true;
                     let inner = match structure::open_folder(folder, name) {
                         Ok(inner) => inner,
                         Err(Errno::NOENT | Errno::NOTDIR) => continue,
@@ -185,14 +200,23 @@ impl<T: Fn() -> io::Result<File>> Reading<'_, T> {
     }
 
     fn finish(mut self) -> io::Result<Names> {
+        let of_several_folders = self.of_several_folders;
+        self.sorted().map(|sorted| Names {
+            sorted,
+            of_several_folders,
+        })
+    }
+
+    fn sorted(&mut self) -> io::Result<SortedNames> {
         self.block.sort();
         if self.runs.is_empty() {
             self.block.shrink();
-            return Ok(Names::Memory(self.block));
+            return Ok(SortedNames::Memory(std::mem::take(&mut self.block)));
         }
         self.runs.add(&self.block, (self.temporary)()?)?;
-        drop(self.block);
-        Ok(Names::Disk(self.runs.merge((self.temporary)()?)?))
+        self.block = Block::default();
+        let runs = std::mem::take(&mut self.runs);
+        Ok(SortedNames::Disk(runs.merge((self.temporary)()?)?))
     }
 }
 

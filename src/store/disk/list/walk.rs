@@ -11,7 +11,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{self as rfs, AtFlags, FileType},
+    fs::{self as rfs, AtFlags, FileType, Mode},
     io::Errno,
 };
 
@@ -21,13 +21,14 @@ use crate::{
         disk::{
             Folders,
             mapping::{self, OBJECT_OF_FOLDER},
-            structure, temporary,
+            structure,
+            temporary::Temporary,
         },
     },
     types::{BucketName, ObjectKey},
 };
 
-use super::names::{Block, Kind, Names};
+use super::names::{Block, Kind, Names, SortedNames};
 
 /// A walk for one page.
 pub(super) struct Walk<'w> {
@@ -89,9 +90,9 @@ impl<'w> Walk<'w> {
             Ok(names) => names,
             Err(stop) => return ControlFlow::Break(stop),
         };
-        match &*names {
-            Names::Memory(block) => self.block(folder, base, block),
-            Names::Disk(sorted) => {
+        match &names.sorted {
+            SortedNames::Memory(block) => self.block(folder, base, block),
+            SortedNames::Disk(sorted) => {
                 let mut number = sorted.partition_point(|name, kind| self.is_before(base, name, kind));
                 loop {
                     match sorted.block(number) {
@@ -173,6 +174,12 @@ impl<'w> Walk<'w> {
         };
         match self.folders.find_now(self.bucket, &key) {
             Ok(found) => self.add(Listed::Object(key, found.attributes)),
+            // It is there, and one such object must not keep the others from being listed.
+            Err(StoreError::Undescribed { .. }) => match self.folders.undescribed(self.bucket, &key) {
+                Ok(attributes) => self.add(Listed::Object(key, Arc::new(attributes))),
+                Err(StoreError::NoSuchKey) => ControlFlow::Continue(()),
+                Err(error) => ControlFlow::Break(Stop::Failed(error)),
+            },
             // Gone in between, or no object at a second look.
             Err(StoreError::NoSuchKey) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(Stop::Failed(error)),
@@ -230,12 +237,13 @@ impl<'w> Walk<'w> {
         let listings = &self.folders.listings;
         let temporary = || {
             let bucket = self.folders.open_bucket(self.bucket).map_err(io::Error::other)?;
-            let made = temporary::Temporary::create(bucket.as_fd())?;
+            let made = Temporary::create(self.folders.writable(&bucket), Mode::from_raw_mode(0o600))?;
             // Its name goes at once, its bytes with the last descriptor.
             made.file.try_clone()
         };
         let read = || Names::read(folder, listings.budget / 2, temporary);
-        let names = listings.cache.names(folder, || listings.clock.now(), read);
+        let changes = self.folders.changes_in(self.bucket, base);
+        let names = listings.cache.names(folder, &changes, read);
         names.map_err(|error| self.unreadable(base, error))
     }
 

@@ -12,10 +12,7 @@ use crate::{
     types::{BucketName, ObjectAttributes, UploadId},
 };
 
-use super::super::{
-    DiskUpload, Folders, ObjectFile, change_off_thread, look_off_thread,
-    place::{Placing, tags_of},
-};
+use super::super::{DiskUpload, Folders, ObjectFile, change_off_thread, look_off_thread, place::Placing};
 
 /// The most requests that wait while another one completes the same upload.
 const MOST_WAITING: usize = 4;
@@ -158,7 +155,7 @@ async fn may_begin(
             last_look: &last_look,
         };
         let before = placing.holds(&condition)?;
-        last_look.ask(Some(tags_of(before.as_ref()))).map(|_| ())
+        last_look.ask(before.tags()).map(|_| ())
     };
     look_off_thread(folders.clone(), Some(&upload.bucket), work).await
 }

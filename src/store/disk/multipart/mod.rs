@@ -15,16 +15,13 @@ pub(super) use complete::{Completions, complete};
 pub(super) use list::list;
 
 use std::{
-    fs::{self, File, Metadata},
-    io::{self, Read, Write},
-    os::{
-        fd::{AsFd, BorrowedFd},
-        unix::fs::MetadataExt,
-    },
+    fs::{File, Metadata},
+    io::{self, Read},
+    os::{fd::AsFd, unix::fs::MetadataExt},
 };
 
 use rustix::{
-    fs::{self as rfs, AtFlags, Mode, OFlags},
+    fs::{self as rfs, Mode, OFlags},
     io::Errno,
 };
 use serde::{Deserialize, Serialize};
@@ -35,12 +32,19 @@ use crate::{
     types::{BucketName, ChecksumAlgorithm, ChecksumType, ObjectKey, UploadId},
 };
 
-use super::{Folders, confine, metadata::Record, structure, temporary};
+use super::{
+    Folders, confine,
+    record::Record,
+    structure,
+    temporary::{self, TemporaryFolder, UsedName, write_synced},
+};
 
 /// The bucket's own folder of uploads.
 pub(super) const UPLOADS: &str = "~!uploads";
 const DESCRIPTION: &str = "upload.json";
-/// The form of the description. Another one is not understood: the upload is not there.
+/// Begins the name in `~!tmp` of an upload whose object is being put into place.
+pub(super) const COMPLETING: &str = "completing-";
+/// The form of the description. Another one is an error.
 const VERSION: u8 = 1;
 /// Longer than any description: metadata and tags have limits.
 const MAX_DESCRIPTION_BYTES: u64 = 256 * 1024;
@@ -70,7 +74,7 @@ impl Description {
         }
     }
 
-    /// None: it is not one of this version's.
+    /// None: it is damaged.
     fn upload(self, id: UploadId, file: &Metadata) -> Option<MultipartUpload> {
         let checksum = match self.checksum {
             Some((algorithm, kind)) => {
@@ -79,7 +83,6 @@ impl Description {
             None => None,
         };
         let initiated = OffsetDateTime::from_unix_timestamp(file.mtime());
-        (self.version == VERSION).then_some(())?;
         Some(MultipartUpload {
             id,
             initiated: initiated.unwrap_or(OffsetDateTime::UNIX_EPOCH),
@@ -103,49 +106,39 @@ impl Folders {
     ) -> Result<UploadId, StoreError> {
         let opened = self.open_bucket(bucket)?;
         let failed = |error| self.unwritable_at(bucket, UPLOADS, error);
-        let name = temporary::name().map_err(failed)?;
-        self.put_upload(opened.as_fd(), &name, upload, last_look)
-            .map_err(failed)?;
+        let name = self.put_upload(&opened, upload, last_look).map_err(failed)?;
         UploadId::parse(&name).ok_or_else(|| failed(io::ErrorKind::InvalidData.into()))
     }
 
-    fn put_upload(
-        &self,
-        bucket: BorrowedFd<'_>,
-        name: &str,
-        upload: NewMultipart,
-        last_look: &LastLook,
-    ) -> io::Result<()> {
-        let temporary = temporary::folder(bucket)?;
-        rfs::mkdirat(&temporary, name, Mode::from_raw_mode(0o777))?;
-        let folder = structure::open_folder(temporary.as_fd(), name)?;
+    fn put_upload(&self, bucket: &File, upload: NewMultipart, last_look: &LastLook) -> io::Result<String> {
+        let made = TemporaryFolder::create(self.writable(bucket))?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let file = rfs::openat(&folder, DESCRIPTION, flags, Mode::from_raw_mode(0o600))?;
-        let mut file = File::from(file);
-        file.write_all(&serde_json::to_vec(&Description::new(upload))?)?;
-        let uploads = temporary::own_folder(bucket, UPLOADS)?;
+        let file = File::from(rfs::openat(
+            &made.folder,
+            DESCRIPTION,
+            flags,
+            Mode::from_raw_mode(0o600),
+        )?);
+        let description = serde_json::to_vec(&Description::new(upload))?;
+        write_synced(&file, &description, self.durable)?;
+        let uploads = temporary::own_folder(bucket.as_fd(), UPLOADS)?;
         if self.durable {
-            file.sync_all()?;
-            rfs::fsync(&folder)?;
+            rfs::fsync(&made.folder)?;
         }
         super::failpoint("upload described");
-        match last_look.ask(None) {
-            Ok(allowed) => self.show_upload(&temporary, &uploads, name, &allowed),
-            Err(withdrawn) => {
-                _ = rfs::unlinkat(&folder, DESCRIPTION, AtFlags::empty());
-                _ = rfs::unlinkat(&temporary, name, AtFlags::REMOVEDIR);
-                Err(io::Error::other(withdrawn))
-            }
-        }
+        let allowed = last_look.ask(None).map_err(io::Error::other)?;
+        self.show_upload(made, &uploads, &allowed)
     }
 
-    /// Renames a described upload into the folder of uploads.
-    fn show_upload(&self, temporary: &File, uploads: &File, name: &str, _: &StillAllowed) -> io::Result<()> {
-        rfs::renameat(temporary, name, uploads, name)?;
+    /// Renames a described upload into the folder of uploads. Its name comes out.
+    fn show_upload(&self, made: TemporaryFolder, uploads: &File, _: &StillAllowed) -> io::Result<String> {
+        let name = made.name().to_owned();
+        rfs::renameat(&made.parent, &name, uploads, &name)?;
+        made.placed();
         if self.durable {
             rfs::fsync(uploads)?;
         }
-        Ok(())
+        Ok(name)
     }
 
     /// Finds an upload by all of its name.
@@ -175,7 +168,7 @@ impl Folders {
     }
 
     /// Every upload of a bucket, in no order.
-    fn multiparts(&self, bucket: &BucketName) -> Result<Vec<MultipartUpload>, StoreError> {
+    pub(super) fn multiparts(&self, bucket: &BucketName) -> Result<Vec<MultipartUpload>, StoreError> {
         let Some(uploads) = self.open_uploads(bucket)? else {
             return Ok(Vec::new());
         };
@@ -212,6 +205,8 @@ impl Folders {
             Ok(upload) => Ok(upload),
             Err(error) => match error.kind() {
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(None),
+                // One of another version: it must not keep the others from being listed.
+                io::ErrorKind::InvalidData => Ok(None),
                 _ => Err(self.unreadable(bucket, UPLOADS, error)),
             },
         }
@@ -229,54 +224,152 @@ impl Folders {
     ) -> Result<(), StoreError> {
         let bucket = self.open_bucket(&upload.bucket)?;
         let ended = {
-            let _guard = self.lock(&upload.bucket, &upload.key);
+            let _lock = self.lock(&upload.bucket, &upload.key);
             self.open_upload(upload)?;
-            self.end_upload(bucket.as_fd(), upload, &last_look.ask(None)?)?
+            self.end_upload(&bucket, upload, &last_look.ask(None)?)?
         };
-        self.remove_ended(upload, &ended);
+        ended.remove();
         Ok(())
     }
 
-    /// Takes an upload away, in one rename: from here on it is not there. Its new name among the temporary files comes out.
+    /// Takes an upload away, in one rename: from here on it is not there.
     pub(super) fn end_upload(
         &self,
-        bucket: BorrowedFd<'_>,
+        bucket: &File,
         upload: &UploadName,
         _: &StillAllowed,
-    ) -> Result<String, StoreError> {
-        let ended = || -> io::Result<String> {
-            let (temporary, name) = (temporary::folder(bucket)?, temporary::name()?);
-            let uploads = temporary::own_folder(bucket, UPLOADS)?;
-            rfs::renameat(&uploads, upload.id.as_str(), &temporary, &name)?;
-            super::failpoint("upload ended");
-            if self.durable {
-                rfs::fsync(&uploads)?;
-            }
-            Ok(name)
-        };
-        ended().map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => StoreError::NoSuchUpload(upload.id.clone()),
-            _ => self.unwritable_at(&upload.bucket, UPLOADS, error),
+    ) -> Result<EndedUpload, StoreError> {
+        let failed = |error| self.ending_failed(upload, error);
+        let name = UsedName::random(&self.in_flight).map_err(failed)?;
+        let (ended, uploads) = self.rename_away(bucket, upload, name).map_err(failed)?;
+        super::failpoint("upload ended");
+        if self.durable {
+            rfs::fsync(&uploads).map_err(|error| failed(error.into()))?;
+        }
+        Ok(ended)
+    }
+
+    /// Takes an upload away until the object is in place that it becomes. Dropped before, it is put back.
+    pub(super) fn begin_ending<'f>(
+        &'f self,
+        bucket: &File,
+        upload: &'f UploadName,
+        _: &StillAllowed,
+    ) -> Result<Ending<'f>, StoreError> {
+        let name = UsedName::new(&self.in_flight, completing(&upload.id));
+        let renamed = self.rename_away(bucket, upload, name);
+        let (ended, uploads) = renamed.map_err(|error| self.ending_failed(upload, error))?;
+        Ok(Ending {
+            folders: self,
+            upload,
+            uploads,
+            ended: Some(ended),
+            is_placed: false,
         })
     }
 
-    /// Removes what [`end_upload`](Self::end_upload) took away. What is left of it in spite of an error goes at the next start.
-    pub(super) fn remove_ended(&self, upload: &UploadName, name: &str) {
-        let path = format!("{}/{name}", temporary::FOLDER);
-        let path = self.path_of(&upload.bucket, &path);
-        if let Err(error) = fs::remove_dir_all(&path) {
-            tracing::warn!(path = %path.display(), %error, "cannot remove the parts of an upload that has ended");
+    fn rename_away(
+        &self,
+        bucket: &File,
+        upload: &UploadName,
+        name: UsedName,
+    ) -> io::Result<(EndedUpload, File)> {
+        let folder = temporary::own_folder(bucket.as_fd(), temporary::FOLDER)?;
+        let uploads = temporary::own_folder(bucket.as_fd(), UPLOADS)?;
+        rfs::renameat(&uploads, upload.id.as_str(), &folder, name.as_str())?;
+        Ok((EndedUpload { folder, name }, uploads))
+    }
+
+    fn ending_failed(&self, upload: &UploadName, error: io::Error) -> StoreError {
+        match error.kind() {
+            io::ErrorKind::NotFound => StoreError::NoSuchUpload(upload.id.clone()),
+            _ => self.unwritable_at(&upload.bucket, UPLOADS, error),
+        }
+    }
+}
+
+/// The name in `~!tmp` of an upload whose object is being put into place. A killed process may have left
+/// it before or after that; `housekeeping` looks at the object.
+pub(super) fn completing(upload: &UploadId) -> String {
+    format!("{COMPLETING}{upload}")
+}
+
+/// An upload that is no more. What is left of its parts in spite of an error goes with the next
+/// housekeeping.
+pub(super) struct EndedUpload {
+    folder: File,
+    name: UsedName,
+}
+
+impl EndedUpload {
+    /// Removes its parts.
+    pub(super) fn remove(self) {
+        if let Err(error) = structure::remove_tree(self.folder.as_fd(), self.name.as_str()) {
+            tracing::warn!(name = self.name.as_str(), %error, "cannot remove the parts of an upload that has ended");
+        }
+    }
+}
+
+/// An upload that ends with the appearance of its object.
+pub(super) struct Ending<'f> {
+    folders: &'f Folders,
+    upload: &'f UploadName,
+    uploads: File,
+    ended: Option<EndedUpload>,
+    is_placed: bool,
+}
+
+impl Ending<'_> {
+    /// The object is in place: the upload does not come back.
+    pub(super) fn object_is_placed(mut self) -> Self {
+        self.is_placed = true;
+        self
+    }
+
+    /// Ends the upload for good, once the object's name is on stable storage.
+    pub(super) fn end(mut self) -> Result<Option<EndedUpload>, StoreError> {
+        if self.folders.durable {
+            let failed = |error: Errno| self.folders.ending_failed(self.upload, error.into());
+            rfs::fsync(&self.uploads).map_err(failed)?;
+        }
+        Ok(self.ended.take())
+    }
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        if self.is_placed {
+            return;
+        }
+        if let Some(ended) = self.ended.take() {
+            let (name, id) = (ended.name.as_str(), self.upload.id.as_str());
+            if let Err(error) = rfs::renameat(&ended.folder, name, &self.uploads, id) {
+                tracing::error!(upload_id = id, %error, "cannot put back an upload whose completion failed: the next housekeeping does");
+            }
         }
     }
 }
 
 /// What an upload's folder says of it.
-fn describe(folder: &File, id: UploadId) -> io::Result<Option<MultipartUpload>> {
+pub(super) fn describe(folder: &File, id: UploadId) -> io::Result<Option<MultipartUpload>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = File::from(rfs::openat(folder, DESCRIPTION, flags, Mode::empty())?);
     let metadata = file.metadata()?;
     let mut text = Vec::new();
     file.take(MAX_DESCRIPTION_BYTES).read_to_end(&mut text)?;
+    #[derive(Deserialize)]
+    struct AnyVersion {
+        version: u8,
+    }
+    match serde_json::from_slice::<AnyVersion>(&text) {
+        Ok(AnyVersion { version: VERSION }) => {}
+        Ok(AnyVersion { version }) => {
+            let unknown =
+                format!("the upload has version {version}, which this version of postern does not know");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, unknown));
+        }
+        Err(_) => return Ok(None),
+    }
     let description: Option<Description> = serde_json::from_slice(&text).ok();
     Ok(description.and_then(|description| description.upload(id, &metadata)))
 }

@@ -71,16 +71,24 @@ impl Folders {
     ) -> Result<(), Errno> {
         let group = self.group(upload, number)?;
         let before = files(group.as_fd())?;
-        rfs::renameat(&file.folder, &file.name, &group, name)?;
+        rfs::renameat(&file.folder, file.name(), &group, name)?;
         super::super::failpoint("part placed");
         file.placed();
+        let sync = || match self.durable {
+            true => rfs::fsync(&group),
+            false => Ok(()),
+        };
+        sync()?;
+        // The new one is on stable storage.
+        let mut is_any_old = false;
         for old in before {
             if old.stored.part.number == number && old.name != name {
                 _ = rfs::unlinkat(&group, &old.name, AtFlags::empty());
+                is_any_old = true;
             }
         }
-        match self.durable {
-            true => rfs::fsync(&group),
+        match is_any_old {
+            true => sync(),
             false => Ok(()),
         }
     }
@@ -152,7 +160,7 @@ impl Folders {
     ) -> Result<Option<Temporary>, StoreError> {
         let bucket = self.open_bucket(&upload.bucket)?;
         self.with_part(upload, part, |group, name| {
-            Temporary::linked(bucket.as_fd(), group, name)
+            Temporary::linked(self.writable(&bucket), group, name)
         })
     }
 

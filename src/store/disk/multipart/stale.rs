@@ -1,7 +1,7 @@
 //! Uploads that nobody ends. Clients forget them, and each keeps its parts: those to which nothing has come for a while are aborted.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpu-abort-incomplete-mpu-lifecycle-config.html>
 
-use std::{fs, os::fd::AsFd, path::Path, time::SystemTime};
+use std::{fs, path::Path, time::SystemTime};
 
 use crate::{
     store::{StillAllowed, StoreError, UploadName},
@@ -46,9 +46,9 @@ impl Folders {
                 if last_change(&path).is_none_or(|last| last >= since) {
                     continue;
                 }
-                self.end_upload(opened.as_fd(), &upload, &StillAllowed::housekeeping())?
+                self.end_upload(&opened, &upload, &StillAllowed::housekeeping())?
             };
-            self.remove_ended(&upload, &ended);
+            ended.remove();
             aborted = aborted.saturating_add(1);
         }
         Ok(aborted)

@@ -36,9 +36,12 @@ fn spilled() -> Properties {
 }
 
 fn write(store: &DiskStore, key: &str, content: &[u8], properties: Properties) {
+    run(stored(store, key, content, properties, WriteCondition::Always)).unwrap();
+}
+
+fn run<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let done = stored(store, key, content, properties, WriteCondition::Always);
-    runtime.block_on(done).unwrap();
+    runtime.block_on(work)
 }
 
 /// Not a test by itself: without a root it does nothing.
@@ -55,6 +58,18 @@ fn the_child_that_is_killed() {
         "folder without exchange" => {
             store.now().exchange.store(false, Ordering::Relaxed);
             write(&store, "old/below", b"new", Properties::default());
+        }
+        "deleted" => {
+            let key = ObjectKey::parse("x/y/deleted").unwrap();
+            let bucket = BucketName::parse("abc").unwrap();
+            let done = store.delete(&bucket, &key, WriteCondition::Always, LastLook::none());
+            run(done).unwrap();
+        }
+        "tagged" => {
+            let key = ObjectKey::parse("other").unwrap();
+            let bucket = BucketName::parse("abc").unwrap();
+            let done = store.replace_tags(&bucket, &key, spilled().tags, LastLook::none());
+            run(done).unwrap();
         }
         "part" | "completed" | "one part" | "aborted" => super::multipart::scenario(&store),
         other => panic!("{other}"),
@@ -95,6 +110,10 @@ fn a_process_killed_at_any_point_leaves_the_old_object_or_the_new_and_no_litter(
         "exchanged",
         "journalled",
         "unlinked",
+        "folder placed",
+        "placed",
+        "tags written",
+        "unlinked object",
         "never",
     ];
     let mut reached = std::collections::BTreeSet::new();
@@ -105,6 +124,8 @@ fn a_process_killed_at_any_point_leaves_the_old_object_or_the_new_and_no_litter(
         "large",
         "folder",
         "folder without exchange",
+        "deleted",
+        "tagged",
     ] {
         for point in points {
             let folder = tempfile::tempdir().unwrap();
@@ -113,6 +134,7 @@ fn a_process_killed_at_any_point_leaves_the_old_object_or_the_new_and_no_litter(
             let store = reopened(&settings(&root));
             write(&store, "old", b"older", Properties::default());
             write(&store, "other", b"other", spilled());
+            write(&store, "x/y/deleted", b"gone", spilled());
             drop(store);
             let was_killed = killed(&root, scenario, point);
             if was_killed {
@@ -140,21 +162,37 @@ fn a_process_killed_at_any_point_leaves_the_old_object_or_the_new_and_no_litter(
                 "{case}: the old object or the new, whole"
             );
             assert!(new.is_none() || new == Some(tagged(b"new")), "{case}");
-            if !was_killed {
+            let writes = !["deleted", "tagged"].contains(&scenario);
+            if !was_killed && writes {
                 let wanted = replaced.unwrap_or(tagged(b"new"));
-                assert_eq!(new.or(old), Some(wanted), "{case}");
+                assert_eq!(new.clone().or(old.clone()), Some(wanted), "{case}");
             }
-            // The record of `other` is spilled, and that of `old` where it was written so.
-            let own = sweep::own_names(&root.join("abc"));
-            let expected =
-                1 + usize::from(scenario == "spilled" && content(&store, "old") != Some(tagged(b"older")));
-            assert_eq!(own.len(), expected, "{case}: {own:?}");
+            let deleted = content(&store, "x/y/deleted");
             assert!(
-                own.iter().all(|name| name.starts_with("~!metadata/")),
+                deleted == Some(tagged(b"gone")) || (scenario == "deleted" && deleted.is_none()),
+                "{case}"
+            );
+            keep_house(&store);
+            // Each object with a spilled record has one, and nothing else is left.
+            let own = own_names(&root.join("abc"));
+            let replaced = scenario == "spilled" && old != Some(tagged(b"older"));
+            let expected = 1 + usize::from(replaced) + usize::from(deleted.is_some());
+            let is_plain = |name: &String| name.starts_with("~!metadata/");
+            assert!(
+                own.len() == expected && own.iter().all(is_plain),
                 "{case}: {own:?}"
             );
+            assert_eq!(root.join("abc/x").exists(), deleted.is_some(), "{case}");
+            let folder = root.join("abc/fresh");
+            assert_eq!(folder.exists(), scenario == "new" && new.is_some(), "{case}");
+            assert_eq!(keep_house(&store), Removed::default(), "{case}");
         }
     }
-    let all: std::collections::BTreeSet<_> = points.into_iter().filter(|point| *point != "never").collect();
+    let mut all: std::collections::BTreeSet<_> =
+        points.into_iter().filter(|point| *point != "never").collect();
+    if !reached.contains("exchanged") {
+        // A file system that cannot exchange.
+        all.remove("exchanged");
+    }
     assert_eq!(reached, all, "every point was reached in some scenario");
 }

@@ -35,7 +35,7 @@ async fn the_child_on_the_small_disk() {
         assert!(matches!(full, Err(StoreError::Full { .. })), "{full:?}");
     }
     // The temporary file of an upload that failed goes on another thread.
-    while !sweep::own_names(&root.join("abc")).is_empty() {
+    while !own_names(&root.join("abc")).is_empty() {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
     assert_eq!(fs::read(root.join("abc/old")).unwrap().len(), 1000);

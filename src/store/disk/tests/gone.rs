@@ -217,8 +217,8 @@ async fn a_spilled_record_outlives_a_sweep_while_its_object_is_there() {
     stored(store, "a", b"a", properties, WriteCondition::Always)
         .await
         .unwrap();
-    let own = || sweep::own_names(&folder.path().join("data/abc"));
+    let own = || own_names(&folder.path().join("data/abc"));
     assert_eq!(own().len(), 1);
-    store.now().sweep();
+    store.now().recover();
     assert_eq!(own().len(), 1);
 }

@@ -119,17 +119,54 @@ async fn changes_in_quick_succession_are_all_seen() {
 }
 
 #[tokio::test]
-async fn a_record_in_a_file_of_its_own_is_read_each_time() {
+async fn spilled_record_is_kept_until_its_object_changes() {
     let sample = sample(&[]);
     let long = |number| Properties {
         user_metadata: [("long".to_owned(), "x".repeat(4000))].into(),
         ..tagged(number)
     };
     put_tagged(&sample.store, "a", long(1)).await;
-    std::thread::sleep(Duration::from_millis(200));
-    let first = attributes(&sample.store, "a").await;
-    let second = attributes(&sample.store, "a").await;
-    assert!(first == second && !Arc::ptr_eq(&first, &second));
+    assert_eq!(kept(&sample.store, "a").await.properties, long(1));
+    put_tagged(&sample.store, "a", long(2)).await;
+    assert_eq!(attributes(&sample.store, "a").await.properties, long(2));
+    let tags = tagged(3).tags;
+    sample
+        .store
+        .replace_tags(&bucket(), &key("a"), tags, LastLook::none())
+        .await
+        .unwrap();
+    assert_eq!(attributes(&sample.store, "a").await.properties, long(3));
+}
+
+#[test]
+fn own_change_is_seen_whatever_the_times_of_the_file_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    fs::write(&path, "x").unwrap();
+    let metadata = fs::metadata(&path).unwrap();
+    let later = Clock::fixed(Clock::system().now() + Duration::from_secs(3600));
+    let generations = Arc::<generations::Generations>::default();
+    let known = super::super::known::Known::new(later, generations.clone(), Arc::default());
+    let looks = std::cell::Cell::new(0);
+    let look = || {
+        looks.set(looks.get() + 1);
+        Ok(looked(&metadata))
+    };
+    for expected in [1, 1] {
+        let generation = generations.now(&"a");
+        known
+            .attributes(&metadata, (&key("a"), generation), look)
+            .unwrap();
+        assert_eq!(looks.get(), expected);
+    }
+    // The same file, the same times: only this process knows that it has changed.
+    let before = generations.now(&"a");
+    generations.changed(&"a");
+    known.attributes(&metadata, (&key("a"), before), look).unwrap();
+    known
+        .attributes(&metadata, (&key("a"), generations.now(&"a")), look)
+        .unwrap();
+    assert_eq!(looks.get(), 2, "what is kept of before does not count");
 }
 
 #[test]
@@ -137,7 +174,8 @@ fn where_a_change_does_not_show_nothing_is_kept_any_more() {
     let folder = tempfile::tempdir().unwrap();
     let file = File::create_new(folder.path().join("a")).unwrap();
     let later = Clock::system().now() + Duration::from_secs(3600);
-    let known = super::super::known::Known::new(Clock::fixed(later));
+    let generations = Arc::<generations::Generations>::default();
+    let known = super::super::known::Known::new(Clock::fixed(later), generations.clone(), Arc::default());
     let looks = |times: usize| {
         let metadata = file.metadata().unwrap();
         let looks = std::cell::Cell::new(0);
@@ -146,7 +184,10 @@ fn where_a_change_does_not_show_nothing_is_kept_any_more() {
                 looks.set(looks.get() + 1);
                 Ok(looked(&metadata))
             };
-            known.attributes(&metadata, &key("a"), look).unwrap();
+            let generation = generations.now(&"a");
+            known
+                .attributes(&metadata, (&key("a"), generation), look)
+                .unwrap();
         }
         looks.get()
     };
@@ -164,6 +205,8 @@ fn where_a_change_does_not_show_nothing_is_kept_any_more() {
 fn looked(metadata: &fs::Metadata) -> super::super::known::Looked {
     super::super::known::Looked {
         attributes: attributes::written(metadata, ETag::new("e".to_owned()), Properties::default()),
+        spilled: None,
+        has_record: true,
         shows: true,
     }
 }
@@ -171,8 +214,9 @@ fn looked(metadata: &fs::Metadata) -> super::super::known::Looked {
 #[test]
 fn however_much_is_looked_at_no_more_than_the_budget_is_kept() {
     let folder = tempfile::tempdir().unwrap();
-    let known =
-        super::super::known::Known::new(Clock::fixed(Clock::system().now() + Duration::from_secs(3600)));
+    let later = Clock::fixed(Clock::system().now() + Duration::from_secs(3600));
+    let generations = Arc::<generations::Generations>::default();
+    let known = super::super::known::Known::new(later, generations.clone(), Arc::default());
     let name = "k".repeat(900);
     let mut most = 0;
     for number in 0..4_000 {
@@ -180,9 +224,11 @@ fn however_much_is_looked_at_no_more_than_the_budget_is_kept() {
         fs::write(&file, "x").unwrap();
         let metadata = fs::metadata(&file).unwrap();
         known
-            .attributes(&metadata, &key(&format!("{name}{number}")), || {
-                Ok(looked(&metadata))
-            })
+            .attributes(
+                &metadata,
+                (&key(&format!("{name}{number}")), generations.now(&number)),
+                || Ok(looked(&metadata)),
+            )
             .unwrap();
         most = most.max(known.weight());
     }

@@ -56,7 +56,7 @@ fn store_of(keys: &BTreeSet<String>, budget: Option<u64>) -> (tempfile::TempDir,
     let parts = Arc::into_inner(store.0).unwrap();
     let mut folders = Arc::into_inner(parts.folders.into_inner()).unwrap();
     if let Some(budget) = budget {
-        folders.listings = Listings::with_budget(budget);
+        folders.listings = Listings::with_budget(budget, Arc::default(), Arc::default());
     }
     (folder, folders)
 }
@@ -199,7 +199,7 @@ fn a_folder_beyond_the_budget_is_sorted_on_disk_and_leaves_nothing_there() {
     ] {
         assert_eq!(list(&folders, &query), model(&keys, &query), "{query:?}");
     }
-    assert_eq!(sweep::own_names(&folder.path().join("abc")), Vec::<String>::new());
+    assert_eq!(own_names(&folder.path().join("abc")), Vec::<String>::new());
 }
 
 fn key() -> impl Strategy<Value = String> {

@@ -156,7 +156,7 @@ proptest! {
             let parsed = ObjectKey::parse(key).unwrap();
             runtime.block_on(store.delete(&bucket, &parsed, WriteCondition::Always, LastLook::none())).unwrap();
         }
-        prop_assert_eq!(sweep::own_names(&folder.path().join("abc")), Vec::<String>::new());
+        prop_assert_eq!(own_names(&folder.path().join("abc")), Vec::<String>::new());
         // With the last object the folders are gone too, so that the bucket can be.
         runtime.block_on(store.delete_bucket(&bucket, LastLook::none())).unwrap();
     }

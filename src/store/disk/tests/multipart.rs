@@ -11,7 +11,7 @@ use crate::{
         FoundUpload, LastLook, MultipartStore, NewMultipart, Part, PartsQuery, StoredPart, UploadName,
         UploadsQuery,
     },
-    types::{CameBy, PartNumber, Parts},
+    types::{CameBy, PartNumber, Parts, Tag},
 };
 
 fn bucket() -> BucketName {
@@ -62,11 +62,28 @@ async fn part(
 }
 
 async fn complete(store: &DiskStore, upload: &UploadName) -> Result<ObjectAttributes, StoreError> {
+    complete_if(store, upload, WriteCondition::Always).await
+}
+
+async fn complete_if(
+    store: &DiskStore,
+    upload: &UploadName,
+    condition: WriteCondition,
+) -> Result<ObjectAttributes, StoreError> {
+    let parts = store.parts(upload, PartsQuery::ALL).await?;
+    let sizes: Vec<_> = parts.iter().map(|part| part.size).collect();
+    let of_upload = Parts::new(sizes, Vec::new()).of_upload(CameBy {
+        upload_id: upload.id.clone(),
+        initiator: Some("alice".to_owned()),
+    });
     let completion = Completion {
-        parts: store.parts(upload, PartsQuery::ALL).await?,
+        parts,
         etag: ETag::new("parts".to_owned()),
-        properties: Properties::default(),
-        condition: WriteCondition::Always,
+        properties: Properties {
+            parts: Some(of_upload),
+            ..Properties::default()
+        },
+        condition,
         last_look: LastLook::none(),
     };
     store.complete_multipart(upload, completion).await
@@ -116,7 +133,9 @@ fn a_process_killed_at_any_point_leaves_the_upload_or_the_object_and_every_part_
             "part placed",
             "described",
             "synced",
+            "upload ending",
             "renamed",
+            "placed",
             "upload ended",
             "never",
         ] {
@@ -167,11 +186,63 @@ fn a_process_killed_at_any_point_leaves_the_upload_or_the_object_and_every_part_
                     "{case}: nothing is lost"
                 );
             }
-            let own = sweep::own_names(&root.join("abc"));
-            assert!(own.is_empty(), "{case}: {own:?}");
+            if object.is_some() {
+                assert!(left.is_none(), "{case}: a completion takes effect once");
+            }
+            keep_house(&store);
+            // On a file system without attributes each object has a record of its own.
+            let own = own_names(&root.join("abc"));
+            assert!(
+                own.iter().all(|name| name.starts_with("~!metadata/key-")),
+                "{case}: {own:?}"
+            );
         }
     }
-    assert_eq!(reached.len(), 5, "{reached:?}");
+    assert_eq!(reached.len(), 7, "{reached:?}");
+}
+
+#[test]
+fn refused_completion_changes_nothing_of_the_object() {
+    let Sample { folder, store } = &sample(&[]);
+    let path = folder.path().join("data/abc");
+    let upload = block_on(async {
+        let upload = begin(store).await;
+        part(store, &upload, 1, b"one ").await.unwrap();
+        upload
+    });
+    // As a process that was killed between the two steps of a completion leaves it: the part and the
+    // object are one file, and the object has tags by now.
+    let group = path.join(format!("~!uploads/{}/00", upload.id));
+    let file = fs::read_dir(group).unwrap().next().unwrap().unwrap().path();
+    fs::create_dir_all(path.join("films")).unwrap();
+    fs::hard_link(file, path.join("films/a")).unwrap();
+    let tags = vec![Tag {
+        key: "secret".to_owned(),
+        value: "yes".to_owned(),
+    }];
+    block_on(store.replace_tags(&bucket(), &key(), tags.clone(), LastLook::none())).unwrap();
+    let refused = block_on(complete_if(store, &upload, WriteCondition::Absent));
+    assert!(matches!(refused, Err(StoreError::ConditionFailed)), "{refused:?}");
+    let object = block_on(store.open(&bucket(), &key())).unwrap();
+    assert_eq!(object.attributes.properties.tags, tags);
+}
+
+#[test]
+fn upload_of_another_version_is_an_error_and_hides_no_other() {
+    let Sample { store, .. } = &sample(&[]);
+    let (one, other) = block_on(async { (begin(store).await, begin(store).await) });
+    let description = format!("~!uploads/{}/upload.json", one.id);
+    let path = store.now().path_of(&bucket(), &description);
+    fs::write(path, r#"{"version":2,"of":"another form"}"#).unwrap();
+    let found = block_on(store.multipart(&one));
+    assert!(matches!(found, Err(StoreError::Unreadable { .. })), "{found:?}");
+    let query = UploadsQuery {
+        limit: 10,
+        ..UploadsQuery::default()
+    };
+    let listed = block_on(store.list_multiparts(&bucket(), query)).unwrap();
+    assert_eq!(listed.entries.len(), 1);
+    block_on(store.multipart(&other)).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -197,7 +268,7 @@ async fn one_of_two_completions_wins_and_an_abort_beside_it_ends_in_one_of_two_w
             Err(_) => assert_eq!(object.unwrap(), "one two"),
         }
         // What lost removes its file beside everything else.
-        let own = || sweep::own_names(&store.now().path_of(&bucket(), ""));
+        let own = || own_names(&store.now().path_of(&bucket(), ""));
         for _ in 0..2_000 {
             if own().is_empty() {
                 break;
@@ -266,7 +337,7 @@ async fn only_uploads_to_which_nothing_came_for_long_are_aborted() {
         part(store, &old, 1, b"late").await,
         Err(StoreError::NoSuchUpload(_))
     ));
-    assert!(sweep::own_names(&store.now().path_of(&bucket(), "")).is_empty());
+    assert!(own_names(&store.now().path_of(&bucket(), "")).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -307,7 +378,7 @@ async fn ten_thousand_parts_make_an_object_that_knows_each_of_them() {
     assert_eq!(stored.size, sizes.iter().sum::<u64>());
     let found = store.open(&bucket(), &key()).await.unwrap();
     assert_eq!(found.attributes.properties.parts, Some(kept));
-    let own = sweep::own_names(&root.join("abc"));
+    let own = own_names(&root.join("abc"));
     assert!(own.len() == 1 && own[0].starts_with("~!metadata/"), "{own:?}");
 }
 

@@ -164,7 +164,7 @@ async fn an_object_is_never_missing_while_a_folder_of_its_name_comes_and_goes() 
     }
     stop.store(true, Ordering::Relaxed);
     reader.await.unwrap();
-    assert_eq!(sweep::own_names(&folder.path().join("abc")), Vec::<String>::new());
+    assert_eq!(own_names(&folder.path().join("abc")), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

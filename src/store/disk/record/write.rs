@@ -1,0 +1,224 @@
+//! Writing records: of files that are not visible yet, and of objects whose tags change.
+
+use std::{
+    fs::{File, Metadata},
+    io,
+    os::fd::{AsFd, BorrowedFd},
+};
+
+use rustix::{
+    fs::{self as rfs, AtFlags, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, XattrFlags},
+    io::Errno,
+};
+
+use crate::{
+    store::disk::temporary::{self, Temporary, UsedName, WritableBucket, write_synced},
+    types::ObjectKey,
+};
+
+use super::{ATTRIBUTE, MAX_ATTRIBUTE_BYTES, Record, RecordName, SPILLED, content::modified};
+
+/// How many names are tried for a record on a file system without attributes. Each one taken is that
+/// of another upload of the same key in the same tick of the file system's clock.
+const MOST_NAMES: usize = 100;
+/// By how much a file's time moves for the next name: the coarsest grain.
+const NEXT_TIME: i64 = 2;
+
+/// A spilled record that was written. Dropped before it is kept, it is gone.
+#[derive(Debug)]
+pub(in crate::store::disk) struct SpilledRecord {
+    folder: File,
+    name: RecordName,
+    kept: bool,
+    /// No housekeeping takes it for left over meanwhile.
+    _in_use: UsedName,
+}
+
+impl SpilledRecord {
+    /// An object's file names it from here on.
+    pub(in crate::store::disk) fn keep(mut self) {
+        self.kept = true;
+    }
+}
+
+impl Drop for SpilledRecord {
+    fn drop(&mut self) {
+        if !self.kept {
+            _ = rfs::unlinkat(&self.folder, self.name.as_str(), AtFlags::empty());
+        }
+    }
+}
+
+impl Record {
+    /// Puts the record beside the data of a file that is not visible yet. A spilled record is on stable
+    /// storage afterwards, the attribute is once the file is. The file's state afterwards comes out: its
+    /// time may have moved.
+    pub(in crate::store::disk) fn describe(
+        self,
+        bucket: WritableBucket<'_>,
+        file: &File,
+        key: &ObjectKey,
+    ) -> io::Result<(Metadata, Option<SpilledRecord>)> {
+        let spilled = match self.set_attribute(file)? {
+            Set::Attribute => None,
+            Set::TooLong => self.spill(bucket, file, key)?,
+            Set::Unsupported => Some(self.spill_by_key(bucket, file, key)?),
+        };
+        Ok((file.metadata()?, spilled))
+    }
+
+    /// Replaces the record of an object. `before` is its spilled record, if it has one. Whether that is
+    /// of no use any more comes out.
+    pub(in crate::store::disk) fn replace(
+        self,
+        bucket: WritableBucket<'_>,
+        file: &File,
+        key: &ObjectKey,
+        before: Option<&RecordName>,
+    ) -> io::Result<bool> {
+        match self.set_attribute(file)? {
+            Set::Attribute => {}
+            Set::TooLong => {
+                if let Some(written) = self.spill(bucket, file, key)? {
+                    written.keep();
+                }
+            }
+            Set::Unsupported => {
+                let name = RecordName::of_key(key, &file.metadata()?);
+                self.write_file(bucket, key, &name)?.keep();
+                return Ok(before.is_some_and(|before| *before != name));
+            }
+        }
+        Ok(before.is_some())
+    }
+
+    fn set_attribute(&self, file: &File) -> io::Result<Set> {
+        let text = serde_json::to_vec(self)?;
+        if text.len() > MAX_ATTRIBUTE_BYTES {
+            return Ok(Set::TooLong);
+        }
+        match rfs::fsetxattr(file, ATTRIBUTE, &text, XattrFlags::empty()) {
+            Ok(()) => Ok(Set::Attribute),
+            // Too many attributes of others on this file.
+            Err(Errno::NOSPC | Errno::TOOBIG | Errno::RANGE) => Ok(Set::TooLong),
+            Err(Errno::OPNOTSUPP | Errno::PERM) => Ok(Set::Unsupported),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Writes the record under a fresh name, and then that name into the file's attribute.
+    fn spill(
+        self,
+        bucket: WritableBucket<'_>,
+        file: &File,
+        key: &ObjectKey,
+    ) -> io::Result<Option<SpilledRecord>> {
+        let name = RecordName::random()?;
+        let written = self.clone().write_file(bucket, key, &name)?;
+        match mark_as_spilled(file, &name) {
+            Ok(()) => Ok(Some(written)),
+            Err(Errno::OPNOTSUPP | Errno::PERM) => self.spill_by_key(bucket, file, key).map(Some),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Writes the record under a name that the file's key, size and time make. That of another file must
+    /// not be written over: it may be the visible one. So the time moves until the name is free.
+    fn spill_by_key(
+        self,
+        bucket: WritableBucket<'_>,
+        file: &File,
+        key: &ObjectKey,
+    ) -> io::Result<SpilledRecord> {
+        let folder = temporary::own_folder(bucket.folder, SPILLED)?;
+        for _ in 0..MOST_NAMES {
+            let metadata = file.metadata()?;
+            let name = RecordName::of_key(key, &metadata);
+            let in_use = UsedName::new(bucket.in_flight, name.as_str().to_owned());
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+            match rfs::openat(&folder, name.as_str(), flags, Mode::from_raw_mode(0o600)) {
+                Ok(record) => {
+                    let written = SpilledRecord {
+                        folder: folder.try_clone()?,
+                        name,
+                        kept: false,
+                        _in_use: in_use,
+                    };
+                    let text = serde_json::to_vec(&self.clone().at(&metadata).of_key(key))?;
+                    write_synced(&File::from(record), &text, bucket.durable)?;
+                    sync_folder(&folder, bucket.durable)?;
+                    return Ok(written);
+                }
+                Err(Errno::EXIST) => move_time(file.as_fd(), &metadata)?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
+
+    /// Writes the record into a file of this name, which it replaces.
+    fn write_file(
+        self,
+        bucket: WritableBucket<'_>,
+        key: &ObjectKey,
+        name: &RecordName,
+    ) -> io::Result<SpilledRecord> {
+        let folder = temporary::own_folder(bucket.folder, SPILLED)?;
+        let in_use = UsedName::new(bucket.in_flight, name.as_str().to_owned());
+        let beside = Temporary::create(bucket, Mode::from_raw_mode(0o600))?;
+        write_synced(
+            &beside.file,
+            &serde_json::to_vec(&self.of_key(key))?,
+            bucket.durable,
+        )?;
+        rfs::renameat(&beside.folder, beside.name(), &folder, name.as_str())?;
+        beside.placed();
+        let written = SpilledRecord {
+            folder: folder.try_clone()?,
+            name: name.clone(),
+            kept: false,
+            _in_use: in_use,
+        };
+        sync_folder(&folder, bucket.durable)?;
+        Ok(written)
+    }
+}
+
+/// What became of an attempt to keep a record in the attribute.
+enum Set {
+    /// It is there.
+    Attribute,
+    /// It does not fit.
+    TooLong,
+    /// The file system has no attributes.
+    Unsupported,
+}
+
+/// Writes the name of a spilled record into a file's attribute.
+pub(in crate::store::disk) fn mark_as_spilled(file: &File, name: &RecordName) -> Result<(), Errno> {
+    let mark = format!("{{\"spilled\":2,\"record\":\"{name}\"}}");
+    rfs::fsetxattr(file, ATTRIBUTE, mark.as_bytes(), XattrFlags::empty())
+}
+
+fn sync_folder(folder: &File, durable: bool) -> io::Result<()> {
+    match durable {
+        true => Ok(rfs::fsync(folder)?),
+        false => Ok(()),
+    }
+}
+
+/// Moves a file's time of change forward.
+fn move_time(file: BorrowedFd<'_>, metadata: &Metadata) -> io::Result<()> {
+    let seconds = modified(metadata).div_euclid(1_000_000_000);
+    let times = Timestamps {
+        last_access: Timespec {
+            tv_sec: 0,
+            tv_nsec: UTIME_OMIT,
+        },
+        last_modification: Timespec {
+            tv_sec: seconds.saturating_add(NEXT_TIME),
+            tv_nsec: 0,
+        },
+    };
+    Ok(rfs::futimens(file, &times)?)
+}

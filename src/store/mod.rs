@@ -17,8 +17,8 @@ use time::OffsetDateTime;
 use crate::types::{BucketName, ETag, ObjectAttributes, ObjectKey, Properties, Tag, WriteCondition};
 
 pub use disk::{
-    Cached, DiskStore, DiskUpload, FileBody, FolderRoom, Invisible, ObjectFile, Removed, Waiting,
-    bucket_names, invisible, look,
+    Cached, DiskStore, DiskUpload, Few, FileBody, FolderRoom, Inspection, Invisible, ObjectFile, Removed,
+    Waiting, bucket_names, inspect, invisible, look,
 };
 pub use error::{OpenError, StoreError};
 pub use last_look::{LastLook, StillAllowed};

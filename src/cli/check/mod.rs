@@ -12,7 +12,7 @@ use crate::{
     live::{self, Warning},
     policy::Snapshot,
     server,
-    store::{self, Invisible},
+    store::{self, Few, Inspection, Invisible},
     types::Span,
 };
 
@@ -147,10 +147,48 @@ fn check(file: PathBuf, config: &Config, expected: &[decisions::Expected]) -> Ch
 /// What to know of the store and the certificate.
 fn of_config(config: &Config) -> Vec<String> {
     let mut warnings = no_objects(&store::invisible(&config.storage, &config.buckets, MOST_NAMED));
+    let now = Clock::system().now().into();
+    warnings.extend(of_store(&store::inspect(
+        &config.storage,
+        &config.buckets,
+        now,
+        MOST_NAMED,
+    )));
     if let Some(tls) = &config.server.tls {
         warnings.extend(server::certificate_remarks(tls, Clock::system()));
     }
     warnings
+}
+
+/// What is wrong in the store, and what has been left behind in it.
+fn of_store(found: &Inspection) -> Vec<String> {
+    let text = |(path, why): &(PathBuf, String)| format!("{}: {why}", path.display());
+    let mut texts = named(&found.undescribed, text, "more objects have no record");
+    let text = |path: &PathBuf| {
+        let why = "the file changed after its record was written, so its ETag, type, metadata and tags \
+                   no longer count";
+        format!("{}: {why}", path.display())
+    };
+    texts.extend(named(
+        &found.outdated,
+        text,
+        "more files changed after their record was written",
+    ));
+    let text = |path: &PathBuf| format!("{}: no object under its key has this record", path.display());
+    texts.extend(named(&found.unnamed_records, text, "more records have no object"));
+    let text = |path: &PathBuf| format!("{}: left over; a running gateway removes it", path.display());
+    texts.extend(named(
+        &found.leftovers,
+        text,
+        "more files and folders are left over",
+    ));
+    texts
+}
+
+fn named<T>(few: &Few<T>, text: impl Fn(&T) -> String, rest: &str) -> Vec<String> {
+    let more = few.count.saturating_sub(few.first.len());
+    let rest = (more > 0).then(|| format!("{more} {rest}"));
+    few.first.iter().map(text).chain(rest).collect()
 }
 
 /// What lies among the objects and is none.

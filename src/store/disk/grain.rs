@@ -78,7 +78,7 @@ fn probe(folder: BorrowedFd<'_>, name: &str, clock: &Clock) -> io::Result<(u64, 
         let (seconds, nanoseconds) = PROBED;
         let time = Timespec {
             tv_sec: seconds,
-            tv_nsec: nanoseconds.try_into().unwrap_or(0),
+            tv_nsec: nanoseconds,
         };
         let times = Timestamps {
             last_access: time,

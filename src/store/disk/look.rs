@@ -29,7 +29,7 @@ pub fn look(
     }
 }
 
-fn opened(path: &Path) -> Result<Arc<Folder>, StoreError> {
+pub(super) fn opened(path: &Path) -> Result<Arc<Folder>, StoreError> {
     let opened = Folder::look(path).map_err(|error| StoreError::OutOfService(error.to_string()))?;
     Ok(Arc::new(opened))
 }

@@ -12,6 +12,7 @@ mod gate;
 mod generations;
 mod grain;
 mod housekeeping;
+mod inspect;
 mod invisible;
 mod known;
 mod list;
@@ -36,6 +37,7 @@ mod watch;
 
 pub use gate::Waiting;
 pub use housekeeping::Removed;
+pub use inspect::{Few, Inspection, inspect};
 pub use invisible::{Invisible, bucket_names, invisible};
 pub use look::look;
 pub use opened::ObjectFile;

@@ -45,7 +45,7 @@ pub(super) enum Before {
     /// Nothing.
     Nothing,
     /// An object.
-    Object(Opened),
+    Object(Box<Opened>),
     /// An object whose record cannot be had: it may be replaced and removed.
     Undescribed,
 }
@@ -190,7 +190,7 @@ impl Placing<'_> {
     /// Compares the condition with the object that is there, and returns that.
     pub(super) fn holds(&self, condition: &WriteCondition) -> Result<Before, StoreError> {
         let found = match self.folders.find_now(self.bucket, self.key) {
-            Ok(object) => Before::Object(object),
+            Ok(object) => Before::Object(Box::new(object)),
             Err(StoreError::NoSuchKey) => Before::Nothing,
             Err(error @ StoreError::Undescribed { .. }) => match condition {
                 WriteCondition::Matches(tag) if tag != "*" => return Err(error),

@@ -84,9 +84,7 @@ impl DiskStore {
             if candidates.is_empty() {
                 return Ok(0);
             }
-            let mut walk = self
-                .turn(bucket, |folders, bucket| Walk::begin(folders, bucket))
-                .await?;
+            let mut walk = self.turn(bucket, Walk::begin).await?;
             loop {
                 let look = move |_: &Folders, _: &BucketName| {
                     let (named, goes_on) = named_records(&mut walk)?;

@@ -131,7 +131,7 @@ fn finish_folder(bucket: &File, folder: &File, beside: &str, journal: &str) -> i
         return Ok(());
     };
     let parent = match front {
-        "" => bucket.try_clone().map_err(io::Error::from),
+        "" => bucket.try_clone(),
         front => confine::open(bucket.as_fd(), front, confine::Wait::Allowed).map_err(io::Error::from),
     };
     take_place(folder, beside, &parent?, name)

@@ -60,8 +60,17 @@ impl<S: Store> Completing<'_, S> {
         let told = move |name: &UploadName, object: &ObjectAttributes| {
             multipart_completed(&url, &name.bucket, &name.key, object)
         };
-        let upload = match multipart::of_signer(&*store, permit, &name).await {
-            Ok(upload) => upload,
+        let upload = multipart::of_signer(&*store, permit, &name).await;
+        let found = match upload {
+            // Another completion may end it between the two looks.
+            Ok(upload) => match store.parts(&name, PartsQuery::ALL).await {
+                Ok(parts) => Ok((upload, parts)),
+                Err(error) => Err(Failure::Store(error)),
+            },
+            Err(failure) => Err(failure),
+        };
+        let (upload, came) = match found {
+            Ok(found) => found,
             Err(Failure::Store(StoreError::NoSuchUpload(_))) => {
                 let object = completed_before(&*store, &name, permit.signer()).await?;
                 let learned = Learned {
@@ -79,10 +88,6 @@ impl<S: Store> Completing<'_, S> {
         if !tags.is_empty() {
             permit.may_set_tags(target, tags)?;
         }
-        let came = store
-            .parts(&name, PartsQuery::ALL)
-            .await
-            .map_err(Failure::Store)?;
         let assembly = Assembly::new(&upload, call, &named, came).map_err(Failure::Call)?;
         let completion = Completion {
             parts: assembly.parts,

@@ -121,7 +121,7 @@ mod tests {
         assert!(first.starts_with("file-") && first.len() == 37, "{first}");
         let file = std::fs::File::options().write(true).open(&path).unwrap();
         let modified = file.metadata().unwrap().modified().unwrap();
-        file.set_modified(modified + std::time::Duration::from_nanos(1000))
+        file.set_modified(modified + std::time::Duration::from_secs(4))
             .unwrap();
         let touched = tag();
         assert_ne!(touched, first);

@@ -98,7 +98,7 @@ impl ObjectFile {
 
 #[cfg(test)]
 mod tests {
-    use std::{io::Write, os::unix::fs::FileExt, time::Duration};
+    use std::{io::Write, os::unix::fs::FileExt};
 
     use super::*;
 
@@ -120,8 +120,7 @@ mod tests {
         assert!(longer.unchanged().is_err());
 
         let as_long = opened();
-        // The file system's clock ticks.
-        std::thread::sleep(Duration::from_millis(50));
+        crate::store::disk::tests::wait_for_next_time(folder.path());
         file.write_all_at(b"x", 0).ok();
         let file = File::options().write(true).open(&path).unwrap();
         file.write_all_at(b"y", 0).unwrap();

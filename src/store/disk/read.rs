@@ -288,8 +288,11 @@ mod tests {
         file.sync_all().unwrap();
         let hole = std::num::NonZero::new(64 * 1024);
         rustix::fs::fadvise(file, middle, hole, rustix::fs::Advice::DontNeed).unwrap();
-        // A file system in memory keeps it.
+        // A file system in memory keeps it: there is nothing to see there.
         let kept = is_cached(file, &(middle..middle + 1));
+        if kept == Cached::Yes {
+            return;
+        }
         assert_eq!(is_cached(file, &whole), kept);
         assert_eq!(is_cached(file, &(0..middle)), Cached::Yes);
     }
@@ -369,8 +372,7 @@ mod tests {
                 let mut body = FileBody::new(file.clone(), 0..length as u64);
                 body.nowait &= nowait;
                 body.next().await.unwrap().unwrap();
-                // The file system's clock ticks.
-                std::thread::sleep(std::time::Duration::from_millis(50));
+                crate::store::disk::tests::wait_for_next_time(&std::env::temp_dir());
                 file.file().write_all_at(b"other", 0).unwrap();
                 let error = loop {
                     if let Err(error) = body.next().await.unwrap() {

@@ -50,7 +50,10 @@ impl MultipartStore for DiskStore {
 
     async fn multipart(&self, upload: &UploadName) -> Result<MultipartUpload, StoreError> {
         let (name, upload) = (&upload.bucket, upload.clone());
-        look_off_thread(self.now(), Some(name), move |folders| folders.multipart(&upload)).await
+        look_off_thread(self.now(), Some(name), move |folders| {
+            folders.settled(&upload, || folders.multipart(&upload))
+        })
+        .await
     }
 
     async fn list_multiparts(
@@ -64,7 +67,7 @@ impl MultipartStore for DiskStore {
     async fn parts(&self, upload: &UploadName, query: PartsQuery) -> Result<Vec<StoredPart>, StoreError> {
         let (name, upload) = (&upload.bucket, upload.clone());
         look_off_thread(self.now(), Some(name), move |folders| {
-            folders.parts(&upload, query)
+            folders.settled(&upload, || folders.parts(&upload, query))
         })
         .await
     }

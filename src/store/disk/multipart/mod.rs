@@ -146,6 +146,22 @@ impl Folders {
         self.open_upload(upload).map(|(_, found)| found)
     }
 
+    /// Looks at an upload, and once more if it is not there: while its object is put into place it is
+    /// neither an upload nor an object, under the lock that is waited for here.
+    pub(super) fn settled<T>(
+        &self,
+        upload: &UploadName,
+        look: impl Fn() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match look() {
+            Err(StoreError::NoSuchUpload(_)) => {
+                drop(self.lock(&upload.bucket, &upload.key));
+                look()
+            }
+            found => found,
+        }
+    }
+
     /// Opens an upload's folder.
     fn open_upload(&self, upload: &UploadName) -> Result<(File, MultipartUpload), StoreError> {
         let bucket = self.open_bucket(&upload.bucket)?;

@@ -57,7 +57,9 @@ async fn every_property_comes_back_from_an_attribute_and_from_a_spilled_record()
         let found = sample.store.open(&bucket(), &key(name)).await.unwrap().attributes;
         assert_eq!(found.properties, properties, "{name}");
         assert_eq!(*found, stored);
-        assert_eq!(own_names(&path).len(), spills, "{name}");
+        if has_attributes(&path) {
+            assert_eq!(own_names(&path).len(), spills, "{name}");
+        }
     }
     // Replaced, tagged and removed, a spilled record leaves nothing.
     stored(
@@ -69,7 +71,9 @@ async fn every_property_comes_back_from_an_attribute_and_from_a_spilled_record()
     )
     .await
     .unwrap();
-    assert_eq!(own_names(&path).len(), 1);
+    if has_attributes(&path) {
+        assert_eq!(own_names(&path).len(), 1);
+    }
     sample
         .store
         .replace_tags(&bucket(), &key("large"), Vec::new(), LastLook::none())
@@ -90,7 +94,9 @@ async fn every_property_comes_back_from_an_attribute_and_from_a_spilled_record()
         .delete(&bucket(), &key("large"), WriteCondition::Always, LastLook::none())
         .await
         .unwrap();
-    assert_eq!(own_names(&path).len(), 0);
+    if has_attributes(&path) {
+        assert_eq!(own_names(&path).len(), 0);
+    }
 }
 
 #[tokio::test]

@@ -109,6 +109,31 @@ fn mark_of_a_store_is_its_users_alone() {
     DiskStore::open(&settings(&folder.path().join("data")), &[]).unwrap();
 }
 
+/// Waits until the clock of the file system has moved on: the next change has another time.
+pub(super) fn wait_for_next_time(folder: &Path) {
+    let probe = tempfile::NamedTempFile::new_in(folder).unwrap();
+    let modified = || {
+        fs::write(probe.path(), "x").unwrap();
+        fs::metadata(probe.path()).unwrap().modified().unwrap()
+    };
+    let first = modified();
+    while modified() == first {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+/// Whether the file system keeps extended attributes.
+fn has_attributes(folder: &Path) -> bool {
+    let probe = tempfile::NamedTempFile::new_in(folder).unwrap();
+    rustix::fs::fsetxattr(
+        probe.as_file(),
+        "user.probe",
+        b"1",
+        rustix::fs::XattrFlags::empty(),
+    )
+    .is_ok()
+}
+
 /// What is in the bucket's own folders.
 fn own_names(bucket: &Path) -> Vec<String> {
     let mut names = Vec::new();

@@ -60,13 +60,6 @@ fn properties(store: &DiskStore, name: &str) -> Properties {
     found.attributes.properties.clone()
 }
 
-fn has_attributes(path: &Path) -> bool {
-    let file = File::create(path.join("probe")).unwrap();
-    let has = fsetxattr(&file, "user.probe", b"1", XattrFlags::empty()).is_ok();
-    fs::remove_file(path.join("probe")).unwrap();
-    has
-}
-
 /// Copies a folder with the attributes and times of all that is in it.
 fn copy(from: &Path, to: &Path, options: &[&str]) {
     let copied = Command::new("cp")

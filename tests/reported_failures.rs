@@ -169,7 +169,7 @@ fn failing_completion(delay: Duration) -> (Broken, UploadId, String) {
     (store, id, body)
 }
 
-fn names_the_film(line: &String) -> bool {
+fn names_the_film(line: &str) -> bool {
     line.contains(r#"key="film""#) && line.contains(BUCKET) && line.contains("cannot be read")
 }
 
@@ -187,7 +187,7 @@ async fn completion_that_fails_late_counts_as_failed() {
         (Some("InternalError"), Some("Unreadable"))
     );
     let errors = Log::of_the_process().errors_of(&id);
-    assert!(errors.iter().any(names_the_film), "{errors:?}");
+    assert!(errors.iter().any(|line| names_the_film(line)), "{errors:?}");
     let line = "postern_refusals_total{outcome=\"failed\",reason=\"Unreadable\"} 1";
     assert!(metrics(&gateway).contains(line));
 }
@@ -206,7 +206,7 @@ async fn completion_that_fails_without_its_client_is_logged() {
     while !Log::of_the_process()
         .errors_of(&record.request_id)
         .iter()
-        .any(names_the_film)
+        .any(|line| names_the_film(line))
     {
         assert!(start.elapsed() < Duration::from_secs(20), "no line about it");
         tokio::time::sleep(Duration::from_millis(20)).await;

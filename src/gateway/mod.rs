@@ -259,9 +259,21 @@ impl<S: Store> Gateway<S> {
                 intake::linger(&head, body, slot);
             }
         }
-        if gateway.telemetry.audit.commits()
-            && let Err(failure) = course.commit(response.body().length_of_short()).await
-        {
+        if gateway.telemetry.audit.commits() {
+            return Box::pin(self.deliver_committed(course, response, method)).await;
+        }
+        course.deliver(response)
+    }
+
+    /// Gives the answer out once its record is on stable storage. Boxed, since few gateways do that.
+    async fn deliver_committed(
+        &self,
+        mut course: Course,
+        mut response: Response<Body>,
+        method: http::Method,
+    ) -> Response<Delivery> {
+        let committed = course.recording.commit(response.body().length_of_short()).await;
+        if let Err(failure) = committed {
             // What was done stays done; without a record nobody learns of it.
             course.watch = Watch::None;
             response = self.respond(Err(failure), None, &method, &mut course);
@@ -479,11 +491,6 @@ impl Course {
         if self.slot.is_none() {
             _ = self.begin_as_stranger(gateway);
         }
-    }
-
-    /// Puts the record of the answer on stable storage. Boxed, since few gateways do.
-    async fn commit(&mut self, length_of_short: Option<u64>) -> Result<(), Failure> {
-        Box::pin(self.recording.commit(length_of_short)).await
     }
 
     /// The answer, with what lasts until its body is sent.

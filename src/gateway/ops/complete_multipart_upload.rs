@@ -147,7 +147,10 @@ async fn completed_before<S: Store>(
     let missing = || Failure::Store(StoreError::NoSuchUpload(name.id.clone()));
     let object = found.filter(is_it).ok_or_else(missing)?;
     // The request that completed it may have failed to sync it, or be at it still.
-    let synced = store.sync(&name.bucket, &name.key).await;
-    synced.map_err(Failure::Store)?;
-    Ok(object)
+    match store.sync(&name.bucket, &name.key).await {
+        Ok(()) => Ok(object),
+        // It was deleted meanwhile.
+        Err(StoreError::NoSuchKey) => Err(missing()),
+        Err(error) => Err(Failure::Store(error)),
+    }
 }

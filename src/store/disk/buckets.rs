@@ -6,7 +6,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{self as rfs, AtFlags, Mode},
+    fs::{self as rfs, Mode},
     io::Errno,
 };
 use time::OffsetDateTime;
@@ -16,7 +16,15 @@ use crate::{
     types::BucketName,
 };
 
-use super::{Folders, folder::Folder, mapping::OWN_PREFIX, structure};
+use super::{
+    Folders,
+    folder::Folder,
+    structure,
+    temporary::{self, UsedName},
+};
+
+/// Begins the name that the folder of a deleted bucket has until it is removed.
+pub(super) const GONE: &str = "~!gone-";
 
 impl Folders {
     /// Every bucket: the folders below the root that carry a bucket's name, and those elsewhere.
@@ -97,6 +105,7 @@ impl Folders {
         let path = self.path_of(bucket, "");
         let failed = |error: Errno| match error {
             Errno::NOTEMPTY | Errno::EXIST => StoreError::BucketNotEmpty(bucket.clone()),
+            Errno::NOENT => StoreError::NoSuchBucket(bucket.clone()),
             error => self.fault(folder, path.clone(), error.into()),
         };
         let opened = match self.open_bucket(bucket) {
@@ -111,38 +120,48 @@ impl Folders {
         if self.mounted.contains_key(bucket) {
             return Err(StoreError::ReadOnly { path });
         }
-        let allowed = last_look.ask(None)?;
-        // Most of the work before the locks are taken, which hold up every change of the store.
-        self.remove_empty_folders_of(&opened, &allowed).map_err(failed)?;
-        {
-            let _locks = self.lock_all();
-            self.remove_bucket(bucket, &opened, &allowed).map_err(failed)?;
-        }
-        self.sync_root(folder).map_err(failed)
-    }
-
-    fn remove_empty_folders_of(&self, bucket: &File, _: &StillAllowed) -> Result<(), Errno> {
-        for name in structure::entries(bucket)? {
-            if !name.starts_with(OWN_PREFIX) {
-                structure::remove_folders(bucket.as_fd(), &name)?;
-            }
+        let gone = self.take_away(bucket, &opened, &last_look.ask(None)?);
+        let gone = gone.map_err(failed)?;
+        self.sync_root(folder).map_err(failed)?;
+        // The bucket is gone. What is left of its folder in spite of an error goes with the next
+        // housekeeping.
+        let root = &folder.kept()?.opened;
+        if let Err(error) = structure::remove_tree(root.as_fd(), gone.as_str()) {
+            tracing::warn!(name = gone.as_str(), %error, "cannot remove the folder of a deleted bucket");
         }
         Ok(())
     }
 
-    /// Removes a bucket's folder under every lock: no object appears in it meanwhile.
-    fn remove_bucket(&self, bucket: &BucketName, opened: &File, allowed: &StillAllowed) -> Result<(), Errno> {
+    /// Renames a bucket's folder away under every lock: no object appears in it before, and none after.
+    fn take_away(&self, bucket: &BucketName, opened: &File, _: &StillAllowed) -> Result<UsedName, Errno> {
+        let root = &self.bucket(bucket).0.kept().map_err(|_| Errno::IO)?.opened;
+        let name = temporary::random_name().map_err(structure::errno)?;
+        let gone = UsedName::new(&self.in_flight, format!("{GONE}{name}"));
+        let _locks = self.lock_all();
         structure::expect_no_files(opened)?;
-        self.remove_empty_folders_of(opened, allowed)?;
-        // Whatever is in use there belongs to an upload that ends in NoSuchBucket.
-        for name in structure::entries(opened)? {
-            structure::remove_tree(opened.as_fd(), &name)?;
+        rfs::renameat(root, bucket.as_str(), root, gone.as_str())?;
+        // A user may have put a file there by hand.
+        if let Err(error) = structure::expect_no_files(opened) {
+            rfs::renameat(root, gone.as_str(), root, bucket.as_str())?;
+            return Err(error);
         }
-        let root = self.bucket(bucket).0.kept().map_err(|_| Errno::IO)?;
-        match rfs::unlinkat(&root.opened, bucket.as_str(), AtFlags::REMOVEDIR) {
-            Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(error) => Err(error),
+        Ok(gone)
+    }
+
+    /// Removes what is left of buckets that were deleted.
+    pub(super) fn remove_gone_buckets(&self) -> Result<usize, Errno> {
+        let Ok(kept) = self.root.kept() else { return Ok(0) };
+        if kept.lock.is_none() {
+            return Ok(0);
         }
+        let mut removed = 0usize;
+        for name in structure::entries(&kept.opened)? {
+            if name.starts_with(GONE) && !self.in_flight.holds(&name) {
+                structure::remove_tree(kept.opened.as_fd(), &name)?;
+                removed = removed.saturating_add(1);
+            }
+        }
+        Ok(removed)
     }
 
     fn sync_root(&self, folder: &Folder) -> Result<(), Errno> {

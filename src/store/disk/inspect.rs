@@ -17,6 +17,7 @@ use crate::{
 
 use super::{
     Folders,
+    buckets::GONE,
     look::opened,
     mapping::{self, OWN_PREFIX},
     record::{Attribute, NameKind, RecordName, SPILLED, SpilledKey, read_attribute},
@@ -85,6 +86,11 @@ pub fn inspect(settings: &Settings, buckets: &[BucketFolder], now: SystemTime, m
         return found;
     };
     let folders = Folders::new(root, mounted.collect(), false);
+    for entry in entries(&settings.root) {
+        if entry.file_name().to_string_lossy().starts_with(GONE) {
+            found.leftovers.add(entry.path(), most);
+        }
+    }
     let leftover_for = settings.remove_leftovers_after.duration();
     for bucket in folders.buckets().unwrap_or_default() {
         let mut inspecting = Inspecting {

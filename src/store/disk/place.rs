@@ -8,7 +8,10 @@
 use std::{
     fs::{File, Metadata},
     io,
-    os::fd::{AsFd, BorrowedFd},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::fs::MetadataExt,
+    },
 };
 
 use rustix::{
@@ -60,10 +63,14 @@ impl Before {
         }
     }
 
-    /// The object's spilled record.
-    pub(super) fn spilled(self) -> Option<RecordName> {
+    /// The object's spilled record, once its file has no name any more. A file that a user has given
+    /// another name by hand keeps its record.
+    pub(super) fn obsolete_record(self) -> Option<RecordName> {
         match self {
-            Self::Object(object) => object.spilled,
+            Self::Object(object) => {
+                let is_gone = object.file.metadata().is_ok_and(|metadata| metadata.nlink() == 0);
+                object.spilled.filter(|_| is_gone)
+            }
             Self::Nothing | Self::Undescribed => None,
         }
     }
@@ -160,6 +167,7 @@ impl Placing<'_> {
         let _lock = self.folders.lock(self.bucket, self.key);
         // Writing and syncing may have taken long, and the folder may have gone meanwhile.
         self.folders.folder(Some(self.bucket)).is_in_place()?;
+        self.is_bucket(bucket)?;
         let before = self.holds(condition)?;
         if let Some(upload) = self.ends {
             self.folders.multipart(upload)?;
@@ -183,8 +191,21 @@ impl Placing<'_> {
             changed,
             written,
             ending: ending.map(Ending::object_is_placed),
-            replaced: before.spilled(),
+            replaced: before.obsolete_record(),
         })
+    }
+
+    /// Whether an open folder still is the bucket's: it may have been deleted meanwhile.
+    fn is_bucket(&self, opened: &File) -> Result<(), StoreError> {
+        let identity = |folder: &File| {
+            let metadata = folder.metadata();
+            let metadata = metadata.map_err(|error| self.folders.unreadable(self.bucket, "", error))?;
+            Ok((metadata.dev(), metadata.ino()))
+        };
+        match identity(&self.folders.open_bucket(self.bucket)?)? == identity(opened)? {
+            true => Ok(()),
+            false => Err(StoreError::NoSuchBucket(self.bucket.clone())),
+        }
     }
 
     /// Compares the condition with the object that is there, and returns that.

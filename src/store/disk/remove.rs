@@ -49,7 +49,7 @@ impl Folders {
         self.unlink(&opened, (bucket, key), &allowed)?;
         // What is kept of the object holds no longer, before its record is gone.
         drop(lock);
-        if let Some(record) = found.spilled() {
+        if let Some(record) = found.obsolete_record() {
             self.remove_record(&opened, &record);
         }
         Ok(())

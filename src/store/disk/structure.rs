@@ -178,15 +178,13 @@ pub(super) fn remove_tree(parent: BorrowedFd<'_>, name: &str) -> Result<(), Errn
 /// segments; what lies deeper was made by hand.
 const MOST_DEPTH: usize = 1100;
 
-/// The names in a folder. One that is not UTF-8 is an error: nothing of ours has such a name.
+/// The names in a folder. One that is not UTF-8 comes out changed: nothing of ours has such a name.
 pub(super) fn entries(folder: &File) -> Result<Vec<String>, Errno> {
     let mut names = Vec::new();
     for entry in rfs::Dir::read_from(folder)? {
-        let entry = entry?;
-        match entry.file_name().to_str() {
-            Ok("." | "..") => {}
-            Ok(name) => names.push(name.to_owned()),
-            Err(_) => return Err(Errno::NOTEMPTY),
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name != "." && name != ".." {
+            names.push(name);
         }
     }
     Ok(names)
@@ -207,34 +205,13 @@ fn expect_no_files_below(folder: &File, depth: usize) -> Result<(), Errno> {
         }
         match open_folder(folder.as_fd(), &name) {
             Ok(inner) => expect_no_files_below(&inner, depth)?,
-            Err(Errno::NOENT) => {}
-            Err(Errno::NOTDIR) => return Err(Errno::NOTEMPTY),
+            // A name that is not UTF-8 is not found by what it was changed into; another one is gone.
+            Err(Errno::NOENT) if !name.contains(char::REPLACEMENT_CHARACTER) => {}
+            Err(Errno::NOENT | Errno::NOTDIR) => return Err(Errno::NOTEMPTY),
             Err(error) => return Err(error),
         }
     }
     Ok(())
-}
-
-/// Removes a folder with the folders in it, as far as there is no file in them.
-pub(super) fn remove_folders(parent: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
-    remove_folders_below(parent, name, MOST_DEPTH)
-}
-
-fn remove_folders_below(parent: BorrowedFd<'_>, name: &str, depth: usize) -> Result<(), Errno> {
-    let depth = depth.checked_sub(1).ok_or(Errno::NOTEMPTY)?;
-    match remove_empty_folder(parent, name) {
-        Ok(()) | Err(Errno::NOENT) => return Ok(()),
-        Err(Errno::NOTEMPTY | Errno::EXIST) => {}
-        Err(Errno::NOTDIR) => return Err(Errno::NOTEMPTY),
-        Err(error) => return Err(error),
-    }
-    let folder = open_folder(parent, name)?;
-    for inner in entries(&folder)? {
-        if !inner.starts_with(OWN_PREFIX) {
-            remove_folders_below(folder.as_fd(), &inner, depth)?;
-        }
-    }
-    remove_empty_folder(parent, name)
 }
 
 /// Removes a folder that holds nothing but what an earlier version may have left of a journal.

@@ -64,6 +64,15 @@ impl UsedName {
         }
     }
 
+    /// Uses this name, unless it is in use.
+    pub(super) fn unused(in_flight: &Arc<InFlight>, name: String) -> Option<Self> {
+        let is_new = in_flight.names(|names| names.insert(name.clone()));
+        is_new.then(|| Self {
+            in_flight: in_flight.clone(),
+            name,
+        })
+    }
+
     /// Uses a fresh one.
     pub(super) fn random(in_flight: &Arc<InFlight>) -> io::Result<Self> {
         Ok(Self::new(in_flight, random_name()?))

@@ -46,6 +46,9 @@ impl Folders {
     /// Puts right what an earlier process left behind, in every bucket that can be written to.
     pub(super) fn recover(&self) {
         self.sync_after_a_kill();
+        if let Err(error) = self.remove_gone_buckets() {
+            tracing::warn!(%error, "cannot remove what is left of deleted buckets");
+        }
         for bucket in self.buckets().unwrap_or_default() {
             if self.bucket(&bucket.name).0.lock().is_none() {
                 continue;
@@ -83,7 +86,14 @@ impl DiskStore {
     ///
     /// Errors: the buckets cannot be listed. What cannot be removed is named in the log.
     pub async fn keep_house(&self, leftover_for: Duration) -> Result<Removed, StoreError> {
-        let mut removed = Removed::default();
+        let gone = |folders: &Folders| {
+            let removed = folders.remove_gone_buckets();
+            removed.map_err(|error| StoreError::unwritable(folders.root.path.clone(), error.into()))
+        };
+        let mut removed = Removed {
+            temporary: change_off_thread(self.now(), None, gone).await?,
+            ..Removed::default()
+        };
         for bucket in change_off_thread(self.now(), None, Folders::buckets).await? {
             if self.now().bucket(&bucket.name).0.lock().is_none() {
                 continue;

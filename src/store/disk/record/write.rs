@@ -7,7 +7,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{self as rfs, AtFlags, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, XattrFlags},
+    fs::{self as rfs, AtFlags, Mode, Timespec, Timestamps, UTIME_OMIT, XattrFlags},
     io::Errno,
 };
 
@@ -134,24 +134,15 @@ impl Record {
         for _ in 0..MOST_NAMES {
             let metadata = file.metadata()?;
             let name = RecordName::of_key(key, &metadata);
-            let in_use = UsedName::new(bucket.in_flight, name.as_str().to_owned());
-            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-            match rfs::openat(&folder, name.as_str(), flags, Mode::from_raw_mode(0o600)) {
-                Ok(record) => {
-                    let written = SpilledRecord {
-                        folder: folder.try_clone()?,
-                        name,
-                        kept: false,
-                        _in_use: in_use,
-                    };
-                    let text = serde_json::to_vec(&self.clone().at(&metadata).of_key(key))?;
-                    write_synced(&File::from(record), &text, bucket.durable)?;
-                    sync_folder(&folder, bucket.durable)?;
-                    return Ok(written);
+            // No other process writes here, so a name that no request uses and no file has is free.
+            if let Some(in_use) = UsedName::unused(bucket.in_flight, name.as_str().to_owned()) {
+                match rfs::statat(&folder, name.as_str(), AtFlags::SYMLINK_NOFOLLOW) {
+                    Err(Errno::NOENT) => return self.at(&metadata).write_as(bucket, key, &name, in_use),
+                    Ok(_) => {}
+                    Err(error) => return Err(error.into()),
                 }
-                Err(Errno::EXIST) => move_time(file.as_fd(), &metadata)?,
-                Err(error) => return Err(error.into()),
             }
+            move_time(file.as_fd(), &metadata)?;
         }
         Err(io::ErrorKind::AlreadyExists.into())
     }
@@ -163,14 +154,21 @@ impl Record {
         key: &ObjectKey,
         name: &RecordName,
     ) -> io::Result<SpilledRecord> {
-        let folder = temporary::own_folder(bucket.folder, SPILLED)?;
         let in_use = UsedName::new(bucket.in_flight, name.as_str().to_owned());
+        self.write_as(bucket, key, name, in_use)
+    }
+
+    fn write_as(
+        self,
+        bucket: WritableBucket<'_>,
+        key: &ObjectKey,
+        name: &RecordName,
+        in_use: UsedName,
+    ) -> io::Result<SpilledRecord> {
+        let folder = temporary::own_folder(bucket.folder, SPILLED)?;
         let beside = Temporary::create(bucket, Mode::from_raw_mode(0o600))?;
-        write_synced(
-            &beside.file,
-            &serde_json::to_vec(&self.of_key(key))?,
-            bucket.durable,
-        )?;
+        let text = serde_json::to_vec(&self.of_key(key))?;
+        write_synced(&beside.file, &text, bucket.durable)?;
         rfs::renameat(&beside.folder, beside.name(), &folder, name.as_str())?;
         beside.placed();
         let written = SpilledRecord {

@@ -33,6 +33,36 @@ fn empty_folders_and_files_of_the_store_keep_no_bucket() {
     assert!(matches!(delete_bucket(&store), Err(StoreError::NoSuchBucket(_))));
 }
 
+#[tokio::test]
+async fn deleted_bucket_takes_no_object_that_was_on_its_way() {
+    let Sample { folder, store } = &sample(&[]);
+    let path = folder.path().join("data");
+    let begin = async || {
+        let mut upload = store.upload(&bucket(), None, LastLook::none()).await.unwrap();
+        upload.write(Bytes::from(vec![b'x'; 2 << 20])).await.unwrap();
+        upload.write(Bytes::from_static(b"x")).await.unwrap();
+        upload
+    };
+    for made_again in [false, true] {
+        let upload = begin().await;
+        store.delete_bucket(&bucket(), LastLook::none()).await.unwrap();
+        if made_again {
+            store.create_bucket(&bucket(), LastLook::none()).await.unwrap();
+        }
+        let key = ObjectKey::parse("a").unwrap();
+        let etag = ETag::new("e".to_owned());
+        let always = WriteCondition::Always;
+        let refused = upload.commit(&key, etag, Properties::default(), always).await;
+        assert!(refused.is_err(), "{refused:?}");
+        store.create_bucket(&bucket(), LastLook::none()).await.unwrap();
+    }
+    assert_eq!(fs::read_dir(path.join("abc")).unwrap().count(), 0);
+    // What a killed process left of a deleted bucket.
+    fs::create_dir_all(path.join("~!gone-x/~!bucket")).unwrap();
+    assert_eq!(store.keep_house(Duration::ZERO).await.unwrap().temporary, 1);
+    assert!(!path.join("~!gone-x").exists());
+}
+
 #[test]
 fn file_that_is_no_object_keeps_its_bucket() {
     let Sample { folder, store } = sample(&[]);

@@ -325,6 +325,30 @@ fn only_records_whose_object_is_gone_are_removed() {
     assert_eq!(properties(&store, "elsewhere"), long(1));
 }
 
+#[test]
+fn another_name_of_a_file_keeps_the_record() {
+    let Sample { folder, store } = sample(&[]);
+    if !has_attributes(folder.path()) {
+        return;
+    }
+    let path = |name: &str| folder.path().join("data/abc").join(name);
+    for (name, other) in [("deleted", "one"), ("replaced", "two")] {
+        write(&store, name, long(1));
+        fs::hard_link(path(name), path(other)).unwrap();
+    }
+    let always = WriteCondition::Always;
+    block_on(store.delete(&bucket(), &key("deleted"), always, LastLook::none())).unwrap();
+    write(&store, "replaced", short());
+    assert_eq!(keep_house(&store), Removed::default());
+    for other in ["one", "two"] {
+        assert_eq!(properties(&store, other), long(1));
+        let always = WriteCondition::Always;
+        block_on(store.delete(&bucket(), &key(other), always, LastLook::none())).unwrap();
+    }
+    keep_house(&store);
+    assert_eq!(records(&folder.path().join("data")).len(), 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn reader_of_an_object_that_is_replaced_finds_a_record() {
     let Sample { store, .. } = &sample(&[]);

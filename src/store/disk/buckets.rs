@@ -120,8 +120,7 @@ impl Folders {
         if self.mounted.contains_key(bucket) {
             return Err(StoreError::ReadOnly { path });
         }
-        let gone = self.take_away(bucket, &opened, &last_look.ask(None)?);
-        let gone = gone.map_err(failed)?;
+        let gone = self.take_away(bucket, &last_look.ask(None)?)?.map_err(failed)?;
         self.sync_root(folder).map_err(failed)?;
         // The bucket is gone. What is left of its folder in spite of an error goes with the next
         // housekeeping.
@@ -133,19 +132,28 @@ impl Folders {
     }
 
     /// Renames a bucket's folder away under every lock: no object appears in it before, and none after.
-    fn take_away(&self, bucket: &BucketName, opened: &File, _: &StillAllowed) -> Result<UsedName, Errno> {
-        let root = &self.bucket(bucket).0.kept().map_err(|_| Errno::IO)?.opened;
-        let name = temporary::random_name().map_err(structure::errno)?;
-        let gone = UsedName::new(&self.in_flight, format!("{GONE}{name}"));
+    fn take_away(
+        &self,
+        bucket: &BucketName,
+        _: &StillAllowed,
+    ) -> Result<Result<UsedName, Errno>, StoreError> {
+        let root = &self.bucket(bucket).0.kept()?.opened;
         let _locks = self.lock_all();
-        structure::expect_no_files(opened)?;
-        rfs::renameat(root, bucket.as_str(), root, gone.as_str())?;
-        // A user may have put a file there by hand.
-        if let Err(error) = structure::expect_no_files(opened) {
-            rfs::renameat(root, gone.as_str(), root, bucket.as_str())?;
-            return Err(error);
-        }
-        Ok(gone)
+        // Opened under the locks: it may have been deleted and made again meanwhile.
+        let opened = self.open_bucket(bucket)?;
+        let take = || {
+            let name = temporary::random_name().map_err(structure::errno)?;
+            let gone = UsedName::new(&self.in_flight, format!("{GONE}{name}"));
+            structure::expect_no_files(&opened)?;
+            rfs::renameat(root, bucket.as_str(), root, gone.as_str())?;
+            // A user may have put a file there by hand.
+            if let Err(error) = structure::expect_no_files(&opened) {
+                rfs::renameat(root, gone.as_str(), root, bucket.as_str())?;
+                return Err(error);
+            }
+            Ok(gone)
+        };
+        Ok(take())
     }
 
     /// Removes what is left of buckets that were deleted.

@@ -298,7 +298,7 @@ impl Folder {
 
 /// Writes a file to stable storage, and removes it.
 fn write(folder: BorrowedFd<'_>) -> io::Result<()> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let mut file = File::from(rfs::openat(folder, WRITTEN, flags, Mode::from_raw_mode(0o600))?);
     let written = file
         .write_all(b"written to see whether it can be\n")

@@ -67,7 +67,13 @@ impl Grains {
 /// Makes a file, gives it a time, and reads that back. Its device and the grain come out. A clock of
 /// the file system that is behind ours makes the grain longer by the difference.
 fn probe(folder: BorrowedFd<'_>, name: &str, clock: &Clock) -> io::Result<(u64, Duration)> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    // A FIFO of this name must not hold up the start.
+    let flags = OFlags::WRONLY
+        | OFlags::CREATE
+        | OFlags::TRUNC
+        | OFlags::NOFOLLOW
+        | OFlags::NONBLOCK
+        | OFlags::CLOEXEC;
     let before = clock.now();
     let file = File::from(rfs::openat(folder, name, flags, Mode::from_raw_mode(0o600))?);
     let probed = || -> io::Result<(u64, Duration)> {

@@ -29,6 +29,9 @@ pub(super) const MARK: &str = "~!postern";
 const FORMAT: &str = "postern store, format 2\n";
 /// That of a store whose spilled records are named by inodes. It is converted at start.
 const FORMAT_1: &str = "postern store, format 1\n";
+/// The line of a mark whose store has extended attributes. A copy on a file system without them has lost
+/// those of its objects, as has one whose mark has none.
+const WITH_ATTRIBUTES: &str = "attributes\n";
 /// Begins the line of the mark that tells the store from every other.
 const ID: &str = "id ";
 /// The attribute of the mark: a copy without it has lost the attributes of its objects too.
@@ -74,19 +77,19 @@ pub(super) enum NotOurs {
 }
 
 impl Lock {
-    fn new(file: File, folder: File, made: Made) -> io::Result<Self> {
+    fn new(file: File, folder: File, made: Made) -> Self {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let is_after_a_kill = match rfs::openat(&folder, RUNNING, flags, Mode::from_raw_mode(0o600)) {
             Ok(_) => false,
-            Err(Errno::EXIST) => true,
-            Err(error) => return Err(error.into()),
+            // Or it cannot be made, on a full disk: then it is not known.
+            Err(_) => true,
         };
-        Ok(Self {
+        Self {
             file,
             folder,
             made,
             is_after_a_kill,
-        })
+        }
     }
 
     fn is_same_file(&self, other: &fs::Metadata) -> bool {
@@ -104,9 +107,9 @@ impl Drop for Lock {
 impl Made {
     /// `text` is what the mark says.
     fn of(mark: &fs::Metadata, text: &str) -> Self {
-        let id = text.strip_prefix(FORMAT).and_then(|rest| rest.strip_prefix(ID));
+        let id = text.lines().find_map(|line| line.strip_prefix(ID));
         Self {
-            id: id.map(|id| id.trim_end().to_owned()),
+            id: id.map(str::to_owned),
             at: (mark.mtime(), mark.mtime_nsec()),
         }
     }
@@ -132,8 +135,13 @@ pub(super) fn take(root: &Path) -> Result<Option<Lock>, OpenError> {
     };
     match writable() {
         Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => return Ok(None),
-        Err(error) => return Err(create(error)),
+        Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+            return expect_attributes(&path).map(|()| None);
+        }
+        Err(error) => {
+            expect_attributes(&path)?;
+            return Err(create(error));
+        }
     }
     // The lock is held on a descriptor that cannot write: so nothing keeps an operator from mounting the file system read-only for a while.
     let file = File::open(&path).map_err(create)?;
@@ -147,7 +155,7 @@ pub(super) fn take(root: &Path) -> Result<Option<Lock>, OpenError> {
     } else if found.starts_with(FORMAT_1) {
         writable().and_then(upgrade).map_err(create)?;
         found = read(&file).map_err(create)?;
-    } else if found.starts_with(FORMAT) && has_lost_its_attribute(&file).map_err(create)? {
+    } else if found.starts_with(FORMAT) && has_lost_its_attributes(&file, &found).map_err(create)? {
         return Err(OpenError::CopiedWithoutAttributes { path });
     }
     if !found.starts_with(FORMAT) {
@@ -158,7 +166,7 @@ pub(super) fn take(root: &Path) -> Result<Option<Lock>, OpenError> {
     }
     let made = Made::of(&file.metadata().map_err(create)?, &found);
     let folder = File::open(root).map_err(create)?;
-    Lock::new(file, folder, made).map(Some).map_err(create)
+    Ok(Some(Lock::new(file, folder, made)))
 }
 
 /// What a mark says.
@@ -177,34 +185,51 @@ fn read(file: &File) -> io::Result<String> {
 
 /// Marks a new store. The attribute comes first: a mark without it is that of a bad copy.
 fn mark(mut file: File) -> io::Result<()> {
-    set_attribute(&file)?;
+    let attributes = set_attribute(&file)?;
     let id = super::temporary::random_name()?;
-    file.write_all(format!("{FORMAT}{ID}{id}\n").as_bytes())
+    file.write_all(format!("{FORMAT}{attributes}{ID}{id}\n").as_bytes())
 }
 
 /// Marks a store of format 1 as one of this format, before anything is written that format 1 does not
-/// know. One byte changes, and the time stays: by that the store is known again.
+/// know. The time stays: by that the store is known again.
 fn upgrade(file: File) -> io::Result<()> {
     let metadata = file.metadata()?;
-    set_attribute(&file)?;
-    file.write_all_at(FORMAT.as_bytes(), 0)?;
+    let attributes = set_attribute(&file)?;
+    file.write_all_at(format!("{FORMAT}{attributes}").as_bytes(), 0)?;
     file.set_modified(metadata.modified()?)?;
     file.sync_all()
 }
 
-/// A file system without attributes is no error.
-fn set_attribute(file: &File) -> io::Result<()> {
+/// Sets it, where the file system has attributes: the line that says so comes out.
+fn set_attribute(file: &File) -> io::Result<&'static str> {
     match rfs::fsetxattr(file, ATTRIBUTE, ATTRIBUTE_VALUE, XattrFlags::empty()) {
-        Ok(()) | Err(Errno::OPNOTSUPP | Errno::PERM) => Ok(()),
+        Ok(()) => Ok(WITH_ATTRIBUTES),
+        Err(Errno::OPNOTSUPP | Errno::PERM) => Ok(""),
         Err(error) => Err(error.into()),
     }
 }
 
-fn has_lost_its_attribute(file: &File) -> io::Result<bool> {
+/// Whether a store that had attributes is a copy without them.
+fn has_lost_its_attributes(file: &File, text: &str) -> io::Result<bool> {
+    if !text.contains(WITH_ATTRIBUTES) {
+        return Ok(false);
+    }
     match rfs::fgetxattr(file, ATTRIBUTE, &mut [0; 64]) {
-        Ok(_) | Err(Errno::OPNOTSUPP | Errno::PERM | Errno::ACCESS | Errno::RANGE) => Ok(false),
-        Err(NO_ATTRIBUTE) => Ok(true),
+        Ok(_) | Err(Errno::ACCESS | Errno::RANGE) => Ok(false),
+        Err(NO_ATTRIBUTE | Errno::OPNOTSUPP | Errno::PERM) => Ok(true),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// The same for a root that cannot be written to.
+fn expect_attributes(path: &Path) -> Result<(), OpenError> {
+    let Ok(file) = File::open(path) else { return Ok(()) };
+    let lost = read(&file).and_then(|text| has_lost_its_attributes(&file, &text));
+    match lost {
+        Ok(true) => Err(OpenError::CopiedWithoutAttributes {
+            path: path.to_owned(),
+        }),
+        Ok(false) | Err(_) => Ok(()),
     }
 }
 
@@ -223,8 +248,7 @@ pub(super) fn retake(folder: BorrowedFd<'_>, made: &Made, held: &[Arc<Lock>]) ->
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {
             let folder = folder.try_clone_to_owned().map_err(NotOurs::Unreadable)?;
-            let lock = Lock::new(file, folder.into(), made.clone());
-            lock.map(Arc::new).map_err(NotOurs::Unreadable)
+            Ok(Arc::new(Lock::new(file, folder.into(), made.clone())))
         }
         Err(Errno::AGAIN) => Err(NotOurs::Locked),
         Err(error) => Err(NotOurs::Unreadable(error.into())),

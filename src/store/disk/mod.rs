@@ -99,6 +99,8 @@ struct Folders {
     in_flight: Arc<InFlight>,
     /// One of these is held while what a name stands for changes. They are the same whatever is swapped: what began before may still be at it.
     locks: Arc<[Mutex<()>; 64]>,
+    /// The same for buckets elsewhere: a disk of theirs that hangs must not hold up those of the root.
+    locks_elsewhere: Arc<[Mutex<()>; 64]>,
     unsynced: Arc<unsynced::Unsynced>,
     completions: Arc<multipart::Completions>,
 }
@@ -159,6 +161,7 @@ impl Folders {
             grains,
             in_flight: Arc::default(),
             locks: Arc::new(std::array::from_fn(|_| Mutex::new(()))),
+            locks_elsewhere: Arc::new(std::array::from_fn(|_| Mutex::new(()))),
             unsynced: Arc::default(),
             completions: Arc::default(),
         }
@@ -189,6 +192,7 @@ impl Folders {
             grains,
             in_flight: self.in_flight.clone(),
             locks: self.locks.clone(),
+            locks_elsewhere: self.locks_elsewhere.clone(),
             unsynced: self.unsynced.clone(),
             completions: self.completions.clone(),
         }
@@ -407,17 +411,21 @@ impl Folders {
         let first = path.split('/').next().unwrap_or_default();
         let mut hash = DefaultHasher::new();
         (bucket, first).hash(&mut hash);
-        let [only, ..] = &*self.locks;
-        let at = usize::try_from(hash.finish() % self.locks.len() as u64).unwrap_or(0);
+        let locks = match self.mounted.contains_key(bucket) {
+            true => &self.locks_elsewhere,
+            false => &self.locks,
+        };
+        let [only, ..] = &**locks;
+        let at = usize::try_from(hash.finish() % locks.len() as u64).unwrap_or(0);
         ChangeLock {
             folders: self,
             bucket,
             key,
-            _guard: locked(self.locks.get(at).unwrap_or(only)),
+            _guard: locked(locks.get(at).unwrap_or(only)),
         }
     }
 
-    /// Held while a bucket goes: no name in it changes. Each key's lock is one of these, and no thread
+    /// Held while a bucket of the root goes: no name in it changes. Each key's lock is one of these, and no thread
     /// that holds one waits for another.
     fn lock_all(&self) -> Vec<MutexGuard<'_, ()>> {
         self.locks.iter().map(locked).collect()

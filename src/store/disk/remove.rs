@@ -30,8 +30,9 @@ impl Folders {
         condition: &WriteCondition,
         last_look: &LastLook,
     ) -> Result<(), StoreError> {
-        let opened = self.open_bucket(bucket)?;
         let lock = self.lock(bucket, key);
+        // Under the lock: the bucket may have been deleted and made again meanwhile.
+        let opened = self.open_bucket(bucket)?;
         let placing = Placing {
             folders: self,
             bucket,
@@ -180,8 +181,8 @@ impl Folders {
         tags: Vec<Tag>,
         last_look: &LastLook,
     ) -> Result<(), StoreError> {
-        let opened = self.open_bucket(bucket)?;
         let lock = self.lock(bucket, key);
+        let opened = self.open_bucket(bucket)?;
         let found = self.find_now(bucket, key)?;
         let allowed = last_look.ask(Some(&found.attributes.properties.tags))?;
         let obsolete = self.write_tags(&opened, (bucket, key), found, tags, &allowed)?;

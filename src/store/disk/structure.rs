@@ -1,6 +1,7 @@
 //! Folders that come and go: an object becomes that of a folder of its name, and folders that hold nothing any more are removed.
 
 use std::{
+    ffi::{CStr, CString},
     fs::File,
     os::fd::{AsFd, BorrowedFd},
     sync::atomic::{AtomicBool, Ordering},
@@ -152,21 +153,29 @@ fn exchanged(_: BorrowedFd<'_>, _: &str, _: BorrowedFd<'_>, _: &str) -> Result<(
 
 /// Removes a file, or a folder with all that is in it. That it is not there is no error.
 pub(super) fn remove_tree(parent: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
+    let name = CString::new(name).map_err(|_| Errno::INVAL)?;
+    remove_tree_named(parent, &name)
+}
+
+fn remove_tree_named(parent: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
     match rfs::unlinkat(parent, name, AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => return Ok(()),
         // What the system says of a folder differs between systems.
         Err(Errno::ISDIR | Errno::PERM) => {}
         Err(error) => return Err(error),
     }
-    let folder = open_folder(parent, name)?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let folder = rfs::openat(parent, name, flags, Mode::empty())?;
+    let mut inner = Vec::new();
     for entry in rfs::Dir::read_from(&folder)? {
         let entry = entry?;
-        let Ok(inner) = entry.file_name().to_str() else {
-            return Err(Errno::NOTEMPTY);
-        };
-        if inner != "." && inner != ".." {
-            remove_tree(folder.as_fd(), inner)?;
+        let name = entry.file_name();
+        if name != c"." && name != c".." {
+            inner.push(name.to_owned());
         }
+    }
+    for name in inner {
+        remove_tree_named(folder.as_fd(), &name)?;
     }
     match rfs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
         Ok(()) | Err(Errno::NOENT) => Ok(()),
@@ -190,21 +199,22 @@ pub(super) fn entries(folder: &File) -> Result<Vec<String>, Errno> {
     Ok(names)
 }
 
-/// Looks whether there are files in a folder or below it, besides the store's own.
+/// Looks whether there are files in a bucket's folder or below it, besides the store's own.
 ///
 /// Errors: `NOTEMPTY`, and what the disk says.
-pub(super) fn expect_no_files(folder: &File) -> Result<(), Errno> {
-    expect_no_files_below(folder, MOST_DEPTH)
+pub(super) fn expect_no_files(bucket: &File) -> Result<(), Errno> {
+    expect_no_files_below(bucket, MOST_DEPTH, |name| name.starts_with(OWN_PREFIX))
 }
 
-fn expect_no_files_below(folder: &File, depth: usize) -> Result<(), Errno> {
+fn expect_no_files_below(folder: &File, depth: usize, is_own: fn(&str) -> bool) -> Result<(), Errno> {
     let depth = depth.checked_sub(1).ok_or(Errno::NOTEMPTY)?;
     for name in entries(folder)? {
-        if name.starts_with(OWN_PREFIX) {
+        if is_own(&name) {
             continue;
         }
         match open_folder(folder.as_fd(), &name) {
-            Ok(inner) => expect_no_files_below(&inner, depth)?,
+            // Deeper, a file of the store is that of another bucket, which is configured to be there.
+            Ok(inner) => expect_no_files_below(&inner, depth, |name| name == JOURNAL)?,
             // A name that is not UTF-8 is not found by what it was changed into; another one is gone.
             Err(Errno::NOENT) if !name.contains(char::REPLACEMENT_CHARACTER) => {}
             Err(Errno::NOENT | Errno::NOTDIR) => return Err(Errno::NOTEMPTY),

@@ -52,6 +52,7 @@ impl InFlight {
 pub(super) struct UsedName {
     in_flight: Arc<InFlight>,
     name: String,
+    kept: bool,
 }
 
 impl UsedName {
@@ -61,6 +62,7 @@ impl UsedName {
         Self {
             in_flight: in_flight.clone(),
             name,
+            kept: false,
         }
     }
 
@@ -70,6 +72,7 @@ impl UsedName {
         is_new.then(|| Self {
             in_flight: in_flight.clone(),
             name,
+            kept: false,
         })
     }
 
@@ -81,11 +84,22 @@ impl UsedName {
     pub(super) fn as_str(&self) -> &str {
         &self.name
     }
+
+    pub(super) fn in_flight(&self) -> Arc<InFlight> {
+        self.in_flight.clone()
+    }
+
+    /// The name stays in use until this process ends.
+    pub(super) fn keep_in_use(mut self) {
+        self.kept = true;
+    }
 }
 
 impl Drop for UsedName {
     fn drop(&mut self) {
-        self.in_flight.names(|names| names.remove(&self.name));
+        if !self.kept {
+            self.in_flight.names(|names| names.remove(&self.name));
+        }
     }
 }
 
@@ -158,7 +172,7 @@ impl Temporary {
     /// It has been renamed: nothing is left to remove.
     pub(super) fn placed(mut self) {
         if let Some(record) = self.record.take() {
-            record.keep();
+            _ = record.keep();
         }
         // Renaming one name of a file over another name of it does nothing, and both stay.
         self.placed = !self.linked;

@@ -12,9 +12,12 @@ mod tree;
 mod upgrade;
 mod uploads;
 
-use std::{io, time::Duration};
+use std::{collections::HashMap, io, time::Duration};
 
-use crate::{store::StoreError, types::BucketName};
+use crate::{
+    store::{Bucket, StoreError},
+    types::BucketName,
+};
 
 use super::{DiskStore, Folders, change_off_thread};
 
@@ -34,12 +37,15 @@ pub struct Removed {
     pub folders: usize,
 }
 
-impl Removed {
-    fn add(&mut self, other: Self) {
-        self.temporary = self.temporary.saturating_add(other.temporary);
-        self.records = self.records.saturating_add(other.records);
-        self.folders = self.folders.saturating_add(other.folders);
-    }
+/// Reports what failed, so that the rest goes on.
+fn tell<T: Default>(bucket: &BucketName, done: Result<T, StoreError>) -> T {
+    done.unwrap_or_else(|error| {
+        // A bucket may be deleted meanwhile.
+        if !matches!(error, StoreError::NoSuchBucket(_)) {
+            tracing::warn!(%bucket, %error, "cannot remove what is left over");
+        }
+        T::default()
+    })
 }
 
 impl Folders {
@@ -88,38 +94,33 @@ impl DiskStore {
     pub async fn keep_house(&self, leftover_for: Duration) -> Result<Removed, StoreError> {
         let gone = |folders: &Folders| {
             let removed = folders.remove_gone_buckets();
-            removed.map_err(|error| StoreError::unwritable(folders.root.path.clone(), error.into()))
+            Ok(removed.unwrap_or_else(|error| {
+                tracing::warn!(%error, "cannot remove what is left of deleted buckets");
+                0
+            }))
         };
         let mut removed = Removed {
             temporary: change_off_thread(self.now(), None, gone).await?,
             ..Removed::default()
         };
-        for bucket in change_off_thread(self.now(), None, Folders::buckets).await? {
-            if self.now().bucket(&bucket.name).0.lock().is_none() {
-                continue;
-            }
-            match self.keep_bucket(&bucket.name, leftover_for).await {
-                Ok(of_bucket) => removed.add(of_bucket),
-                // It was deleted meanwhile.
-                Err(StoreError::NoSuchBucket(_)) => {}
-                Err(error) => {
-                    tracing::warn!(bucket = %bucket.name, %error, "cannot remove what is left over");
-                }
-            }
+        let buckets = change_off_thread(self.now(), None, Folders::buckets).await?;
+        let is_ours = |bucket: &Bucket| self.now().bucket(&bucket.name).0.lock().is_some();
+        let buckets: Vec<_> = buckets
+            .into_iter()
+            .filter(is_ours)
+            .map(|bucket| bucket.name)
+            .collect();
+        let mut unnamed = HashMap::new();
+        for bucket in &buckets {
+            let cleared = tell(bucket, self.clear_temporary(bucket).await);
+            removed.temporary = removed.temporary.saturating_add(cleared);
+            let found = tell(bucket, self.unnamed_records(bucket, leftover_for).await);
+            unnamed.insert(bucket.clone(), found);
+            let folders = tell(bucket, self.remove_empty_folders(bucket, leftover_for).await);
+            removed.folders = removed.folders.saturating_add(folders);
         }
+        removed.records = self.remove_records(&buckets, unnamed).await;
         Ok(removed)
-    }
-
-    async fn keep_bucket(&self, bucket: &BucketName, leftover_for: Duration) -> Result<Removed, StoreError> {
-        let temporary = self.clear_temporary(bucket).await?;
-        let candidates = self.unnamed_records(bucket, leftover_for).await?;
-        let records = self.remove_records(bucket, candidates).await?;
-        let folders = self.remove_empty_folders(bucket, leftover_for).await?;
-        Ok(Removed {
-            temporary,
-            records,
-            folders,
-        })
     }
 
     /// Does one turn at the disk.

@@ -2,11 +2,11 @@
 //! replacement and the removal of the record before, or by a user who removed files by hand.
 //!
 //! A record is removed only if its object is certainly gone. The object under its key does not name it,
-//! and no other file of the bucket does: a file that was moved by hand takes its attribute along. That
+//! and no other file of any bucket does: a file that was moved by hand takes its attribute along. That
 //! is found by reading the attribute of every file, twice, and only where there are such records at all.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     fs::File,
     io::{self, Read},
     os::fd::AsFd,
@@ -32,7 +32,10 @@ use crate::{
     types::BucketName,
 };
 
-use super::{LOOKED_AT_ONCE, tree::Walk};
+use super::{
+    LOOKED_AT_ONCE,
+    tree::{Walk, is_there},
+};
 
 /// The folder of records, as far as it has been read.
 struct Unread {
@@ -73,41 +76,67 @@ impl DiskStore {
         Ok(unnamed)
     }
 
-    /// Removes those of these records that no file of the bucket names. How many comes out.
+    /// Removes those of these records that no file of any bucket names: one may have been moved there by
+    /// hand. How many comes out.
     pub(super) async fn remove_records(
         &self,
-        bucket: &BucketName,
-        mut candidates: HashSet<RecordName>,
-    ) -> Result<usize, StoreError> {
+        buckets: &[BucketName],
+        mut unnamed: HashMap<BucketName, HashSet<RecordName>>,
+    ) -> usize {
+        let mut removed = 0usize;
         // A file that is moved from what is not looked at yet to what has been is found by the second.
         for _ in 0..2 {
-            if candidates.is_empty() {
-                return Ok(0);
+            if unnamed.values().all(HashSet::is_empty) {
+                return 0;
             }
-            let mut walk = self.turn(bucket, Walk::begin).await?;
-            loop {
-                let look = move |_: &Folders, _: &BucketName| {
-                    let (named, goes_on) = named_records(&mut walk)?;
-                    Ok((named, goes_on.then_some(walk)))
-                };
-                let (named, goes_on) = self.turn(bucket, look).await?;
-                candidates.retain(|candidate| !named.contains(candidate));
-                match goes_on {
-                    Some(rest) => walk = rest,
-                    None => break,
+            for bucket in buckets {
+                match self.keep_named(bucket, &mut unnamed).await {
+                    Ok(()) | Err(StoreError::NoSuchBucket(_)) => {}
+                    // What cannot be read may name any record. `check` says what it is.
+                    Err(error) => {
+                        tracing::debug!(%bucket, %error, "no record is removed");
+                        return 0;
+                    }
                 }
             }
         }
-        let remove = move |folders: &Folders, bucket: &BucketName| {
-            let opened = folders.open_bucket(bucket).map_err(io::Error::other)?;
-            // What the files name now must be what they name after a power cut.
-            sync_all(&opened)?;
-            for record in &candidates {
-                folders.remove_record(&opened, record);
+        for (bucket, records) in unnamed {
+            let remove = move |folders: &Folders, bucket: &BucketName| {
+                let opened = folders.open_bucket(bucket).map_err(io::Error::other)?;
+                // What the files name now must be what they name after a power cut.
+                sync_all(&opened)?;
+                for record in &records {
+                    folders.remove_record(&opened, record);
+                }
+                Ok(records.len())
+            };
+            let done = super::tell(&bucket, self.turn(&bucket, remove).await);
+            removed = removed.saturating_add(done);
+        }
+        removed
+    }
+
+    /// Takes out the records that a file of this bucket names.
+    async fn keep_named(
+        &self,
+        bucket: &BucketName,
+        unnamed: &mut HashMap<BucketName, HashSet<RecordName>>,
+    ) -> Result<(), StoreError> {
+        let mut walk = self.turn(bucket, Walk::begin).await?;
+        loop {
+            let look = move |_: &Folders, _: &BucketName| {
+                let (named, goes_on) = named_records(&mut walk)?;
+                Ok((named, goes_on.then_some(walk)))
+            };
+            let (named, goes_on) = self.turn(bucket, look).await?;
+            for records in unnamed.values_mut() {
+                records.retain(|record| !named.contains(record));
             }
-            Ok(candidates.len())
-        };
-        self.turn(bucket, remove).await
+            match goes_on {
+                Some(rest) => walk = rest,
+                None => return Ok(()),
+            }
+        }
     }
 }
 
@@ -195,12 +224,15 @@ impl Folders {
                 let current = RecordName::of_key(&record.key, &metadata);
                 if current == *name {
                     Fate::Kept
+                } else if is_there(folder, current.as_str())? {
+                    Fate::Gone
                 } else if record.record.describes(&metadata) {
                     // The object was restored with a coarser time: so its record has another name now.
                     rfs::renameat(folder, name.as_str(), folder, current.as_str())?;
                     Fate::Kept
                 } else {
-                    Fate::Gone
+                    // A copy may have lost the object's time.
+                    Fate::Kept
                 }
             }
             // Without attributes a file that was moved has no record anyway.

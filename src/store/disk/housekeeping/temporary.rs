@@ -26,7 +26,11 @@ use crate::{
     types::{BucketName, UploadId},
 };
 
-use super::LOOKED_AT_ONCE;
+use super::{
+    LOOKED_AT_ONCE,
+    records::sync_all,
+    tree::{is_there, make_folders},
+};
 
 /// Where folders that hold objects may be looked for, for a journal of format 1.
 const MOST_FOLDERS: usize = 100_000;
@@ -71,8 +75,10 @@ impl Folders {
                 break;
             }
         }
-        // A journal before its folder.
-        names.sort_by_key(|name| !name.ends_with(JOURNAL_SUFFIX));
+        if !names.is_empty() {
+            // Parts and folders may only go once what came of them is on stable storage.
+            sync_all(&opened)?;
+        }
         let mut cleared = 0usize;
         for name in names {
             let done = self.clear(bucket, (&opened, &folder), &name);
@@ -89,6 +95,11 @@ impl Folders {
     fn clear(&self, bucket: &BucketName, (opened, folder): (&File, &File), name: &str) -> io::Result<()> {
         if let Some(beside) = name.strip_suffix(JOURNAL_SUFFIX) {
             finish_folder(opened, folder, beside, name)?;
+            // What is in it has its name, so this is another one, or nothing.
+            structure::remove_tree(folder.as_fd(), beside)?;
+        } else if is_there(folder, &format!("{name}{JOURNAL_SUFFIX}"))? {
+            // It may hold the only name of an object: it goes with its journal.
+            return Ok(());
         } else if let Some(id) = name.strip_prefix(COMPLETING).and_then(UploadId::parse) {
             return self.finish_completion(bucket, (opened, folder), name, id);
         } else if let Ok(inner) = structure::open_folder(folder.as_fd(), name)
@@ -111,7 +122,8 @@ impl Folders {
         };
         let path = self.path_of(bucket, "");
         let parent = parent.parse().ok().and_then(|inode| find_folder(&path, inode));
-        let Some(parent) = parent else { return Ok(()) };
+        // What is beside may be the only name of the object.
+        let parent = parent.ok_or(io::ErrorKind::NotFound)?;
         let parent = File::open(parent)?;
         take_place(folder, beside, &parent, name)?;
         // Where it took its place, the journal went with it.
@@ -130,18 +142,12 @@ fn finish_folder(bucket: &File, folder: &File, beside: &str, journal: &str) -> i
     let Some((front, name)) = place.split_once('\n') else {
         return Ok(());
     };
-    let parent = match front {
-        "" => bucket.try_clone(),
-        front => confine::open(bucket.as_fd(), front, confine::Wait::Allowed).map_err(io::Error::from),
-    };
-    take_place(folder, beside, &parent?, name)
+    take_place(folder, beside, &make_folders(bucket, front)?, name)
 }
 
 /// Without a file in its place, what is beside is the only name of the object.
 fn take_place(folder: &File, beside: &str, parent: &File, name: &str) -> io::Result<()> {
-    let is_taken = rfs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW).is_ok();
-    let is_there = rfs::statat(folder, beside, AtFlags::SYMLINK_NOFOLLOW).is_ok();
-    if is_there && !is_taken {
+    if is_there(folder, beside)? && !is_there(parent, name)? {
         rfs::renameat(folder, beside, parent, name)?;
         rfs::fsync(parent)?;
     }

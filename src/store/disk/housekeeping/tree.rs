@@ -2,10 +2,10 @@
 //! process that is killed between the removal of an object and that of its folder leaves such folders, and
 //! so does one that is killed between making folders and putting an object there.
 
-use std::{fs::File, io, os::fd::AsFd, time::Duration};
+use std::{ffi::CStr, fs::File, io, os::fd::AsFd, time::Duration};
 
 use rustix::{
-    fs::{self as rfs, FileType, Mode, OFlags},
+    fs::{self as rfs, AtFlags, FileType},
     io::Errno,
 };
 
@@ -13,7 +13,7 @@ use crate::{
     store::{
         StoreError,
         disk::{
-            DiskStore, Folders,
+            DiskStore, Folders, confine,
             mapping::OWN_PREFIX,
             structure::{self, open_folder},
         },
@@ -25,43 +25,63 @@ use super::{LOOKED_AT_ONCE, records::is_older};
 
 /// How deep folders are followed: deeper than any key leads.
 const MOST_DEPTH: usize = 1100;
+/// Above this depth a folder stays open while those in it are walked; deeper ones are read at once, so
+/// that a deep key does not take every descriptor.
+const MOST_OPEN: usize = 32;
 
 /// A walk through the folders of a bucket. The store's own folders are left out.
-pub(super) struct Walk(Vec<Level>);
+pub(super) struct Walk {
+    bucket: File,
+    leftover_for: Duration,
+    levels: Vec<Level>,
+}
 
 /// A folder, as far as it has been read.
 struct Level {
-    folder: File,
-    name: String,
-    entries: rfs::Dir,
+    /// Below the bucket; empty for the bucket itself.
+    path: String,
+    entries: Entries,
     /// Whether nothing is in it.
     is_empty: bool,
     /// Whether it had been left alone for long enough when the walk came to it.
     is_old: bool,
 }
 
-/// What a walk comes to.
+/// What is left to read of a folder.
+enum Entries {
+    Open(rfs::Dir),
+    Read(Vec<(String, FileType)>),
+}
+
+/// What a walk comes to, by its path below the bucket.
 enum Step {
-    /// A regular file, by its name in the folder.
-    File(File, String),
-    /// A folder that the walk has left: its parent, its name, and whether it may be removed.
-    Left(File, String, bool),
+    /// A regular file.
+    File(String),
+    /// A folder that the walk has left, and whether it may be removed.
+    Left(String, bool),
     /// Something else.
     Other,
     /// Nothing any more.
     End,
 }
 
-impl Level {
-    fn open(folder: File, name: String, leftover_for: Duration) -> io::Result<Self> {
-        Ok(Self {
-            is_old: is_older(&folder, leftover_for)?,
-            entries: rfs::Dir::read_from(&folder)?,
-            folder,
-            name,
-            is_empty: true,
-        })
+impl Entries {
+    fn next(&mut self) -> Result<Option<(String, FileType)>, Errno> {
+        match self {
+            Self::Open(entries) => match entries.next() {
+                Some(entry) => named(entry?).map(Some),
+                None => Ok(None),
+            },
+            Self::Read(entries) => Ok(entries.pop()),
+        }
     }
+}
+
+fn named(entry: rfs::DirEntry) -> Result<(String, FileType), Errno> {
+    Ok((
+        entry.file_name().to_string_lossy().into_owned(),
+        entry.file_type(),
+    ))
 }
 
 impl Walk {
@@ -70,55 +90,71 @@ impl Walk {
     }
 
     fn of_old(folders: &Folders, bucket: &BucketName, leftover_for: Duration) -> io::Result<Self> {
-        let opened = folders.open_bucket(bucket).map_err(io::Error::other)?;
-        Level::open(opened, String::new(), leftover_for).map(|level| Self(vec![level]))
+        let bucket = folders.open_bucket(bucket).map_err(io::Error::other)?;
+        let mut walk = Self {
+            bucket: bucket.try_clone()?,
+            leftover_for,
+            levels: Vec::new(),
+        };
+        walk.enter(&bucket, String::new())?;
+        Ok(walk)
+    }
+
+    fn enter(&mut self, folder: &File, path: String) -> io::Result<()> {
+        let entries = rfs::Dir::read_from(folder)?;
+        let entries = match self.levels.len() < MOST_OPEN {
+            true => Entries::Open(entries),
+            false => Entries::Read(entries.map(|entry| named(entry?)).collect::<Result<_, _>>()?),
+        };
+        self.levels.push(Level {
+            path,
+            entries,
+            is_empty: true,
+            is_old: is_older(folder, self.leftover_for)?,
+        });
+        Ok(())
     }
 
     /// The next file. `Some(None)`: what came next was none, or is gone.
     pub(super) fn next_file(&mut self) -> io::Result<Option<Option<File>>> {
-        match self.step(Duration::ZERO)? {
+        match self.step()? {
             Step::End => Ok(None),
-            Step::File(folder, name) => {
-                let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-                match rfs::openat(&folder, &name, flags, Mode::empty()) {
-                    Ok(file) => Ok(Some(Some(file.into()))),
-                    Err(Errno::NOENT | Errno::LOOP) => Ok(Some(None)),
-                    Err(error) => Err(error.into()),
-                }
-            }
+            Step::File(path) => match confine::open(self.bucket.as_fd(), &path, confine::Wait::Allowed) {
+                Ok(file) => Ok(Some(Some(file))),
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => Ok(Some(None)),
+                Err(error) => Err(error.into()),
+            },
             Step::Left(..) | Step::Other => Ok(Some(None)),
         }
     }
 
-    fn step(&mut self, leftover_for: Duration) -> io::Result<Step> {
-        let depth = self.0.len();
-        let Some(level) = self.0.last_mut() else {
+    fn step(&mut self) -> io::Result<Step> {
+        let depth = self.levels.len();
+        let Some(level) = self.levels.last_mut() else {
             return Ok(Step::End);
         };
-        let Some(entry) = level.entries.next() else {
+        let Some((name, kind)) = level.entries.next()? else {
             return Ok(self.leave());
         };
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
         if name == "." || name == ".." || name.starts_with(OWN_PREFIX) {
             return Ok(Step::Other);
         }
         level.is_empty = false;
-        let kind = match entry.file_type() {
-            FileType::Unknown => match rfs::statat(&level.folder, &name, rfs::AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(found) => FileType::from_raw_mode(found.st_mode),
-                Err(Errno::NOENT) => return Ok(Step::Other),
-                Err(error) => return Err(error.into()),
-            },
-            known => known,
+        let path = match level.path.as_str() {
+            "" => name,
+            above => format!("{above}/{name}"),
         };
         match kind {
-            FileType::RegularFile => Ok(Step::File(level.folder.try_clone()?, name)),
-            FileType::Directory if depth < MOST_DEPTH => {
-                match open_folder(level.folder.as_fd(), &name) {
-                    Ok(inner) => self.0.push(Level::open(inner, name, leftover_for)?),
-                    Err(Errno::NOENT | Errno::NOTDIR) => {}
+            FileType::RegularFile => Ok(Step::File(path)),
+            FileType::Directory | FileType::Unknown if depth < MOST_DEPTH => {
+                let found = match confine::open(self.bucket.as_fd(), &path, confine::Wait::Allowed) {
+                    Ok(found) => found,
+                    Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => return Ok(Step::Other),
                     Err(error) => return Err(error.into()),
+                };
+                match structure::is_folder(&found)? {
+                    true => self.enter(&found, path)?,
+                    false => return Ok(Step::File(path)),
                 }
                 Ok(Step::Other)
             }
@@ -127,16 +163,39 @@ impl Walk {
     }
 
     fn leave(&mut self) -> Step {
-        let left = self.0.pop();
-        match (left, self.0.last()) {
-            (Some(left), Some(parent)) => match parent.folder.try_clone() {
-                Ok(folder) => Step::Left(folder, left.name, left.is_empty && left.is_old),
-                Err(_) => Step::Other,
-            },
+        match self.levels.pop() {
+            Some(left) if !self.levels.is_empty() => Step::Left(left.path, left.is_empty && left.is_old),
             // The bucket's own folder stays.
-            (_, _) => Step::End,
+            Some(_) | None => Step::End,
         }
     }
+
+    /// Removes a folder that holds nothing. Whether it is gone comes out: what is put there meanwhile
+    /// keeps it, and what is about to be put there makes it again.
+    fn remove(&mut self, path: &str) -> io::Result<bool> {
+        let (front, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let parent = match front {
+            "" => self.bucket.try_clone()?,
+            front => confine::open(self.bucket.as_fd(), front, confine::Wait::Allowed)?,
+        };
+        if structure::remove_empty_folder(parent.as_fd(), name).is_err() {
+            return Ok(false);
+        }
+        if let Some(above) = self.levels.last_mut() {
+            above.is_empty = is_empty(&parent)?;
+        }
+        Ok(true)
+    }
+}
+
+/// Whether nothing is in a folder but the store's own.
+fn is_empty(folder: &File) -> Result<bool, Errno> {
+    let is_of_user = |name: &CStr| {
+        let name = name.to_bytes();
+        name != b"." && name != b".." && !name.starts_with(OWN_PREFIX.as_bytes())
+    };
+    let mut entries = rfs::Dir::read_from(folder)?;
+    Ok(!entries.any(|entry| entry.map_or(true, |entry| is_of_user(entry.file_name()))))
 }
 
 impl DiskStore {
@@ -151,7 +210,7 @@ impl DiskStore {
         let mut walk = self.turn(bucket, begin).await?;
         loop {
             let work = move |_: &Folders, _: &BucketName| {
-                let (removed, goes_on) = remove_some(&mut walk, leftover_for)?;
+                let (removed, goes_on) = remove_some(&mut walk)?;
                 Ok((removed, goes_on.then_some(walk)))
             };
             let (removed, goes_on) = self.turn(bucket, work).await?;
@@ -164,35 +223,41 @@ impl DiskStore {
     }
 }
 
-fn remove_some(walk: &mut Walk, leftover_for: Duration) -> io::Result<(usize, bool)> {
+fn remove_some(walk: &mut Walk) -> io::Result<(usize, bool)> {
     let mut removed = 0usize;
     for _ in 0..LOOKED_AT_ONCE {
-        match walk.step(leftover_for)? {
+        match walk.step()? {
             Step::End => return Ok((removed, false)),
-            Step::Left(parent, name, true) => {
-                // What is put there meanwhile keeps it, and what is about to be put there makes it again.
-                if structure::remove_empty_folder(parent.as_fd(), &name).is_ok() {
+            Step::Left(path, true) => {
+                if walk.remove(&path)? {
                     removed = removed.saturating_add(1);
-                    if let Some(above) = walk.0.last_mut() {
-                        above.lost_an_entry()?;
-                    }
                 }
             }
-            Step::Left(_, _, false) | Step::File(..) | Step::Other => {}
+            Step::Left(_, false) | Step::File(_) | Step::Other => {}
         }
     }
     Ok((removed, true))
 }
 
-impl Level {
-    /// A folder in it is gone: it may hold nothing now.
-    fn lost_an_entry(&mut self) -> io::Result<()> {
-        let mut entries = rfs::Dir::read_from(&self.folder)?;
-        let is_of_folder = |name: &std::ffi::CStr| {
-            let name = name.to_bytes();
-            name != b"." && name != b".." && !name.starts_with(OWN_PREFIX.as_bytes())
-        };
-        self.is_empty = !entries.any(|entry| entry.map_or(true, |entry| is_of_folder(entry.file_name())));
-        Ok(())
+/// Opens a folder below the bucket, and makes what is missing of it.
+pub(super) fn make_folders(bucket: &File, path: &str) -> io::Result<File> {
+    let mut folder = bucket.try_clone()?;
+    for name in path.split('/').filter(|name| !name.is_empty()) {
+        match rfs::mkdirat(&folder, name, rfs::Mode::from_raw_mode(0o777)) {
+            Ok(()) => rfs::fsync(&folder)?,
+            Err(Errno::EXIST) => {}
+            Err(error) => return Err(error.into()),
+        }
+        folder = open_folder(folder.as_fd(), name)?;
+    }
+    Ok(folder)
+}
+
+/// Whether a name is in a folder.
+pub(super) fn is_there(folder: &File, name: &str) -> Result<bool, Errno> {
+    match rfs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(_) => Ok(true),
+        Err(Errno::NOENT) => Ok(false),
+        Err(error) => Err(error),
     }
 }

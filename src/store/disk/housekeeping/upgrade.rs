@@ -1,10 +1,9 @@
 //! The records of a store of format 1, whose names were made from inodes, get names that travel with
 //! their objects. A copy of such a store has other inodes: there a record is known by its object's key,
-//! size and time. A record that no object claims is renamed, and never removed: the object may be
-//! restored yet.
+//! size and time. A record that no object claims stays: the object may be restored yet.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs::{File, Metadata},
     io::{self, Read},
     os::fd::AsFd,
@@ -24,17 +23,17 @@ use crate::{
             mark_as_spilled, read_attribute,
         },
         structure,
+        temporary::write_synced,
     },
     types::{BucketName, ObjectKey},
 };
-
-/// Begins the name of a record that no object claims.
-const UNCLAIMED: &str = "unclaimed-";
 
 /// The records of format 1 that no object has claimed yet.
 struct Unclaimed {
     folder: File,
     records: HashMap<RecordName, Option<SpilledKey>>,
+    /// Those that were copied to their new names. A file may have several names, each with its own.
+    copied: HashSet<RecordName>,
     by_key: HashMap<ObjectKey, Vec<RecordName>>,
 }
 
@@ -47,27 +46,31 @@ impl Folders {
         };
         tracing::info!(%bucket, records = unclaimed.records.len(), "upgrading a store of format 1");
         walk(&opened, "", &mut |path, file| unclaimed.claim(path, file))?;
-        unclaimed.set_aside()?;
+        unclaimed.remove_copied()?;
+        if !unclaimed.records.is_empty() {
+            let path = self.path_of(bucket, SPILLED);
+            tracing::warn!(
+                folder = %path.display(),
+                records = unclaimed.records.len(),
+                "records of format 1 have no object: restore it and restart postern, or remove them"
+            );
+        }
         Ok(rfs::fsync(&unclaimed.folder)?)
     }
 }
 
 /// Calls `each` with every file of the bucket that is an object's, by its path.
 fn walk(folder: &File, path: &str, each: &mut impl FnMut(&str, &File) -> io::Result<()>) -> io::Result<()> {
-    for entry in rfs::Dir::read_from(folder)? {
-        let entry = entry?;
-        let Ok(name) = entry.file_name().to_str() else {
-            continue;
-        };
-        if name == "." || name == ".." || name.starts_with(mapping::OWN_PREFIX) {
+    for name in structure::entries(folder)? {
+        if name.starts_with(mapping::OWN_PREFIX) {
             continue;
         }
         let path = match path {
-            "" => name.to_owned(),
+            "" => name.clone(),
             path => format!("{path}/{name}"),
         };
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let found = match rfs::openat(folder, name, flags, Mode::empty()) {
+        let found = match rfs::openat(folder, name.as_str(), flags, Mode::empty()) {
             Ok(found) => File::from(found),
             // A symlink, a socket, a device without its driver; or gone by now.
             Err(Errno::LOOP | Errno::NXIO | Errno::NODEV | Errno::NOENT | Errno::ACCESS) => continue,
@@ -106,6 +109,7 @@ impl Unclaimed {
         Ok((!records.is_empty()).then_some(Self {
             folder,
             records,
+            copied: HashSet::new(),
             by_key,
         }))
     }
@@ -126,17 +130,22 @@ impl Unclaimed {
             return Ok(());
         };
         match attribute {
-            Attribute::SpilledOfFormat1 => self.name_in_attribute(&old, file)?,
+            Attribute::SpilledOfFormat1 => {
+                self.name_in_attribute(&old, file)?;
+                self.records.remove(&old);
+            }
             _ => {
                 let new = RecordName::of_key(&key, &metadata);
-                rfs::renameat(&self.folder, old.as_str(), &self.folder, new.as_str())?;
+                if self.copy_to(&new, &old, &key)? {
+                    self.copied.insert(old);
+                }
             }
         }
-        self.records.remove(&old);
         Ok(())
     }
 
-    /// The record of a file: by its inode, or for a copy by its key, size and time.
+    /// The record of a file: by its inode, or for a copy by its key, size and time. A copy of a file that
+    /// was moved has another key: then the only record of its size and time is its own.
     fn record_of(&self, key: &ObjectKey, metadata: &Metadata) -> Option<RecordName> {
         let by_inode = RecordName::of_inode(metadata);
         if self.records.contains_key(&by_inode) {
@@ -146,7 +155,37 @@ impl Unclaimed {
             let content = self.records.get(*name).and_then(Option::as_ref);
             content.is_some_and(|content| content.record.describes(metadata))
         };
-        self.by_key.get(key)?.iter().find(describes).cloned()
+        let of_key = self
+            .by_key
+            .get(key)
+            .and_then(|names| names.iter().find(describes));
+        of_key.cloned().or_else(|| {
+            let mut all = self.records.keys().filter(describes);
+            all.next().filter(|_| all.next().is_none()).cloned()
+        })
+    }
+
+    /// Copies a record to the name that its object's key makes, with that key in it. `false`: it cannot
+    /// be read.
+    fn copy_to(&self, new: &RecordName, old: &RecordName, key: &ObjectKey) -> io::Result<bool> {
+        let Some(Some(content)) = self.records.get(old) else {
+            return Ok(false);
+        };
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
+        let file = rfs::openat(&self.folder, new.as_str(), flags, Mode::from_raw_mode(0o600))?;
+        let text = content.record.clone().of_key(key).to_text()?;
+        write_synced(&File::from(file), &text, true)?;
+        Ok(true)
+    }
+
+    /// Removes what was copied.
+    fn remove_copied(&mut self) -> io::Result<()> {
+        rfs::fsync(&self.folder)?;
+        for name in self.copied.drain() {
+            rfs::unlinkat(&self.folder, name.as_str(), AtFlags::empty())?;
+            self.records.remove(&name);
+        }
+        Ok(())
     }
 
     /// Gives the record a second name, writes that into the attribute, and removes the first: whatever
@@ -164,19 +203,6 @@ impl Unclaimed {
         mark_as_spilled(file, &new)?;
         file.sync_all()?;
         Ok(rfs::unlinkat(&self.folder, old.as_str(), AtFlags::empty())?)
-    }
-
-    /// Renames what no object has claimed, so that the next start need not look for its object again.
-    fn set_aside(&self) -> io::Result<()> {
-        for name in self.records.keys() {
-            let aside = format!("{UNCLAIMED}{name}");
-            rfs::renameat(&self.folder, name.as_str(), &self.folder, aside.as_str())?;
-            tracing::warn!(
-                record = aside,
-                "no object claims this record: remove it if its object is gone"
-            );
-        }
-        Ok(())
     }
 }
 

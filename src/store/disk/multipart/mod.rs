@@ -238,9 +238,9 @@ impl Folders {
         upload: &UploadName,
         last_look: &LastLook,
     ) -> Result<(), StoreError> {
-        let bucket = self.open_bucket(&upload.bucket)?;
         let ended = {
             let _lock = self.lock(&upload.bucket, &upload.key);
+            let bucket = self.open_bucket(&upload.bucket)?;
             self.open_upload(upload)?;
             self.end_upload(&bucket, upload, &last_look.ask(None)?)?
         };
@@ -336,9 +336,14 @@ pub(super) struct Ending<'f> {
 }
 
 impl Ending<'_> {
-    /// The object is in place: the upload does not come back.
+    /// The object is in place: the upload does not come back, whatever becomes of the object. Called
+    /// under the lock of the object.
     pub(super) fn object_is_placed(mut self) -> Self {
         self.is_placed = true;
+        let Some(ended) = self.ended.take() else {
+            return self;
+        };
+        self.ended = Some(ended.renamed());
         self
     }
 
@@ -352,16 +357,36 @@ impl Ending<'_> {
     }
 }
 
+impl EndedUpload {
+    /// Gives it a name that says nothing of an upload. Where that fails, the name stays in use: no
+    /// housekeeping of this process takes the upload for one that goes on.
+    fn renamed(self) -> Self {
+        let renamed = UsedName::random(&self.name.in_flight()).and_then(|name| {
+            rfs::renameat(&self.folder, self.name.as_str(), &self.folder, name.as_str())?;
+            Ok(name)
+        });
+        match renamed {
+            Ok(name) => Self {
+                folder: self.folder,
+                name,
+            },
+            Err(_) => self,
+        }
+    }
+}
+
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
+        let Some(ended) = self.ended.take() else { return };
         if self.is_placed {
+            if ended.name.as_str().starts_with(COMPLETING) {
+                ended.name.keep_in_use();
+            }
             return;
         }
-        if let Some(ended) = self.ended.take() {
-            let (name, id) = (ended.name.as_str(), self.upload.id.as_str());
-            if let Err(error) = rfs::renameat(&ended.folder, name, &self.uploads, id) {
-                tracing::error!(upload_id = id, %error, "cannot put back an upload whose completion failed: the next housekeeping does");
-            }
+        let (name, id) = (ended.name.as_str(), self.upload.id.as_str());
+        if let Err(error) = rfs::renameat(&ended.folder, name, &self.uploads, id) {
+            tracing::error!(upload_id = id, %error, "cannot put back an upload whose completion failed: the next housekeeping does");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a record holds, and its form in JSON.
 
-use std::{collections::BTreeMap, fs::Metadata, os::unix::fs::MetadataExt};
+use std::{collections::BTreeMap, fs::Metadata, io, os::unix::fs::MetadataExt};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
@@ -172,9 +172,14 @@ impl Record {
     }
 
     /// The same record with the key of its object, as a spilled one has it.
-    pub(super) fn of_key(mut self, key: &ObjectKey) -> Self {
+    pub(in crate::store::disk) fn of_key(mut self, key: &ObjectKey) -> Self {
         self.key = Some(key.as_str().to_owned());
         self
+    }
+
+    /// Writes a record.
+    pub(in crate::store::disk) fn to_text(&self) -> io::Result<Vec<u8>> {
+        Ok(serde_json::to_vec(self)?)
     }
 
     /// Reads a record.

@@ -23,7 +23,7 @@ pub(in crate::store::disk) enum RecordError {
     Missing(RecordName),
     /// It was a store of format 1 that was copied, and the copy lost what the record was found by.
     #[error(
-        "the object's record in {SPILLED} is missing: restore it from a backup, or upload the object again"
+        "the object's record in {SPILLED} is missing: restore it from a backup and restart postern, or upload the object again"
     )]
     MissingOfFormat1,
     /// Another version of postern wrote it.

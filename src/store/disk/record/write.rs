@@ -35,9 +35,14 @@ pub(in crate::store::disk) struct SpilledRecord {
 }
 
 impl SpilledRecord {
-    /// An object's file names it from here on.
-    pub(in crate::store::disk) fn keep(mut self) {
+    /// An object's file names it from here on. Its folder comes out.
+    pub(in crate::store::disk) fn keep(mut self) -> io::Result<File> {
         self.kept = true;
+        self.folder.try_clone()
+    }
+
+    fn sync(&self, durable: bool) -> io::Result<()> {
+        sync_folder(&self.folder, durable)
     }
 }
 
@@ -80,12 +85,14 @@ impl Record {
             Set::Attribute => {}
             Set::TooLong => {
                 if let Some(written) = self.spill(bucket, file, key)? {
-                    written.keep();
+                    written.keep()?;
                 }
             }
             Set::Unsupported => {
                 let name = RecordName::of_key(key, &file.metadata()?);
-                self.write_file(bucket, key, &name)?.keep();
+                // It is the object's record from here on: a failed sync must not take it away.
+                let folder = self.write_file(bucket, key, &name)?.keep()?;
+                sync_folder(&folder, bucket.durable)?;
                 return Ok(before.is_some_and(|before| *before != name));
             }
         }
@@ -115,6 +122,7 @@ impl Record {
     ) -> io::Result<Option<SpilledRecord>> {
         let name = RecordName::random()?;
         let written = self.clone().write_file(bucket, key, &name)?;
+        written.sync(bucket.durable)?;
         match mark_as_spilled(file, &name) {
             Ok(()) => Ok(Some(written)),
             Err(Errno::OPNOTSUPP | Errno::PERM) => self.spill_by_key(bucket, file, key).map(Some),
@@ -137,7 +145,11 @@ impl Record {
             // No other process writes here, so a name that no request uses and no file has is free.
             if let Some(in_use) = UsedName::unused(bucket.in_flight, name.as_str().to_owned()) {
                 match rfs::statat(&folder, name.as_str(), AtFlags::SYMLINK_NOFOLLOW) {
-                    Err(Errno::NOENT) => return self.at(&metadata).write_as(bucket, key, &name, in_use),
+                    Err(Errno::NOENT) => {
+                        let written = self.at(&metadata).write_as(bucket, key, &name, in_use)?;
+                        written.sync(bucket.durable)?;
+                        return Ok(written);
+                    }
                     Ok(_) => {}
                     Err(error) => return Err(error.into()),
                 }
@@ -147,7 +159,7 @@ impl Record {
         Err(io::ErrorKind::AlreadyExists.into())
     }
 
-    /// Writes the record into a file of this name, which it replaces.
+    /// Writes the record into a file of this name, which it replaces. Its name is yet to be synced.
     fn write_file(
         self,
         bucket: WritableBucket<'_>,
@@ -171,14 +183,12 @@ impl Record {
         write_synced(&beside.file, &text, bucket.durable)?;
         rfs::renameat(&beside.folder, beside.name(), &folder, name.as_str())?;
         beside.placed();
-        let written = SpilledRecord {
-            folder: folder.try_clone()?,
+        Ok(SpilledRecord {
+            folder,
             name: name.clone(),
             kept: false,
             _in_use: in_use,
-        };
-        sync_folder(&folder, bucket.durable)?;
-        Ok(written)
+        })
     }
 }
 

@@ -64,6 +64,19 @@ async fn deleted_bucket_takes_no_object_that_was_on_its_way() {
 }
 
 #[test]
+fn bucket_configured_within_another_keeps_that_one() {
+    let Sample { folder, store } = sample(&[]);
+    let path = folder.path().join("data/abc/inner");
+    fs::create_dir_all(&path).unwrap();
+    fs::write(path.join(lock::MARK), "of another bucket").unwrap();
+    assert!(matches!(
+        delete_bucket(&store),
+        Err(StoreError::BucketNotEmpty(_))
+    ));
+    assert!(path.join(lock::MARK).exists());
+}
+
+#[test]
 fn file_that_is_no_object_keeps_its_bucket() {
     let Sample { folder, store } = sample(&[]);
     let path = folder.path().join("data/abc");
@@ -116,6 +129,39 @@ async fn upload_in_flight_is_not_left_over() {
     let always = WriteCondition::Always;
     let stored = upload.commit(&key, etag, Properties::default(), always).await;
     assert_eq!(stored.unwrap().size, 3 << 20);
+}
+
+#[test]
+fn object_whose_folder_cannot_take_its_place_is_not_removed() {
+    let Sample { folder, store } = sample(&["x"]);
+    let path = folder.path().join("data/abc");
+    fs::create_dir_all(path.join("~!tmp/made")).unwrap();
+    fs::write(path.join("~!tmp/made/~@"), "object").unwrap();
+    // A file is where its folder would be.
+    fs::write(path.join("~!tmp/made.place"), "x/y\na").unwrap();
+    for _ in 0..2 {
+        keep_house(&store);
+        assert_eq!(fs::read_to_string(path.join("~!tmp/made/~@")).unwrap(), "object");
+    }
+    fs::remove_file(path.join("x")).unwrap();
+    keep_house(&store);
+    assert_eq!(fs::read_to_string(path.join("x/y/a/~@")).unwrap(), "object");
+    assert_eq!(own_names(&path), [""; 0]);
+}
+
+#[test]
+fn damaged_object_keeps_no_empty_folder_and_deep_keys_take_few_descriptors() {
+    let Sample { folder, store } = sample(&["damaged"]);
+    let path = folder.path().join("data/abc");
+    if has_attributes(&path) {
+        let file = File::open(path.join("damaged")).unwrap();
+        rustix::fs::fsetxattr(&file, record::ATTRIBUTE, b"{", rustix::fs::XattrFlags::empty()).unwrap();
+    }
+    put(&store, &"d/".repeat(500), b"deep");
+    fs::create_dir(path.join("empty")).unwrap();
+    fs::create_dir_all(path.join("e/".repeat(500))).unwrap();
+    assert_eq!(keep_house(&store).folders, 501);
+    assert!(!path.join("e").exists() && path.join("d").exists());
 }
 
 #[test]

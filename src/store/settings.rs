@@ -30,7 +30,7 @@ impl Default for Settings {
             root: PathBuf::from("data"),
             durable: true,
             abort_uploads_after: Span::from_seconds(7 * 86_400),
-            remove_leftovers_after: Span::from_seconds(60 * 60),
+            remove_leftovers_after: Span::from_seconds(24 * 60 * 60),
             probe_every: Span::from_seconds(5),
         }
     }

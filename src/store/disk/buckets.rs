@@ -1,9 +1,6 @@
 //! Buckets as folders: made, found and removed.
 
-use std::{
-    fs::{self, File},
-    os::fd::AsFd,
-};
+use std::{fs, os::fd::AsFd};
 
 use rustix::{
     fs::{self as rfs, Mode},
@@ -86,7 +83,10 @@ impl Folders {
             let path = self.root.path.join(bucket.as_str());
             self.fault(&self.root, path, error.into())
         };
-        // One that is there may have been made a moment ago: its name is synced too.
+        // One that is there may have been made a moment ago: its name is synced too, and after the sync
+        // of the request that made it.
+        let [first, ..] = &*self.locks;
+        let _lock = super::locked(first);
         let made = match rfs::mkdirat(root, bucket.as_str(), Mode::from_raw_mode(0o777)) {
             Ok(()) => true,
             Err(Errno::EXIST) if self.bucket_folder(bucket)? => false,
@@ -164,9 +164,20 @@ impl Folders {
         }
         let mut removed = 0usize;
         for name in structure::entries(&kept.opened)? {
-            if name.starts_with(GONE) && !self.in_flight.holds(&name) {
-                structure::remove_tree(kept.opened.as_fd(), &name)?;
-                removed = removed.saturating_add(1);
+            if !name.starts_with(GONE) || self.in_flight.holds(&name) {
+                continue;
+            }
+            let gone = structure::open_folder(kept.opened.as_fd(), &name);
+            // A user may have put a file there by hand, in the last moment.
+            let cleared = gone.and_then(|gone| {
+                structure::expect_no_files(&gone)?;
+                structure::remove_tree(kept.opened.as_fd(), &name)
+            });
+            match cleared {
+                Ok(()) => removed = removed.saturating_add(1),
+                Err(error) => {
+                    tracing::warn!(name, %error, "cannot remove what is left of a deleted bucket");
+                }
             }
         }
         Ok(removed)

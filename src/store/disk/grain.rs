@@ -56,10 +56,11 @@ impl Grains {
         match found {
             Ok((device, grain)) => known.insert(device, grain),
             // A device number may stand for another file system by now.
-            Err(_) => match rfs::fstat(folder) {
-                Ok(stat) => known.remove(&stat.st_dev),
-                Err(_) => None,
-            },
+            Err(_) => {
+                let metadata = folder.try_clone_to_owned().map(File::from);
+                let metadata = metadata.and_then(|folder| folder.metadata());
+                metadata.ok().and_then(|metadata| known.remove(&metadata.dev()))
+            }
         };
     }
 }

@@ -79,11 +79,9 @@ pub(super) enum NotOurs {
 impl Lock {
     fn new(file: File, folder: File, made: Made) -> Self {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let is_after_a_kill = match rfs::openat(&folder, RUNNING, flags, Mode::from_raw_mode(0o600)) {
-            Ok(_) => false,
-            // Or it cannot be made, on a full disk: then it is not known.
-            Err(_) => true,
-        };
+        // It may also be that it cannot be made, on a full disk: then it is not known.
+        let made_now = rfs::openat(&folder, RUNNING, flags, Mode::from_raw_mode(0o600));
+        let is_after_a_kill = made_now.is_err();
         Self {
             file,
             folder,

@@ -41,6 +41,8 @@ const MOST_TRIES: usize = 100;
 struct Changed {
     folders: Vec<File>,
     made: Vec<UnsyncedFolder>,
+    /// Whether any folder was made.
+    is_any_made: bool,
 }
 
 /// What is under a key before a change.
@@ -185,8 +187,8 @@ impl Placing<'_> {
         let changed = self.rename(bucket, &file, &allowed)?;
         super::failpoint("renamed");
         file.placed();
-        let made_folders = !changed.made.is_empty();
-        self.folders.entries_changed(self.bucket, self.key, made_folders);
+        self.folders
+            .entries_changed(self.bucket, self.key, changed.is_any_made);
         Ok(Placed {
             changed,
             written,
@@ -272,7 +274,7 @@ impl Placing<'_> {
     /// something was made.
     fn folder(&self, bucket: &File, path: &str) -> Result<Changed, NoFolder> {
         let unsynced = &self.folders.unsynced;
-        let mut made = Vec::new();
+        let (mut made, mut is_any_made) = (Vec::new(), false);
         let mut changed = vec![bucket.try_clone().map_err(|_| Errno::MFILE)?];
         let mut made_in = Vec::new();
         let mut walked = String::new();
@@ -281,7 +283,10 @@ impl Placing<'_> {
             walked = [walked.as_str(), name].join(if walked.is_empty() { "" } else { "/" });
             let inner = match structure::open_folder(at.as_fd(), name) {
                 Err(Errno::NOENT) => {
-                    unsynced.add(&at).map_err(structure::errno)?;
+                    is_any_made = true;
+                    if self.folders.durable {
+                        unsynced.add(&at).map_err(structure::errno)?;
+                    }
                     match rfs::mkdirat(&at, name, Mode::from_raw_mode(0o777)) {
                         Ok(()) | Err(Errno::EXIST) => {}
                         Err(error) => return Err(error.into()),
@@ -293,7 +298,10 @@ impl Placing<'_> {
                     return Err(NoFolder::InTheWay(walked));
                 }
                 Err(Errno::NOTDIR) if kind_of(at.as_fd(), name)? == Some(FileType::RegularFile) => {
-                    unsynced.add(&at).map_err(structure::errno)?;
+                    is_any_made = true;
+                    if self.folders.durable {
+                        unsynced.add(&at).map_err(structure::errno)?;
+                    }
                     let writable = self.folders.writable(bucket);
                     let parent = (at.as_fd(), front_of(&walked));
                     structure::make_folder_of_object(writable, parent, name, &self.folders.exchange)?;
@@ -312,6 +320,7 @@ impl Placing<'_> {
         Ok(Changed {
             folders: changed,
             made,
+            is_any_made,
         })
     }
 

@@ -59,9 +59,14 @@ impl Folders {
             if self.bucket(&bucket.name).0.lock().is_none() {
                 continue;
             }
-            if let Err(error) = self.recover_bucket(&bucket.name) {
-                tracing::error!(bucket = %bucket.name, %error, "cannot put right what an earlier run left behind");
-            }
+            let name = &bucket.name;
+            let failed = |error: io::Error| {
+                tracing::error!(bucket = %name, %error, "cannot put right what an earlier run left behind");
+            };
+            // Each by itself: what one finds must not keep the others from theirs.
+            _ = self.upgrade_records(name).map_err(failed);
+            _ = self.clear_temporary(name, usize::MAX).map_err(failed);
+            _ = self.end_completed_uploads(name).map_err(failed);
         }
     }
 
@@ -77,12 +82,17 @@ impl Folders {
                 tracing::error!(%path, %error, "cannot sync what an earlier run has written");
             }
         }
-    }
-
-    fn recover_bucket(&self, bucket: &BucketName) -> io::Result<()> {
-        self.upgrade_records(bucket)?;
-        self.clear_temporary(bucket, usize::MAX)?;
-        self.end_completed_uploads(bucket)
+        let is_after_a_kill = self.root.lock().is_some_and(|lock| lock.is_after_a_kill);
+        for bucket in self.buckets().unwrap_or_default() {
+            // One may be on a disk of its own, mounted below the root.
+            if self.durable
+                && is_after_a_kill
+                && let Ok(opened) = self.open_bucket(&bucket.name)
+                && let Err(error) = records::sync_all(&opened)
+            {
+                tracing::error!(bucket = %bucket.name, %error, "cannot sync what an earlier run has written");
+            }
+        }
     }
 }
 
@@ -105,6 +115,7 @@ impl DiskStore {
         };
         let buckets = change_off_thread(self.now(), None, Folders::buckets).await?;
         let is_ours = |bucket: &Bucket| self.now().bucket(&bucket.name).0.lock().is_some();
+        let are_all_ours = buckets.iter().all(is_ours);
         let buckets: Vec<_> = buckets
             .into_iter()
             .filter(is_ours)
@@ -119,7 +130,10 @@ impl DiskStore {
             let folders = tell(bucket, self.remove_empty_folders(bucket, leftover_for).await);
             removed.folders = removed.folders.saturating_add(folders);
         }
-        removed.records = self.remove_records(&buckets, unnamed).await;
+        // A file in a bucket that is not looked through may name any record.
+        if are_all_ours {
+            removed.records = self.remove_records(&buckets, unnamed).await;
+        }
         Ok(removed)
     }
 

@@ -105,10 +105,18 @@ impl DiskStore {
                 let opened = folders.open_bucket(bucket).map_err(io::Error::other)?;
                 // What the files name now must be what they name after a power cut.
                 sync_all(&opened)?;
+                let mut removed = 0usize;
+                let Some(found) = folders.open_records(bucket)? else {
+                    return Ok(0);
+                };
                 for record in &records {
-                    folders.remove_record(&opened, record);
+                    let named = (record, NameKind::Random);
+                    if let Fate::Unnamed = folders.fate(bucket, &found.folder, named, Duration::ZERO)? {
+                        folders.remove_record(&opened, record);
+                        removed = removed.saturating_add(1);
+                    }
                 }
-                Ok(records.len())
+                Ok(removed)
             };
             let done = super::tell(&bucket, self.turn(&bucket, remove).await);
             removed = removed.saturating_add(done);
@@ -199,9 +207,7 @@ impl Folders {
         };
         let mut text = Vec::new();
         (&file).take(MAX_SPILLED_BYTES).read_to_end(&mut text)?;
-        if !is_older(&file, leftover_for)? {
-            return Ok(Fate::Kept);
-        }
+        let is_old = is_older(&file, leftover_for)?;
         let Some(record) = SpilledKey::parse(&text) else {
             return Ok(Fate::Kept);
         };
@@ -212,7 +218,7 @@ impl Folders {
             Err(Failure::Told(error)) => return Err(io::Error::other(error)),
             Err(Failure::WouldWait) => return Ok(Fate::Kept),
         };
-        Ok(match (kind, object) {
+        let fate = match (kind, object) {
             (NameKind::Random, Some((object, _))) => match read_attribute(&object) {
                 Ok(Attribute::Spilled(named)) if named == *name => Fate::Kept,
                 Ok(_) => Fate::Unnamed,
@@ -239,7 +245,8 @@ impl Folders {
             (NameKind::Key, None) => Fate::Gone,
             // Start has converted what could be.
             (NameKind::Inode, _) => Fate::Kept,
-        })
+        };
+        Ok(if is_old { fate } else { Fate::Kept })
     }
 }
 

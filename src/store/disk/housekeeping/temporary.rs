@@ -18,6 +18,7 @@ use crate::{
         StoreError,
         disk::{
             DiskStore, Folders, confine,
+            mapping::OBJECT_OF_FOLDER,
             multipart::COMPLETING,
             structure::{self, JOURNAL, JOURNAL_SUFFIX},
             temporary::FOLDER,
@@ -71,9 +72,6 @@ impl Folders {
             if name != "." && name != ".." && !self.in_flight.holds(&name) {
                 names.push(name);
             }
-            if names.len() >= limit {
-                break;
-            }
         }
         if !names.is_empty() {
             // Parts and folders may only go once what came of them is on stable storage.
@@ -81,6 +79,9 @@ impl Folders {
         }
         let mut cleared = 0usize;
         for name in names {
+            if cleared >= limit {
+                break;
+            }
             let done = self.clear(bucket, (&opened, &folder), &name);
             match done {
                 Ok(()) => cleared = cleared.saturating_add(1),
@@ -95,8 +96,7 @@ impl Folders {
     fn clear(&self, bucket: &BucketName, (opened, folder): (&File, &File), name: &str) -> io::Result<()> {
         if let Some(beside) = name.strip_suffix(JOURNAL_SUFFIX) {
             finish_folder(opened, folder, beside, name)?;
-            // What is in it has its name, so this is another one, or nothing.
-            structure::remove_tree(folder.as_fd(), beside)?;
+            remove_if_named(folder, beside)?;
         } else if is_there(folder, &format!("{name}{JOURNAL_SUFFIX}"))? {
             // It may hold the only name of an object: it goes with its journal.
             return Ok(());
@@ -107,7 +107,7 @@ impl Folders {
         {
             self.finish_folder_of_format_1(bucket, (folder, name), &place)?;
         }
-        Ok(structure::remove_tree(folder.as_fd(), name)?)
+        remove_if_named(folder, name)
     }
 
     /// The same for a journal of format 1, which names the parent folder by its inode.
@@ -132,6 +132,17 @@ impl Folders {
         }
         Ok(())
     }
+}
+
+/// Removes what is left over, unless it is a folder that holds the only name of an object.
+fn remove_if_named(folder: &File, name: &str) -> io::Result<()> {
+    if let Ok(inner) = structure::open_folder(folder.as_fd(), name)
+        && let Ok(object) = rfs::statat(&inner, OBJECT_OF_FOLDER, AtFlags::SYMLINK_NOFOLLOW)
+        && object.st_nlink < 2
+    {
+        return Err(io::Error::other("it holds an object that has no other name"));
+    }
+    Ok(structure::remove_tree(folder.as_fd(), name)?)
 }
 
 /// Puts a folder that holds an object into the place of that object's file, if that is gone.

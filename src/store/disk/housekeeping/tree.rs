@@ -149,7 +149,10 @@ impl Walk {
             FileType::Directory | FileType::Unknown if depth < MOST_DEPTH => {
                 let found = match confine::open(self.bucket.as_fd(), &path, confine::Wait::Allowed) {
                     Ok(found) => found,
-                    Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => return Ok(Step::Other),
+                    // Gone, none of ours, or not for this user, like `lost+found`.
+                    Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV | Errno::ACCESS) => {
+                        return Ok(Step::Other);
+                    }
                     Err(error) => return Err(error.into()),
                 };
                 match structure::is_folder(&found)? {

@@ -147,8 +147,11 @@ impl Unclaimed {
     /// The record of a file: by its inode, or for a copy by its key, size and time. A copy of a file that
     /// was moved has another key: then the only record of its size and time is its own.
     fn record_of(&self, key: &ObjectKey, metadata: &Metadata) -> Option<RecordName> {
+        // Inodes are others in a copy, and may be those of other files of before: the key counts more.
         let by_inode = RecordName::of_inode(metadata);
-        if self.records.contains_key(&by_inode) {
+        let is_of_key = |content: &SpilledKey| content.key == *key;
+        let found = self.records.get(&by_inode);
+        if found.is_some_and(|content| content.as_ref().is_some_and(is_of_key)) {
             return Some(by_inode);
         }
         let describes = |name: &&RecordName| {
@@ -160,6 +163,9 @@ impl Unclaimed {
             .get(key)
             .and_then(|names| names.iter().find(describes));
         of_key.cloned().or_else(|| {
+            if found.is_some() {
+                return Some(by_inode);
+            }
             let mut all = self.records.keys().filter(describes);
             all.next().filter(|_| all.next().is_none()).cloned()
         })

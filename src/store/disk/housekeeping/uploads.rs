@@ -2,7 +2,7 @@
 
 use std::{fs::File, io, os::fd::AsFd};
 
-use rustix::fs as rfs;
+use rustix::{fs as rfs, io::Errno};
 
 use crate::{
     store::{
@@ -26,11 +26,19 @@ impl Folders {
                 key: found.began.key,
                 id: found.id,
             };
-            let _lock = self.lock(bucket, &upload.key);
-            if self.has_become_object(bucket, &upload.key, &upload.id)? {
-                let ended = self.end_upload(&opened, &upload, &StillAllowed::housekeeping());
-                ended.map_err(io::Error::other)?.remove();
+            if let Err(error) = self.end_completed_upload(&opened, &upload) {
+                let id = &upload.id;
+                tracing::error!(%bucket, upload_id = %id, %error, "cannot see whether this upload has ended");
             }
+        }
+        Ok(())
+    }
+
+    fn end_completed_upload(&self, opened: &File, upload: &UploadName) -> io::Result<()> {
+        let _lock = self.lock(&upload.bucket, &upload.key);
+        if self.has_become_object(&upload.bucket, &upload.key, &upload.id)? {
+            let ended = self.end_upload(opened, upload, &StillAllowed::housekeeping());
+            ended.map_err(io::Error::other)?.remove();
         }
         Ok(())
     }
@@ -54,12 +62,18 @@ impl Folders {
             return Ok(structure::remove_tree(folder.as_fd(), name)?);
         };
         let _lock = self.lock(bucket, &found.began.key);
+        if self.in_flight.holds(name) {
+            return Ok(());
+        }
         if self.has_become_object(bucket, &found.began.key, &id)? {
             return Ok(structure::remove_tree(folder.as_fd(), name)?);
         }
         let uploads = crate::store::disk::temporary::own_folder(opened.as_fd(), UPLOADS)?;
-        rfs::renameat(folder, name, &uploads, id.as_str())?;
-        Ok(rfs::fsync(&uploads)?)
+        match rfs::renameat(folder, name, &uploads, id.as_str()) {
+            Ok(()) => Ok(rfs::fsync(&uploads)?),
+            Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Whether the object under this key is what the upload has become.

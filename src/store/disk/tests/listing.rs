@@ -164,7 +164,9 @@ fn paging_through_an_unchanged_folder_reads_it_once() {
     let keys: BTreeSet<String> = (0..500).map(|n| format!("f/{n:04}")).collect();
     let (folder, folders) = store_of(&keys, None);
     // Long unchanged, as far as the file system tells.
-    std::thread::sleep(std::time::Duration::from_millis(150));
+    let device = fs::metadata(folder.path()).unwrap().dev();
+    let grain = folders.grains.of(device).unsigned_abs();
+    std::thread::sleep(grain + std::time::Duration::from_millis(50));
     let (mut seen, mut after) = (Vec::new(), None);
     loop {
         let page = folders

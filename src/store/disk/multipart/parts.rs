@@ -50,7 +50,7 @@ impl Folders {
             let _guard = self.lock(&upload.bucket, &upload.key);
             let (folder, _) = self.open_upload(upload)?;
             let allowed = last_look.ask(None)?;
-            let put = self.put_part(folder.as_fd(), file, (part.number, &name), &allowed);
+            let put = self.put_part(&folder, file, (part.number, &name), &allowed);
             put.map_err(|error| failed(error.into()))?;
         }
         let last_modified = OffsetDateTime::from(metadata.modified().map_err(failed)?);
@@ -64,7 +64,7 @@ impl Folders {
     /// Renames a written file into its group, and removes the part of its number that was there.
     fn put_part(
         &self,
-        upload: BorrowedFd<'_>,
+        upload: &File,
         file: Temporary,
         (number, name): (PartNumber, &str),
         _: &StillAllowed,
@@ -93,21 +93,28 @@ impl Folders {
         }
     }
 
-    /// The folder of a part, made where it is missing.
-    fn group(&self, upload: BorrowedFd<'_>, number: PartNumber) -> Result<File, Errno> {
+    /// The folder of a part, made where it is missing. Its name is on stable storage when this returns,
+    /// whichever request made it.
+    fn group(&self, upload: &File, number: PartNumber) -> Result<File, Errno> {
         let name = group_name(number);
-        match structure::open_folder(upload, &name) {
-            Err(Errno::NOENT) => {}
-            opened => return opened,
-        }
-        match rfs::mkdirat(upload, &name, Mode::from_raw_mode(0o777)) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(error) => return Err(error),
-        }
-        if self.durable {
+        let group = match structure::open_folder(upload.as_fd(), &name) {
+            Err(Errno::NOENT) => {
+                if self.durable {
+                    self.unsynced.add(upload).map_err(structure::errno)?;
+                }
+                match rfs::mkdirat(upload, &name, Mode::from_raw_mode(0o777)) {
+                    Ok(()) | Err(Errno::EXIST) => {}
+                    Err(error) => return Err(error),
+                }
+                structure::open_folder(upload.as_fd(), &name)?
+            }
+            opened => opened?,
+        };
+        if let Some(unsynced) = self.unsynced.find(upload).map_err(structure::errno)? {
             rfs::fsync(upload)?;
+            self.unsynced.synced(&[unsynced]);
         }
-        structure::open_folder(upload, &name)
+        Ok(group)
     }
 
     /// The parts that have come, in the order of their numbers. Only the groups that are asked for are

@@ -66,7 +66,7 @@ impl Record {
     ) -> io::Result<(Metadata, Option<SpilledRecord>)> {
         let spilled = match self.set_attribute(file)? {
             Set::Attribute => None,
-            Set::TooLong => self.spill(bucket, file, key)?,
+            Set::TooLong => Some(self.spill(bucket, file, key)?),
             Set::Unsupported => Some(self.spill_by_key(bucket, file, key)?),
         };
         Ok((file.metadata()?, spilled))
@@ -84,9 +84,7 @@ impl Record {
         match self.set_attribute(file)? {
             Set::Attribute => {}
             Set::TooLong => {
-                if let Some(written) = self.spill(bucket, file, key)? {
-                    written.keep()?;
-                }
+                self.spill(bucket, file, key)?.keep()?;
             }
             Set::Unsupported => {
                 let name = RecordName::of_key(key, &file.metadata()?);
@@ -102,7 +100,10 @@ impl Record {
     fn set_attribute(&self, file: &File) -> io::Result<Set> {
         let text = serde_json::to_vec(self)?;
         if text.len() > MAX_ATTRIBUTE_BYTES {
-            return Ok(Set::TooLong);
+            return match rfs::fgetxattr(file, ATTRIBUTE, &mut [0; 1]) {
+                Err(Errno::OPNOTSUPP | Errno::PERM) => Ok(Set::Unsupported),
+                _ => Ok(Set::TooLong),
+            };
         }
         match rfs::fsetxattr(file, ATTRIBUTE, &text, XattrFlags::empty()) {
             Ok(()) => Ok(Set::Attribute),
@@ -114,20 +115,12 @@ impl Record {
     }
 
     /// Writes the record under a fresh name, and then that name into the file's attribute.
-    fn spill(
-        self,
-        bucket: WritableBucket<'_>,
-        file: &File,
-        key: &ObjectKey,
-    ) -> io::Result<Option<SpilledRecord>> {
+    fn spill(self, bucket: WritableBucket<'_>, file: &File, key: &ObjectKey) -> io::Result<SpilledRecord> {
         let name = RecordName::random()?;
-        let written = self.clone().write_file(bucket, key, &name)?;
+        let written = self.write_file(bucket, key, &name)?;
         written.sync(bucket.durable)?;
-        match mark_as_spilled(file, &name) {
-            Ok(()) => Ok(Some(written)),
-            Err(Errno::OPNOTSUPP | Errno::PERM) => self.spill_by_key(bucket, file, key).map(Some),
-            Err(error) => Err(error.into()),
-        }
+        mark_as_spilled(file, &name)?;
+        Ok(written)
     }
 
     /// Writes the record under a name that the file's key, size and time make. That of another file must

@@ -153,6 +153,32 @@ async fn an_objects_own_tags_decide_who_reads_it_and_who_does_not_learn_of_it() 
 }
 
 #[tokio::test]
+async fn object_whose_tags_cannot_be_read_is_denied_where_they_count() {
+    let by_tag = deny(
+        "s3:GetObject",
+        "StringEquals = { 's3:ExistingObjectTag/class' = 'secret' }",
+    );
+    for (statements, expected) in [
+        (allow("s3:*", "") + &by_tag, ("AccessDenied", 403)),
+        (allow("s3:*", ""), ("InternalError", 500)),
+    ] {
+        let gateway = gateway_at(&statements, Some(Clock::system())).await;
+        let client = sdk(&gateway);
+        // A file of the bucket, so that its path is known.
+        let path = gateway.put("damaged", "content");
+        let attribute = rustix::fs::setxattr(&path, "user.postern", b"{", rustix::fs::XattrFlags::empty());
+        if attribute.is_err() {
+            return;
+        }
+        let get = client.get_object().bucket(BUCKET).key("damaged").send();
+        let found = failure(get.await);
+        assert_eq!((found.0.as_str(), found.1), expected);
+        let head = client.head_object().bucket(BUCKET).key("damaged").send();
+        assert_eq!(failure(head.await).1, expected.1);
+    }
+}
+
+#[tokio::test]
 async fn a_denial_by_tag_holds_whatever_allows() {
     let statements = [
         allow("s3:*", ""),

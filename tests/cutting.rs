@@ -356,7 +356,7 @@ async fn pipelined_short_answers_are_cut() {
     });
     let mut before = 0;
     loop {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(400)).await;
         let records = gateway.records().len();
         if records > 0 && records == before {
             break;

@@ -134,8 +134,6 @@ def serve():
         except Exception as error:
             client.sendall(f"{type(error).__name__}: {error}".encode())
         client.close()
-        if words[0] == "stop":
-            return
 
 
 if sys.argv[1:] == ["serve"]:

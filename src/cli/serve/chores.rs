@@ -6,7 +6,7 @@ use crate::{
     gateway::StrangerLog,
     live::Live,
     server::{self, Certificates, supervisor},
-    store::{DiskStore, Removed},
+    store::{DiskStore, Removed, StoreError},
     types::Span,
 };
 
@@ -48,6 +48,8 @@ pub(super) async fn keep_house(store: DiskStore, leftover_for: Span) {
                 folders = removed.folders,
                 "removed what was left over in the store"
             ),
+            // The look at each folder tells of it.
+            Err(StoreError::OutOfService(_) | StoreError::Stalled { .. }) => {}
             Err(error) => tracing::warn!(%error, "cannot look for what is left over in the store"),
         }
     }

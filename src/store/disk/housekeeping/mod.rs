@@ -40,9 +40,10 @@ pub struct Removed {
 /// Reports what failed, so that the rest goes on.
 fn tell<T: Default>(bucket: &BucketName, done: Result<T, StoreError>) -> T {
     done.unwrap_or_else(|error| {
-        // A bucket may be deleted meanwhile.
-        if !matches!(error, StoreError::NoSuchBucket(_)) {
-            tracing::warn!(%bucket, %error, "cannot remove what is left over");
+        match error {
+            // A bucket may be deleted meanwhile, and of a disk the look at it tells.
+            StoreError::NoSuchBucket(_) | StoreError::OutOfService(_) | StoreError::Stalled { .. } => {}
+            error => tracing::warn!(%bucket, %error, "cannot remove what is left over"),
         }
         T::default()
     })

@@ -16,7 +16,7 @@ use crate::{
 use super::{
     Folders,
     folder::Folder,
-    structure,
+    locks, structure,
     temporary::{self, UsedName},
 };
 
@@ -86,7 +86,7 @@ impl Folders {
         // One that is there may have been made a moment ago: its name is synced too, and after the sync
         // of the request that made it.
         let [first, ..] = &*self.locks;
-        let _lock = super::locked(first);
+        let _lock = locks::locked(first);
         let made = match rfs::mkdirat(root, bucket.as_str(), Mode::from_raw_mode(0o777)) {
             Ok(()) => true,
             Err(Errno::EXIST) if self.bucket_folder(bucket)? => false,

@@ -20,7 +20,7 @@ use bytes::Bytes;
 use super::*;
 use crate::{
     store::{Completion, Content, LastLook, ListQuery, Page, Store, Upload},
-    types::{ETag, Properties, WriteCondition},
+    types::{ETag, ObjectAttributes, ObjectKey, Properties, WriteCondition},
 };
 
 /// Stores an object, as the gateway does.

@@ -39,8 +39,10 @@ async fn deleted_bucket_takes_no_object_that_was_on_its_way() {
     let path = folder.path().join("data");
     let begin = async || {
         let mut upload = store.upload(&bucket(), None, LastLook::none()).await.unwrap();
-        upload.write(Bytes::from(vec![b'x'; 2 << 20])).await.unwrap();
-        upload.write(Bytes::from_static(b"x")).await.unwrap();
+        for _ in 0..2 {
+            // The second waits until the first is in a file of the bucket.
+            upload.write(Bytes::from(vec![b'x'; 2 << 20])).await.unwrap();
+        }
         upload
     };
     for made_again in [false, true] {

@@ -36,11 +36,12 @@ fn long(number: usize) -> Properties {
     }
 }
 
+/// Stores an object whose content is its name.
 fn write(store: &DiskStore, name: &str, properties: Properties) {
     block_on(stored(
         store,
         name,
-        b"content",
+        name.as_bytes(),
         properties,
         WriteCondition::Always,
     ))
@@ -155,7 +156,7 @@ fn object_without_its_record_is_an_error_and_can_be_replaced() {
         put(WriteCondition::Absent),
         Err(StoreError::ConditionFailed)
     ));
-    let matches = WriteCondition::Matches("tag-of-7".to_owned());
+    let matches = WriteCondition::Matches("tag-of-8".to_owned());
     assert!(matches!(put(matches), Err(StoreError::Undescribed { .. })));
     put(WriteCondition::Always).unwrap();
     assert_eq!(properties(&store, "replaced"), Properties::default());

@@ -452,15 +452,18 @@ impl<S: Store> Gateway<S> {
     }
 }
 
-/// A request that hangs on the tags of an object whose record cannot be had is denied. Every other one
-/// hears of the fault.
+/// Denies a request whose permission depends on tags that cannot be read. Any other failure stays as it
+/// is.
 fn undecidable(failure: Failure, permit: &verdict::Permit) -> Failure {
-    match (&failure, permit.without_tags()) {
-        (Failure::Store(error @ StoreError::Undescribed { .. }), Some(refusal)) => {
+    let Failure::Store(error @ StoreError::Undescribed { .. }) = &failure else {
+        return failure;
+    };
+    match permit.without_tags() {
+        Some(refusal) => {
             tracing::error!(%error, "denied, since the policy asks for tags that cannot be read");
             Failure::Refused(refusal)
         }
-        (_, _) => failure,
+        None => failure,
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) enum Body {
     /// The same, sent by the socket itself.
     Window(WindowBody),
     /// A document that is still being worked for.
-    Late(Late),
+    Late(Box<Late>),
 }
 
 impl Body {

@@ -52,7 +52,7 @@ pub(super) async fn answer(
     if let Ok(done) = tokio::time::timeout(PATIENCE, &mut work).await {
         return done.map(super::ops::document);
     }
-    let mut response = Response::new(Body::Late(Late::new(work, PATIENCE, ids)));
+    let mut response = Response::new(Body::Late(Box::new(Late::new(work, PATIENCE, ids))));
     let xml = HeaderValue::from_static("application/xml");
     response.headers_mut().insert(header::CONTENT_TYPE, xml);
     Ok(response)
@@ -173,7 +173,7 @@ mod tests {
         let ids = RequestIds::new();
         let work = Work::begin(work, subject(&ids));
         let ids = AnswerIds::new(ids.next(), ids.host_id());
-        let mut body = Body::Late(Late::new(work, Duration::from_millis(1), ids));
+        let mut body = Body::Late(Box::new(Late::new(work, Duration::from_millis(1), ids)));
         let mut text = String::new();
         let mut go = Some(go);
         while let Some(frame) = body.frame().await {

@@ -97,6 +97,6 @@ mod tests {
             size_of::<F>()
         }
         let size = size(Gateway::<DiskStore>::handle::<Incoming>);
-        assert!((1..=2_720).contains(&size), "{size}");
+        assert!((1..=2_560).contains(&size), "{size}");
     }
 }
